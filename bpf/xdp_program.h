@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// XdpProgram: our program on an interface, and the sockets it redirects to.
+#ifndef BPF_XDP_PROGRAM_H_
+#define BPF_XDP_PROGRAM_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "bpf/steer_rule.h"
+
+namespace pollux::bpf {
+
+enum class AttachMode { kAutomatic, kNative, kGeneric };  // automatic: native, and generic where the driver has no native mode
+
+struct ProgramOptions {
+  AttachMode mode = AttachMode::kAutomatic;
+  std::vector<SteerRule> steer;  // empty: every packet is ours
+  bool dispatcher = false;       // through libxdp's dispatcher, beside other programs; not crash-safe as a bpf_link is
+  std::string object_file;       // empty: ours; else a BPF object whose first XDP program and map "xsks_map" are used
+};
+
+// Holds the attachment: a bpf_link, which the kernel takes away with the last process that holds it, SIGKILL or not. Several
+// Pollux processes may share an interface, each with queues of its own: the first attaches, a later one finds the link, checks
+// that it asks for the same steering, and holds the link too. Single-threaded.
+class XdpProgram {
+ public:
+  // Errors: NOT_FOUND (interface), ALREADY_EXISTS (a program that is not ours is attached: its name, id and mode),
+  // FAILED_PRECONDITION (asked for native, or for other steering than the running process has), PERMISSION_DENIED (which capability).
+  static absl::StatusOr<std::unique_ptr<XdpProgram>> Attach(const std::string& interface, const ProgramOptions& options);
+  // Detaches if nobody else holds the link. Never touches a program that we did not attach.
+  virtual ~XdpProgram() = default;
+
+  // Packets of receive queue `queue` go to this AF_XDP socket from now on. ALREADY_EXISTS if a live socket is there.
+  virtual absl::Status AddSocket(uint32_t queue, int socket) = 0;
+  virtual absl::Status RemoveSocket(uint32_t queue) = 0;
+
+  virtual bool native() const = 0;
+  // Another process attached it.
+  virtual bool joined() const = 0;
+  virtual uint32_t program_id() const = 0;
+  // Packets that the steering rules left to the kernel; 0 without rules.
+  virtual uint64_t passed_packets() const = 0;
+};
+
+// A program found on an interface.
+struct AttachedProgram {
+  std::string name;
+  uint32_t id = 0;
+  bool native = false;  // else generic
+};
+absl::StatusOr<std::vector<AttachedProgram>> AttachedPrograms(const std::string& interface);
+
+}  // namespace pollux::bpf
+
+#endif  // BPF_XDP_PROGRAM_H_

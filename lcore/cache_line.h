@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The size that keeps two writers apart.
+#ifndef LCORE_CACHE_LINE_H_
+#define LCORE_CACHE_LINE_H_
+
+#include <cstddef>
+
+namespace pollux::lcore {
+
+// Bytes that one core owns at a time on x86-64 and most arm64. std::hardware_destructive_interference_size may differ between
+// compilers, and so must not shape a public struct.
+inline constexpr std::size_t kCacheLineBytes = 64;
+
+}  // namespace pollux::lcore
+
+#endif  // LCORE_CACHE_LINE_H_

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Region: memory that frames live in, on one NUMA node.
+#ifndef MEMPOOL_REGION_H_
+#define MEMPOOL_REGION_H_
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+namespace pollux::mempool {
+
+inline constexpr int kAnyNode = -1;
+
+// The pages a Region is made of.
+enum class PageKind {
+  kAutomatic,  // as request: 2 MiB pages if the node has enough free ones, else ordinary pages
+  kOrdinary,   // 4 KiB
+  kHuge2M,
+  kHuge1G,
+  kAdopted,  // as report: memory that somebody else mapped (Region::Adopt)
+};
+
+// Returns "ordinary", "2M", "1G", "automatic" or "adopted".
+absl::string_view PageKindName(PageKind kind);
+
+struct RegionOptions {
+  std::size_t bytes = 0;  // rounded up to whole pages
+  PageKind pages = PageKind::kAutomatic;
+  int numa_node = kAnyNode;
+  bool require_pages = false;  // a shortfall of huge pages is an error instead of a fall-back
+  bool require_node = false;   // a page on another node is an error
+};
+
+// What was asked and what was got. `fallback` is empty, or says in words what is missing and what would cure it, for example
+// "2 MiB pages: node 0 has 12 of 33 free (echo 64 > /sys/devices/system/node/node0/hugepages/...)".
+struct RegionReport {
+  PageKind asked_pages = PageKind::kAutomatic;
+  PageKind pages = PageKind::kOrdinary;
+  int asked_node = kAnyNode;
+  int node = kAnyNode;            // where the pages are by move_pages(2); kAnyNode: on several nodes, or unknown
+  std::size_t pages_total = 0;    // pages looked at by move_pages(2)
+  std::size_t pages_on_node = 0;  // of these, on asked_node (on any one node if none was asked)
+  std::string fallback;
+};
+
+// Owns one mapping. All pages are touched when Create returns, so that nothing faults, and no SIGBUS of an exhausted hugepage
+// node hits, in a data path. Immutable afterwards: any thread may use it.
+class Region {
+ public:
+  // Errors: INVALID_ARGUMENT (size), RESOURCE_EXHAUSTED (memory, or a shortfall under require_*), NOT_FOUND (no such node).
+  static absl::StatusOr<std::unique_ptr<Region>> Create(const RegionOptions& options);
+
+  // Takes memory that was mapped elsewhere, such as a BPF map's; `release` is called once, by the destructor.
+  static std::unique_ptr<Region> Adopt(std::byte* base, std::size_t bytes, RegionReport report, std::function<void()> release);
+
+  ~Region();
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
+
+  std::byte* base() const { return base_; }
+  std::size_t size() const { return size_; }
+  const RegionReport& report() const { return report_; }
+
+ private:
+  Region(std::byte* base, std::size_t size, RegionReport report, std::function<void()> release);
+
+  std::byte* const base_;
+  const std::size_t size_;
+  const RegionReport report_;
+  const std::function<void()> release_;
+};
+
+}  // namespace pollux::mempool
+
+#endif  // MEMPOOL_REGION_H_

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/device.h"
+
+#include <absl/strings/str_cat.h>
+
+namespace pollux::pmd {
+namespace {
+
+absl::Status Unsupported(const Device& device, const char* setting) {
+  const DeviceInfo info = device.Info();
+  return absl::UnimplementedError(absl::StrCat(info.name, ": driver ", info.driver, " has no ", setting, " to set"));
+}
+
+}  // namespace
+
+absl::Status Device::SetPromiscuous(bool) {
+  return Unsupported(*this, "promiscuous mode");
+}
+absl::Status Device::SetMtu(std::size_t) {
+  return Unsupported(*this, "MTU");
+}
+absl::Status Device::SetMac(const MacAddress&) {
+  return Unsupported(*this, "MAC address");
+}
+
+}  // namespace pollux::pmd

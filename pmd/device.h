@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Device: a port. The control path of every driver.
+//
+//   OpenDevice ---> opened ---Configure--> configured ---Start--> started
+//   (drivers.h)       |                      |    ^                  |
+//                     +----- destructor -----+    +------Stop--------+
+//
+// Opening looks, and changes nothing on the machine. Configure acquires (sockets, rings, memory registration), Start
+// lets packets in, Stop takes them out again; the destructor does what is left to do and restores every setting that was changed.
+//
+// Thread rule: the control path belongs to one thread at a time, usually the main lcore; while it calls Stop, Configure or the
+// destructor no other thread uses the device's queues. Info, Stats and ExtendedStats may be called by any thread while started.
+//
+// Errors are absl::Status and name the call, the values and what to do. A failed Configure or Start leaves the device as it was.
+#ifndef PMD_DEVICE_H_
+#define PMD_DEVICE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "mempool/frame_audit.h"
+#include "mempool/pool.h"
+#include "pmd/device_stats.h"
+#include "pmd/feature_state.h"
+#include "pmd/mac_address.h"
+#include "pmd/queue.h"
+
+namespace pollux::pmd {
+
+struct LinkState {
+  bool up = false;
+  uint64_t speed_mbps = 0;  // 0: unknown
+  bool full_duplex = true;
+};
+
+// What a device is and what it can be asked for.
+struct DeviceInfo {
+  std::string name;       // the name it was opened under: "net_af_xdp0"
+  std::string driver;     // "net_af_xdp"
+  std::string interface;  // kernel netdev, empty if none
+  std::optional<int> numa_node;
+  MacAddress mac;
+  std::size_t mtu = 1500;  // payload bytes behind the Ethernet header
+  std::size_t maximum_rx_queues = 1;
+  std::size_t maximum_tx_queues = 1;
+  std::size_t recommended_burst = mempool::kDefaultBurst;
+  std::size_t recommended_ring = 2048;
+};
+
+struct DeviceConfig {
+  std::size_t rx_queues = 1;
+  std::size_t tx_queues = 1;
+  std::size_t rx_ring = 0;  // descriptors, power of two; 0: recommended_ring
+  std::size_t tx_ring = 0;
+  // The frames that the queues fill with. Every port of a NUMA node should be given the same pool: packets then travel between
+  // them without a copy. Packets of other pools can be sent too; they are copied, and the copies are counted.
+  std::shared_ptr<mempool::Pool> pool;
+  bool promiscuous = false;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  virtual DeviceInfo Info() const = 0;
+  virtual absl::StatusOr<LinkState> Link() const = 0;
+
+  virtual absl::Status Configure(const DeviceConfig& config) = 0;
+  virtual absl::Status Start() = 0;
+  // Afterwards nothing is in flight: every frame is back in its pool, or still the application's.
+  virtual absl::Status Stop() = 0;
+
+  // Queue numbers are below DeviceConfig's; valid from Configure until the next Configure or the destructor.
+  virtual RxQueue& rx_queue(std::size_t number) = 0;
+  virtual TxQueue& tx_queue(std::size_t number) = 0;
+
+  // Since Configure or the last ResetStats.
+  virtual QueueStats Stats(std::size_t queue) const = 0;
+  virtual QueueStats Stats() const = 0;
+  virtual std::vector<NamedCounter> ExtendedStats() const = 0;
+  virtual void ResetStats() = 0;
+
+  // Settings of the interface; the destructor restores what they were. UNIMPLEMENTED where a driver has no such thing.
+  virtual absl::Status SetPromiscuous(bool on);
+  virtual absl::Status SetMtu(std::size_t mtu);
+  virtual absl::Status SetMac(const MacAddress& mac);
+
+  // What was asked and what was got; complete once configured, final once started.
+  virtual std::vector<FeatureState> Features() const { return {}; }
+
+  // Reports every frame that the device holds. Only while no thread uses its queues.
+  virtual void CollectFrames(mempool::FrameAudit& audit) const = 0;
+};
+
+}  // namespace pollux::pmd
+
+#endif  // PMD_DEVICE_H_

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// RxQueue and TxQueue: bursts in and out. The data path of every driver.
+//
+// Thread rule: single-lcore. One thread at a time uses an RxQueue, one a TxQueue; the two of one number may be different
+// threads. Statistics may be read by any thread at any time (device.h).
+//
+// Neither function blocks, allocates, logs or takes a shared lock. There is no error channel: what goes wrong bumps a named counter
+// (Device::ExtendedStats), and what cannot be cured shows there and in the link state.
+#ifndef PMD_QUEUE_H_
+#define PMD_QUEUE_H_
+
+#include <cstddef>
+#include <span>
+
+#include "mempool/packet.h"
+
+namespace pollux::pmd {
+
+using mempool::Packet;
+
+class RxQueue {
+ public:
+  virtual ~RxQueue() = default;
+
+  // Receives up to packets.size() packets into packets[0..returned). The caller owns them: each must be sent or freed
+  // (mempool::Pool::Free), at any later time, by any thread. As many as asked: more may be waiting.
+  // A stopped queue returns 0.
+  virtual std::size_t Receive(std::span<Packet> packets) = 0;
+};
+
+class TxQueue {
+ public:
+  virtual ~TxQueue() = default;
+
+  // Takes the first k = returned packets; the rest, packets[k..], stays the caller's to send again or to free. No packet is half-owned.
+  // A packet that was taken is sent, or counted under the name of what prevented it (too long for the wire, refused
+  // by the kernel, ...); its frame goes back to its pool, here or at a later call: completion is lazy.
+  // A stopped queue takes none.
+  //
+  // An empty burst is allowed and useful: it reclaims what was completed, and pushes on what the kernel had put off. A loop that
+  // stops sending calls it now and then, so that nothing waits for the next packet.
+  virtual std::size_t Send(std::span<const Packet> packets) = 0;
+};
+
+}  // namespace pollux::pmd
+
+#endif  // PMD_QUEUE_H_
