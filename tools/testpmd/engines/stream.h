@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stream: packets from one rx queue to one tx queue, and what became of each of them.
+#ifndef TOOLS_TESTPMD_ENGINES_STREAM_H_
+#define TOOLS_TESTPMD_ENGINES_STREAM_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "lcore/cache_line.h"
+#include "lcore/counter.h"
+#include "mempool/packet.h"
+#include "mempool/pool.h"
+#include "pmd/mac_address.h"
+#include "pmd/queue.h"
+
+namespace pollux::testpmd {
+
+using lcore::Counter;
+using mempool::Packet;
+
+// How often each burst size occurred; index 0 counts the empty ones.
+struct BurstHistogram {
+  std::array<Counter, mempool::kMaximumBurst + 1> bursts;
+};
+
+// Written by the stream's lcore, readable by any thread. Every packet that came in left in one way, which has a counter, or is
+// held by the engine:
+//
+//     rx_packets + generated = tx_packets + forward_dropped + too_short + not_answered + consumed + held
+//
+// kStreamCounters says which counter is on which side.
+struct StreamStats {
+  Counter rx_packets;       // received
+  Counter generated;        // made by txonly, flowgen
+  Counter tx_packets;       // taken by the tx queue
+  Counter forward_dropped;  // not taken by the tx queue (after the retries, if any), and freed
+  Counter too_short;        // freed: no whole Ethernet header to rewrite
+  Counter not_answered;     // icmpecho: freed, neither a request nor for us
+  Counter consumed;         // rxonly, flowgen: freed, as these modes do with all they receive
+
+  Counter allocation_failed;   // packets not generated because the pool was empty
+  Counter rx_bad_ip_checksum;  // csum: packets, forwarded with a correct one
+  Counter rx_bad_l4_checksum;  // csum: UDP, TCP, ICMP, ICMPv6; likewise
+  Counter busy_cycles;         // cycles of the polls that handled a packet; written by the run loop
+  BurstHistogram rx_bursts;    // while Stream::record_bursts
+  BurstHistogram tx_bursts;    // likewise: packets taken by one call of Send
+};
+
+// Which side of the equation above a counter is on.
+enum class CounterRole { kIn, kOut, kDrop, kConsumed, kEvent };
+
+struct StreamCounter {
+  const char* name;  // "forward_dropped"
+  CounterRole role;
+  Counter StreamStats::*counter;
+};
+
+// All single counters but busy_cycles. Drops are lost traffic; consumed and unanswered packets ended as their mode wants it.
+inline constexpr StreamCounter kStreamCounters[] = {
+    {"rx_packets", CounterRole::kIn, &StreamStats::rx_packets},
+    {"generated", CounterRole::kIn, &StreamStats::generated},
+    {"tx_packets", CounterRole::kOut, &StreamStats::tx_packets},
+    {"forward_dropped", CounterRole::kDrop, &StreamStats::forward_dropped},
+    {"too_short", CounterRole::kDrop, &StreamStats::too_short},
+    {"not_answered", CounterRole::kConsumed, &StreamStats::not_answered},
+    {"consumed", CounterRole::kConsumed, &StreamStats::consumed},
+    {"allocation_failed", CounterRole::kEvent, &StreamStats::allocation_failed},
+    {"rx_bad_ip_checksum", CounterRole::kEvent, &StreamStats::rx_bad_ip_checksum},
+    {"rx_bad_l4_checksum", CounterRole::kEvent, &StreamStats::rx_bad_l4_checksum},
+};
+
+// What `set fwd MODE retry` asks for: a burst that was taken in part is offered again.
+struct RetryOptions {
+  bool enabled = false;
+  std::size_t count = 64;  // further attempts
+  uint32_t delay_us = 1;   // before each
+};
+
+// Called by the stream's lcore for every burst received (received) or about to be sent, while a verbose level asks for it.
+class BurstObserver {
+ public:
+  virtual ~BurstObserver() = default;
+  virtual void OnBurst(std::size_t port, std::size_t queue, bool received, std::span<const Packet> packets) = 0;
+};
+
+// Single-lcore, but for `stats`. The queues and the pool outlive it.
+struct Stream {
+  std::size_t rx_port = 0;
+  std::size_t rx_queue = 0;
+  std::size_t tx_port = 0;
+  std::size_t tx_queue = 0;
+  pmd::RxQueue* rx = nullptr;
+  pmd::TxQueue* tx = nullptr;
+  mempool::Pool* pool = nullptr;               // of the tx port, for generated packets
+  pmd::MacAddress tx_port_mac;                 // source of what mac, csum, icmpecho and the generators send
+  pmd::MacAddress peer_mac;                    // --eth-peer of the tx port: destination of what mac, csum and the generators send
+  std::size_t burst = mempool::kDefaultBurst;  // 1 .. kMaximumBurst
+  RetryOptions retry;
+  bool record_bursts = false;
+  BurstObserver* observer = nullptr;  // null: nobody looks
+
+  alignas(lcore::kCacheLineBytes) StreamStats stats;
+};
+
+}  // namespace pollux::testpmd
+
+#endif  // TOOLS_TESTPMD_ENGINES_STREAM_H_
