@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ctrl-C and kill as a flag for poll loops and a file descriptor for threads that sleep.
+#ifndef LCORE_STOP_SIGNAL_H_
+#define LCORE_STOP_SIGNAL_H_
+
+#include <csignal>
+
+#include <atomic>
+#include <memory>
+
+#include <absl/status/statusor.h>
+
+namespace pollux::lcore {
+
+// Catches SIGINT and SIGTERM as long as it lives, one object in a process at a time. The first signal asks for a stop; a signal that comes
+// while the stop was asked for already does what it does by default (ends the process), so that a program that hangs can be ended. System
+// calls that the signal interrupts return EINTR (no SA_RESTART): whoever sleeps sees the flag soon.
+class StopSignal {
+ public:
+  // Installs the handlers. FAILED_PRECONDITION if there is a StopSignal already.
+  static absl::StatusOr<std::unique_ptr<StopSignal>> Install();
+
+  // Puts the former handlers back. No signal may be on its way to another thread: block them there or let one thread live on.
+  ~StopSignal();
+
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+
+  // True from the first signal or Request() on, for ever. Poll loops read it relaxed; lives as long as the program.
+  const std::atomic<bool>& flag() const;
+
+  // Readable (poll, epoll) from the first signal or Request() on, for ever; nobody should read from it. Owned by this object.
+  int file_descriptor() const;
+
+  // The number of the signal that asked for the stop; 0 if none came, also after Request().
+  int signal_number() const;
+
+  // Asks for the stop without a signal, as a "quit" command does. Any thread, also a signal handler.
+  void Request();
+
+ private:
+  StopSignal() = default;
+
+  struct sigaction former_interrupt_ = {};
+  struct sigaction former_terminate_ = {};
+};
+
+}  // namespace pollux::lcore
+
+#endif  // LCORE_STOP_SIGNAL_H_
