@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SteerRule: which packets are ours, in words that tcpdump users know.
+// SteerRule: which packets are ours, in words that tcpdump users know. Grammar and meaning: docs/steering.md.
 #ifndef BPF_STEER_RULE_H_
 #define BPF_STEER_RULE_H_
 
@@ -13,14 +13,17 @@
 
 namespace pollux::bpf {
 
-// One condition, as the BPF program reads it (xdp_shared.h), and the text it was made from.
+// One rule, as the BPF program reads it (xdp_shared.h), and the text it was made from.
 struct SteerRule {
   std::string text;
-  struct steer_condition condition;
+  struct steer_rule rule;
 };
 
-// Grammar and meaning: docs/steering.md.
+// Errors: INVALID_ARGUMENT with the whole text, the word that does not fit, and what could stand there.
 absl::StatusOr<SteerRule> ParseSteerRule(absl::string_view text);
+
+// The options of the steering program for these rules; INVALID_ARGUMENT if they are too many.
+absl::StatusOr<struct steer_options> MakeSteerOptions(const std::vector<SteerRule>& rules);
 
 }  // namespace pollux::bpf
 

@@ -40,6 +40,8 @@ class XdpProgram {
   virtual absl::Status RemoveSocket(uint32_t queue) = 0;
 
   virtual bool native() const = 0;
+  // Why automatic mode ended with generic; empty where it did not.
+  virtual std::string fallback_reason() const { return {}; }
   // Another process attached it.
   virtual bool joined() const = 0;
   virtual uint32_t program_id() const = 0;

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Every packet goes to the socket of its receive queue; where there is none, to the kernel.
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/xdp_shared.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_XSKMAP);
+  __uint(max_entries, 64);  // at least; the loader raises it to the interface's queues
+  __type(key, __u32);
+  __type(value, __u32);
+} xsks_map SEC(".maps");
+
+SEC("xdp")
+int pollux_redirect(struct xdp_md* context) {
+  return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
+}
+
+char LICENSE[] SEC("license") = "GPL";
