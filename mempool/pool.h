@@ -105,13 +105,20 @@ class Pool {
   };
 
   Pool(std::shared_ptr<const Region> region, const PoolOptions& options, uint16_t id);
-  Cache& ThisThreadCache();
-  Cache& MakeCache(unsigned slot);
+  template <typename Operation>
+  std::size_t WithCache(Operation operation);
+  std::size_t GetFrom(Cache& cache, std::span<FrameNumber> frames);
+  void PutInto(Cache& cache, std::span<const FrameNumber> frames);
+  void MakeCache(Cache& cache);
   bool LoadFull(Cache& cache);   // makes cache.loaded hold a frame; false: none free
   void LoadEmpty(Cache& cache);  // makes cache.loaded have room
   void Flush(Cache& cache);
+  void AddFilled(Slab* slab);
+  void Scatter(Slab* slab);
+  Slab* TakeEmpty();
+
   friend class ThreadSlot;
-  static void FlushSlotEverywhere(unsigned slot);
+  static void FlushSlotEverywhere(unsigned slot);  // at a thread's exit
 
   const std::shared_ptr<const Region> region_;
   const PoolOptions options_;
@@ -121,9 +128,14 @@ class Pool {
   const uint16_t id_;
   std::unique_ptr<Cache[]> caches_;  // by ThreadSlot
 
+  std::mutex shared_cache_mutex_;  // taken before depot_mutex_
+  Cache shared_cache_;             // of the threads without a slot
+
+  // There are ceil(frame_count / slab_frames) slabs, and two more for every cache. At most one filled slab is not full, so that an
+  // empty one is left whenever a cache has two full ones.
   mutable std::mutex depot_mutex_;
   std::vector<std::unique_ptr<Slab>> slabs_;  // owns all slabs
-  std::vector<Slab*> filled_;                 // hold a frame at least
+  std::vector<Slab*> filled_;                 // hold a frame at least; only the last may be short of full
   std::vector<Slab*> empty_;
 };
 

@@ -3,6 +3,7 @@
 #ifndef MEMPOOL_SLAB_H_
 #define MEMPOOL_SLAB_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -15,24 +16,27 @@ class Slab {
  public:
   explicit Slab(std::size_t capacity) : capacity_(capacity), frames_(new FrameNumber[capacity]) {}
 
-  bool empty() const { return count_ == 0; }
-  bool full() const { return count_ == capacity_; }
-  std::size_t count() const { return count_; }
-  std::size_t room() const { return capacity_ - count_; }
+  // Any thread may ask; only the holder's answer is exact.
+  std::size_t count() const { return count_.load(std::memory_order_relaxed); }
+  bool empty() const { return count() == 0; }
+  bool full() const { return count() == capacity_; }
+  std::size_t room() const { return capacity_ - count(); }
   const FrameNumber* frames() const { return frames_.get(); }
 
   // The caller keeps to count() and room().
   void Pop(FrameNumber* out, std::size_t count) {
-    count_ -= count;
-    std::memcpy(out, frames_.get() + count_, count * sizeof(FrameNumber));
+    const std::size_t left = this->count() - count;
+    std::memcpy(out, frames_.get() + left, count * sizeof(FrameNumber));
+    count_.store(left, std::memory_order_relaxed);
   }
   void Push(const FrameNumber* in, std::size_t count) {
-    std::memcpy(frames_.get() + count_, in, count * sizeof(FrameNumber));
-    count_ += count;
+    const std::size_t before = this->count();
+    std::memcpy(frames_.get() + before, in, count * sizeof(FrameNumber));
+    count_.store(before + count, std::memory_order_relaxed);
   }
 
  private:
-  std::size_t count_ = 0;
+  std::atomic<std::size_t> count_{0};
   const std::size_t capacity_;
   const std::unique_ptr<FrameNumber[]> frames_;
 };
