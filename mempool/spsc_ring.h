@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// SpscRing: a queue between two threads, without a lock.
+//
+//      consumer takes here             producer puts here
+//            |                               |
+//            v  head                         v  tail              slots: a power of two
+//     | . . . # # # # # # # # # # # # # # # # . . . . . |           index & mask = slot
+//              tail - head elements wait                            indices count up for ever and never wrap (64 bits)
+//
+// The producer writes slots, then publishes them by storing tail (release); the consumer loads tail (acquire) and so sees
+// the slots written. In the other direction the consumer publishes head, and the producer that sees it may write these slots anew.
+// Each side keeps, beside its own index, a copy of the other's as it last saw it, and looks again only when that copy says
+// "full" ("empty"). So the two lines that the cores exchange are exchanged once a ringful at best, instead of once a burst.
+// (Compare J. Giacomoni et al., FastForward, PPoPP 2008; E. Rigtorp's SPSCQueue.)
+#ifndef MEMPOOL_SPSC_RING_H_
+#define MEMPOOL_SPSC_RING_H_
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <type_traits>
+
+#include "lcore/cache_line.h"
+
+namespace pollux::mempool {
+
+// Two threads: one calls Push, one calls Pop. Elements of T are copied; nobody is told of those left at destruction.
+template <typename T>
+class SpscRing {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  // Holds `capacity` elements, rounded up to a power of two.
+  explicit SpscRing(std::size_t capacity) : mask_(std::bit_ceil(std::max<std::size_t>(capacity, 1)) - 1), slots_(new T[mask_ + 1]) {}
+  SpscRing(const SpscRing&) = delete;
+  SpscRing& operator=(const SpscRing&) = delete;
+
+  std::size_t capacity() const { return mask_ + 1; }
+
+  // Producer. Puts the first k = returned elements; fewer than asked: the ring is full.
+  std::size_t Push(std::span<const T> elements) {
+    const uint64_t tail = producer_.tail.load(std::memory_order_relaxed);
+    if (capacity() - (tail - producer_.head_seen) < elements.size()) producer_.head_seen = consumer_.head.load(std::memory_order_acquire);
+    const std::size_t count = std::min<std::size_t>(elements.size(), capacity() - (tail - producer_.head_seen));
+    const std::size_t before_end = std::min<std::size_t>(count, capacity() - (tail & mask_));
+    std::copy_n(elements.begin(), before_end, &slots_[tail & mask_]);
+    std::copy_n(elements.begin() + before_end, count - before_end, &slots_[0]);
+    producer_.tail.store(tail + count, std::memory_order_release);
+    return count;
+  }
+
+  // Consumer. Takes up to elements.size() of the oldest; returns how many.
+  std::size_t Pop(std::span<T> elements) {
+    const uint64_t head = consumer_.head.load(std::memory_order_relaxed);
+    if (consumer_.tail_seen - head < elements.size()) consumer_.tail_seen = producer_.tail.load(std::memory_order_acquire);
+    const std::size_t count = std::min<std::size_t>(elements.size(), consumer_.tail_seen - head);
+    const std::size_t before_end = std::min<std::size_t>(count, capacity() - (head & mask_));
+    std::copy_n(&slots_[head & mask_], before_end, elements.begin());
+    std::copy_n(&slots_[0], count - before_end, elements.begin() + before_end);
+    consumer_.head.store(head + count, std::memory_order_release);
+    return count;
+  }
+
+  // Any thread; exact for the two sides while the other is quiet, else a moment old.
+  std::size_t size() const {
+    const uint64_t head = consumer_.head.load(std::memory_order_acquire);
+    return static_cast<std::size_t>(producer_.tail.load(std::memory_order_acquire) - head);
+  }
+
+  // Calls visit(const T&) for every waiting element, oldest first. Only while both sides are quiet.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    const uint64_t tail = producer_.tail.load(std::memory_order_acquire);
+    for (uint64_t index = consumer_.head.load(std::memory_order_acquire); index != tail; ++index) visit(slots_[index & mask_]);
+  }
+
+ private:
+  struct alignas(lcore::kCacheLineBytes) Producer {
+    std::atomic<uint64_t> tail{0};
+    uint64_t head_seen = 0;
+  };
+  struct alignas(lcore::kCacheLineBytes) Consumer {
+    std::atomic<uint64_t> head{0};
+    uint64_t tail_seen = 0;
+  };
+
+  const std::size_t mask_;
+  const std::unique_ptr<T[]> slots_;
+  Producer producer_;
+  Consumer consumer_;
+};
+
+}  // namespace pollux::mempool
+
+#endif  // MEMPOOL_SPSC_RING_H_
