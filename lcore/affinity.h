@@ -13,13 +13,13 @@ namespace pollux::lcore {
 // The CPUs that the calling thread may run on now.
 absl::StatusOr<CoreSet> ThreadAffinity();
 
-// The CPUs that the kernel would grant the calling thread if it asked for all: the online ones of its cgroup's cpuset. Asks for all and
-// puts the former mask back, so the thread may move for a moment: for set-up and error messages.
+// The CPUs that the kernel would grant the calling thread if it asked for all: the online ones of its cgroup's cpuset. Asks for all
+// and puts the former mask back, so the thread may move for a moment: for set-up and error messages.
 absl::StatusOr<CoreSet> GrantableCpus();
 
-// Lets the calling thread run on `cpus` only, and reads back that the kernel granted exactly these. The kernel silently grants less than
-// asked when some CPUs are offline or outside the cgroup's cpuset: that is an error here, FAILED_PRECONDITION, which names the missing CPUs
-// and those that can be had, and leaves the thread with the mask it had before.
+// Lets the calling thread run on `cpus` only, and reads back that the kernel granted exactly these. The kernel silently grants less
+// when some of them are offline or outside the cgroup's cpuset; here that is FAILED_PRECONDITION, names the missing CPUs and those that
+// can be had, and leaves the thread with the mask it had before.
 absl::Status PinThisThread(const CoreSet& cpus);
 
 }  // namespace pollux::lcore

@@ -48,18 +48,18 @@ struct CycleClockSource {
   uint64_t (*nanoseconds)() = &MonotonicNanoseconds;
 };
 
-// Returns cycles a second, measured for at least `duration_us` by spinning on both clocks of `source`. Off by some 10 parts in a million
-// after 10 ms; a preemption between the two clocks' readings is detected by taking the tightest of several readings at both ends.
+// Returns cycles a second, measured by spinning for at least `duration_us` on the clocks of `source`. Each end is the tightest of several
+// readings of both clocks, so that a preemption between the two does not count; what is left is some 10 millionths after 10 ms.
 uint64_t MeasureCyclesPerSecond(const CycleClockSource& source, uint64_t duration_us);
 
 // The same of this machine: measured at the first call in 10 ms, then remembered. Any thread.
 uint64_t CyclesPerSecond();
 
-// Whether the counter runs at one rate in every power state of every core (x86: the invariant TSC bit; arm64: always), so that cycles are a
-// measure of time.
+// Whether the counter runs at one rate in every power state (x86: the invariant TSC bit; elsewhere always), so that cycles are a measure
+// of time.
 bool CyclesAreSteady();
 
-// Converts a number of cycles; exact to rounding for any uint64_t.
+// Converts a number of cycles, rounded to the nearest; exact also where cycles times 10^9 would overflow.
 uint64_t CyclesToNanoseconds(uint64_t cycles, uint64_t cycles_per_second);
 
 }  // namespace pollux::lcore

@@ -49,13 +49,13 @@ struct LcoreOptions {
 //   3            lcore 3 on CPU 3              1@2          lcore 1 on CPU 2
 //   0-2          each lcore on its own CPU     2@(5-7)      lcore 2 on any of the CPUs 5 to 7
 //   (0,6)        lcores 0 and 6, each on both  (1-3)@(31-33) lcores 1 to 3, each on any of 31 to 33
-// An lcore that is named again takes the later CPUs. One thing DPDK refuses is accepted: a range before the @ without parentheses
-// ("0-2@(4-6)" means "(0-2)@(4-6)"); one thing DPDK accepts is refused: a falling range.
+// An lcore that is named again takes the later CPUs, and "3-1" is 1-3. Unlike DPDK, a range before the @ needs no parentheses:
+// "0-2@(4-6)" is "(0-2)@(4-6)".
 absl::StatusOr<std::vector<LcoreSpec>> ParseLcores(absl::string_view text);
 
 // Turns the options into a plan. -c, -l and --lcores exclude each other; without any of them there is one lcore for every CPU of
-// `process_cpus` (below kMaxLcores). The main lcore is --main-lcore, else the lowest id. Errors are INVALID_ARGUMENT and name the option,
-// its text, the position and what is allowed. Whether the kernel grants these CPUs shows when a thread is pinned (affinity.h).
+// `process_cpus` (below kMaxLcores). The main lcore is --main-lcore, else the lowest id. Errors are INVALID_ARGUMENT and name the
+// option, its text, the position and what is allowed. Whether the kernel grants the CPUs shows when a thread is pinned (affinity.h).
 absl::StatusOr<LcorePlan> MakeLcorePlan(const LcoreOptions& options, const CoreSet& process_cpus);
 
 // The same with the affinity mask of the calling thread.

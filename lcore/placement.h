@@ -20,8 +20,9 @@ struct Placement {
   std::optional<unsigned> memory_node;  // where the region's pages are
 };
 
-// Returns a sentence for each pair that is apart: which lcore, which port, which nodes, and what to change. Nothing for unknown nodes. With
-// a topology the sentences also name the CPUs to choose from.
+// Returns a sentence for each thing to move: which lcore, which port, which nodes, and what to change. The port's node comes first, since
+// it cannot be changed: an lcore or memory away from it is a sentence each; only when it is unknown are lcore and memory
+// compared with each other. Unknown nodes give none. With a topology the sentences name the CPUs to choose from.
 std::vector<std::string> PlacementWarnings(const Placement& placement, const Topology* topology = nullptr);
 
 }  // namespace pollux::lcore

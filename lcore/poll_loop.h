@@ -23,12 +23,12 @@ struct alignas(kCacheLineBytes) PollLoopStats {
 };
 static_assert(sizeof(PollLoopStats) == kCacheLineBytes);
 
-// Calls poll() until `stop` is true; the callback is called at least once, so that a stop that came first still drains what is there. poll
-// returns how many packets it moved, or true or false for "had work". Counts add up over several loops with the same stats.
+// Calls poll() until `stop` is true, and at least once, so that a stop that came first still drains what is there. poll returns
+// how many packets it moved, or true or false for "had work". Counts add up over several loops with the same stats.
 //
-// The clock is read once an iteration (and once before the first): an iteration lasts from the reading that ended the one before it to its
-// own, so the loop's own few instructions are charged to the iterations, and busy and idle cycles leave nothing out. `stop` is read
-// relaxed: what the stopping thread wrote before is to be passed on by Launcher::Wait or a join, as usual.
+// The clock is read once an iteration (and once before the first): an iteration lasts from the reading that ended the one before to
+// its own. So the loop's own few instructions are charged to the iterations, and busy and idle cycles leave nothing out.
+// `stop` is read relaxed: it ends the loop and hands over no data; Launcher::Wait does that.
 template <auto kReadCycles = &ReadCycles, typename Poll>
 void RunPollLoop(const std::atomic<bool>& stop, PollLoopStats& stats, Poll&& poll) {
   uint64_t before = kReadCycles();

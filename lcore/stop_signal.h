@@ -12,24 +12,24 @@
 
 namespace pollux::lcore {
 
-// Catches SIGINT and SIGTERM as long as it lives, one object in a process at a time. The first signal asks for a stop; a signal that comes
-// while the stop was asked for already does what it does by default (ends the process), so that a program that hangs can be ended. System
-// calls that the signal interrupts return EINTR (no SA_RESTART): whoever sleeps sees the flag soon.
+// Catches SIGINT and SIGTERM as long as it lives, one object in a process at a time. The first signal asks for a stop; a signal that
+// comes when the stop was asked for already does what it does by default (ends the process), so that a program that hangs can be
+// ended. System calls that a signal interrupts return EINTR (no SA_RESTART): whoever sleeps sees the flag soon.
 class StopSignal {
  public:
   // Installs the handlers. FAILED_PRECONDITION if there is a StopSignal already.
   static absl::StatusOr<std::unique_ptr<StopSignal>> Install();
 
-  // Puts the former handlers back. No signal may be on its way to another thread: block them there or let one thread live on.
+  // Puts the former handlers back.
   ~StopSignal();
 
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
-  // True from the first signal or Request() on, for ever. Poll loops read it relaxed; lives as long as the program.
+  // True from the first signal or Request() on, until the next Install. Poll loops read it relaxed. Lives as long as the program.
   const std::atomic<bool>& flag() const;
 
-  // Readable (poll, epoll) from the first signal or Request() on, for ever; nobody should read from it. Owned by this object.
+  // Readable (poll, epoll) from the first signal or Request() on, until the next Install. Nobody should read from it or close it.
   int file_descriptor() const;
 
   // The number of the signal that asked for the stop; 0 if none came, also after Request().
@@ -41,6 +41,7 @@ class StopSignal {
  private:
   StopSignal() = default;
 
+  bool handles_signals_ = false;  // the handlers are in place and the former ones known
   struct sigaction former_interrupt_ = {};
   struct sigaction former_terminate_ = {};
 };

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lcore/stop_signal.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include "lcore/errno_status.h"
+
+namespace pollux::lcore {
+namespace {
+
+// A handler gets no argument, so what it works on is global. The eventfd is made once and never closed: a handler that is still
+// running in another thread while the StopSignal ends writes to it and not to some file that took its number.
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+std::atomic<bool> installed{false};
+std::atomic<bool> stop{false};
+std::atomic<int> first_signal{0};
+std::atomic<int> event_descriptor{-1};
+
+void WakeSleepers() {
+  const uint64_t one = 1;
+  // Cannot fail in a way that matters: a full counter is readable already.
+  [[maybe_unused]] const ssize_t written = write(event_descriptor.load(), &one, sizeof(one));
+}
+
+// Async-signal-safe: atomics, write, sigaction and raise only; errno is kept for the code that was interrupted.
+void OnSignal(int signal_number) {
+  const int interrupted_errno = errno;
+  if (!stop.exchange(true)) {
+    first_signal.store(signal_number);
+    WakeSleepers();
+  } else {
+    struct sigaction default_action = {};
+    default_action.sa_handler = SIG_DFL;
+    sigaction(signal_number, &default_action, nullptr);
+    raise(signal_number);  // delivered as soon as this handler returns
+  }
+  errno = interrupted_errno;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StopSignal>> StopSignal::Install() {
+  if (installed.exchange(true)) return absl::FailedPreconditionError("there is a StopSignal already; a process has one at a time");
+  std::unique_ptr<StopSignal> stop_signal(new StopSignal());  // from here on its destructor clears `installed`
+
+  if (event_descriptor.load() < 0) {
+    const int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (descriptor < 0) return ErrnoStatus(errno, "eventfd()", "see ulimit -n");
+    event_descriptor.store(descriptor);
+  }
+  uint64_t count = 0;
+  [[maybe_unused]] const ssize_t drained = read(event_descriptor.load(), &count, sizeof(count));
+  first_signal.store(0);
+  stop.store(false);
+
+  struct sigaction action = {};
+  action.sa_handler = &OnSignal;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, &stop_signal->former_interrupt_);
+  sigaction(SIGTERM, &action, &stop_signal->former_terminate_);
+  stop_signal->handles_signals_ = true;
+  return stop_signal;
+}
+
+StopSignal::~StopSignal() {
+  if (handles_signals_) {
+    sigaction(SIGINT, &former_interrupt_, nullptr);
+    sigaction(SIGTERM, &former_terminate_, nullptr);
+  }
+  installed.store(false);
+}
+
+const std::atomic<bool>& StopSignal::flag() const {
+  return stop;
+}
+
+int StopSignal::file_descriptor() const {
+  return event_descriptor.load();
+}
+
+int StopSignal::signal_number() const {
+  return first_signal.load();
+}
+
+void StopSignal::Request() {
+  if (!stop.exchange(true)) WakeSleepers();
+}
+
+}  // namespace pollux::lcore
