@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// The traffic source: runs on live frames that BPF_PROG_TEST_RUN makes, numbers each, and redirects it into the target device.
+// The same program must be attached natively to some interface while it runs (source.h says why); real frames of that interface
+// arrive here too, and are dropped.
+#include <linux/bpf.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "tools/performance/traffic_format.h"
+
+#define LOOPBACK_IFINDEX 1
+
+// Set before load.
+const volatile __u32 flow_count = 1;
+const volatile __u32 ip_checksum_base = 0;  // of the header with its address and checksum fields zero, not folded
+const volatile __u32 source_network = 0;    // 198.18.0.0 in host order
+const volatile __u8 with_time = 0;
+
+// One CPU runs the source, so that plain variables do.
+__u64 next_sequence = 0;
+__u32 next_flow = 0;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_DEVMAP);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u32);
+} target_device SEC(".maps");
+
+// Packet fields are not aligned to their size; the machines that XDP runs on do not mind, packed structures would become byte stores.
+#define STORE(type, offset, value) (*(type *)(data + (offset)) = (value))
+
+SEC("xdp")
+int traffic_source(struct xdp_md *context) {
+  void *data = (void *)(long)context->data;
+  void *data_end = (void *)(long)context->data_end;
+  if (context->ingress_ifindex != LOOPBACK_IFINDEX || data + TRAFFIC_MINIMUM_FRAME_BYTES > data_end) return XDP_DROP;
+
+  __u32 flow = next_flow;
+  next_flow = flow + 1 < flow_count ? flow + 1 : 0;
+  __u32 address = source_network + flow;
+  __u32 sum = ip_checksum_base + (address >> 16) + (address & 0xffff);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  STORE(__u16, TRAFFIC_IP_CHECKSUM_OFFSET, bpf_htons(~sum & 0xffff));
+  STORE(__u32, TRAFFIC_SOURCE_ADDRESS_OFFSET, bpf_htonl(address));
+  STORE(__u16, TRAFFIC_SOURCE_PORT_OFFSET, bpf_htons((TRAFFIC_FIRST_PORT + flow) & 0xffff));
+  STORE(__u64, TRAFFIC_SEQUENCE_OFFSET, next_sequence);
+  next_sequence = next_sequence + 1;
+  STORE(__u64, TRAFFIC_TIME_OFFSET, with_time ? bpf_ktime_get_ns() : 0);
+  STORE(__u32, TRAFFIC_MAGIC_OFFSET, TRAFFIC_MAGIC);
+  return bpf_redirect_map(&target_device, 0, 0);
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/performance/source.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+
+#include "lcore/errno_status.h"
+#include "tools/performance/source.skel.h"
+
+namespace pollux::performance {
+namespace {
+
+constexpr uint32_t kSourceNetwork = 0xc6120000;       // 198.18.0.0, RFC 2544's; the flow's number is its lower half
+constexpr uint32_t kDestinationAddress = 0xc6130001;  // 198.19.0.1
+constexpr uint16_t kDestinationPort = 9;              // discard
+constexpr uint32_t kMaximumFramesPerCall = 256;       // of a paced call that is late
+constexpr uint32_t kBatchSize = 64;                   // frames that the kernel makes and sends at a time
+constexpr char kHoldInterface[] = "plxhold0";         // where the program is attached, so that it is in the dispatcher
+constexpr char kHoldPeer[] = "plxhold1";
+
+// What the rate says besides packets a second.
+constexpr double kStopped = 0;
+constexpr double kFull = -1;
+
+uint64_t Now_ns() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+uint32_t SumWords(const void* header, size_t bytes) {
+  uint32_t sum = 0;
+  const auto* octets = static_cast<const uint8_t*>(header);
+  for (size_t i = 0; i < bytes; i += 2) sum += octets[i] << 8 | octets[i + 1];
+  return sum;
+}
+
+// The frame that every live frame begins as. MAC addresses are nobody's on the rig: a plain stack takes the frames for those of
+// another host, and drops them at IP's first check.
+std::vector<uint8_t> MakeFrame(uint32_t frame_bytes, uint32_t* ip_checksum_base) {
+  std::vector<uint8_t> frame(frame_bytes);
+  ethhdr ethernet = {.h_dest = {0x02, 0, 0, 0, 0, 0x22}, .h_source = {0x02, 0, 0, 0, 0, 0x11}, .h_proto = htons(ETH_P_IP)};
+  iphdr ip = {};
+  ip.version = 4;
+  ip.ihl = 5;
+  ip.tot_len = htons(static_cast<uint16_t>(frame_bytes - sizeof ethernet));
+  ip.ttl = 64;
+  ip.protocol = IPPROTO_UDP;
+  ip.daddr = htonl(kDestinationAddress);
+  udphdr udp = {};
+  udp.dest = htons(kDestinationPort);
+  udp.len = htons(static_cast<uint16_t>(frame_bytes - sizeof ethernet - sizeof ip));
+  *ip_checksum_base = SumWords(&ip, sizeof ip);
+  std::memcpy(frame.data(), &ethernet, sizeof ethernet);
+  std::memcpy(frame.data() + sizeof ethernet, &ip, sizeof ip);
+  std::memcpy(frame.data() + sizeof ethernet + sizeof ip, &udp, sizeof udp);
+  return frame;
+}
+static_assert(sizeof(ethhdr) + offsetof(iphdr, check) == TRAFFIC_IP_CHECKSUM_OFFSET);
+static_assert(sizeof(ethhdr) + offsetof(iphdr, saddr) == TRAFFIC_SOURCE_ADDRESS_OFFSET);
+static_assert(sizeof(ethhdr) + sizeof(iphdr) == TRAFFIC_SOURCE_PORT_OFFSET);
+static_assert(sizeof(ethhdr) + sizeof(iphdr) + sizeof(udphdr) == TRAFFIC_SEQUENCE_OFFSET);
+
+class LiveFrameSource final : public Source {
+ public:
+  explicit LiveFrameSource(const SourceOptions& options) : options_(options) {}
+  ~LiveFrameSource() override {
+    ending_.store(true);
+    if (thread_.joinable()) thread_.join();
+    if (link_descriptor_ >= 0) close(link_descriptor_);
+    if (program_ != nullptr) source_bpf__destroy(program_);
+  }
+
+  absl::Status Open(const NetworkNamespace& network) {
+    network_ = &network;
+    if (absl::Status status = AddVethPair(network, kHoldInterface, network, kHoldPeer); !status.ok()) return status;
+    absl::Status status = network.Call([this] { return Load(); });
+    if (!status.ok()) return status;
+    // One frame, to hear now what the kernel refuses.
+    status = network.Call([this] {
+      if (Send(1) == 0) return absl::OkStatus();
+      return lcore::ErrnoStatus(errno, "BPF_PROG_TEST_RUN(live frames)", "needs Linux 5.18, CAP_NET_ADMIN and CAP_BPF");
+    });
+    if (!status.ok()) return status;
+    thread_ = std::thread([this] { Run(); });
+    while (!ready_.load()) std::this_thread::yield();
+    return thread_status_;
+  }
+
+  void SetRate(double packets_per_second) override {
+    rate_.store(packets_per_second);
+    generation_.fetch_add(1);
+  }
+  void SetFullRate() override { SetRate(kFull); }
+  void Stop() override {
+    SetRate(kStopped);
+    const uint64_t generation = generation_.load();
+    while (seen_generation_.load() != generation) std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  SourceSnapshot Read() const override {
+    SourceSnapshot snapshot;
+    snapshot.frames = std::atomic_ref<__u64>(program_->bss->next_sequence).load(std::memory_order_relaxed);
+    snapshot.time_ns = Now_ns();
+    snapshot.calls = calls_.value();
+    snapshot.errors = errors_.value();
+    snapshot.gap_ns = gap_ns_.Read();
+    return snapshot;
+  }
+
+ private:
+  absl::Status Load() {
+    program_ = source_bpf__open();
+    if (program_ == nullptr) return lcore::ErrnoStatus(errno, "source_bpf__open");
+    program_->rodata->flow_count = options_.flow_count;
+    program_->rodata->source_network = kSourceNetwork;
+    program_->rodata->with_time = options_.time_stamps;
+    uint32_t checksum_base;
+    frame_ = MakeFrame(options_.frame_bytes, &checksum_base);
+    program_->rodata->ip_checksum_base = checksum_base;
+    if (const int error = source_bpf__load(program_)) return lcore::ErrnoStatus(-error, "load traffic_source", "needs CAP_BPF");
+    const uint32_t key = 0, target = if_nametoindex(options_.interface.c_str());
+    if (target == 0) return lcore::ErrnoStatus(errno, absl::StrCat("if_nametoindex(", options_.interface, ")"));
+    if (const int error = bpf_map_update_elem(bpf_map__fd(program_->maps.target_device), &key, &target, BPF_ANY)) {
+      return lcore::ErrnoStatus(-error, absl::StrCat("bpf_map_update_elem(devmap, ", options_.interface, ")"));
+    }
+    LIBBPF_OPTS(bpf_link_create_opts, attach, .flags = XDP_FLAGS_DRV_MODE);
+    program_descriptor_ = bpf_program__fd(program_->progs.traffic_source);
+    link_descriptor_ = bpf_link_create(program_descriptor_, static_cast<int>(if_nametoindex(kHoldInterface)), BPF_XDP, &attach);
+    if (link_descriptor_ < 0) return lcore::ErrnoStatus(-link_descriptor_, absl::StrCat("bpf_link_create(", kHoldInterface, ", native)"));
+    return absl::OkStatus();
+  }
+
+  int Send(uint32_t frames) {
+    LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame_.data(), .data_size_in = static_cast<uint32_t>(frame_.size()),
+                .repeat = static_cast<int>(frames), .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = std::min(frames, kBatchSize));
+    return bpf_prog_test_run_opts(program_descriptor_, &run);
+  }
+
+  // The thread. Its network namespace decides whose loopback the frames seem to come from.
+  void Run() {
+    prctl(PR_SET_NAME, "perf-source");
+    thread_status_ = network_->Enter();
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(options_.cpu, &cpus);
+    if (sched_setaffinity(0, sizeof cpus, &cpus) != 0)
+      thread_status_.Update(lcore::ErrnoStatus(errno, absl::StrCat("sched_setaffinity(CPU ", options_.cpu, ")")));
+    ready_.store(true);
+    if (!thread_status_.ok()) return;
+    while (!ending_.load()) {
+      const uint64_t generation = generation_.load();
+      const double rate = rate_.load();
+      seen_generation_.store(generation);
+      if (rate == kStopped) {
+        std::this_thread::sleep_for(std::chrono::microseconds(200));
+      } else if (rate == kFull) {
+        RunFull(generation);
+      } else {
+        RunPaced(rate, generation);
+      }
+    }
+  }
+
+  bool Changed(uint64_t generation) const {
+    return generation_.load(std::memory_order_relaxed) != generation || ending_.load(std::memory_order_relaxed);
+  }
+
+  void Count(int result) {
+    calls_.Add(1);
+    if (result != 0) errors_.Add(1);
+  }
+
+  void RunFull(uint64_t generation) {
+    uint64_t last_ns = 0;
+    while (!Changed(generation)) {
+      Count(Send(options_.frames_per_call));
+      const uint64_t now_ns = Now_ns();
+      if (last_ns != 0) gap_ns_.Add(now_ns - last_ns);
+      last_ns = now_ns;
+    }
+  }
+
+  void RunPaced(double rate, uint64_t generation) {
+    const double interval_ns = 1e9 / rate;
+    const uint64_t start_ns = Now_ns();
+    uint64_t sent = 0;
+    while (!Changed(generation)) {
+      const auto elapsed_ns = static_cast<double>(Now_ns() - start_ns);
+      const auto due = static_cast<uint64_t>(elapsed_ns / interval_ns);
+      if (due <= sent) {
+        // Rates this low are no measurement: leave the CPU to the others.
+        if (interval_ns > 200e3) std::this_thread::sleep_for(std::chrono::microseconds(100));
+        continue;
+      }
+      gap_ns_.Add(static_cast<uint64_t>(elapsed_ns - static_cast<double>(sent + 1) * interval_ns));
+      const auto frames = static_cast<uint32_t>(std::min<uint64_t>(due - sent, kMaximumFramesPerCall));
+      Count(Send(frames));
+      sent += frames;
+    }
+  }
+
+  const SourceOptions options_;
+  const NetworkNamespace* network_ = nullptr;
+  source_bpf* program_ = nullptr;
+  int program_descriptor_ = -1;
+  int link_descriptor_ = -1;
+  std::vector<uint8_t> frame_;
+
+  std::thread thread_;
+  absl::Status thread_status_;
+  std::atomic<bool> ready_{false};
+  std::atomic<bool> ending_{false};
+  std::atomic<double> rate_{kStopped};
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<uint64_t> seen_generation_{0};
+  lcore::Counter calls_;
+  lcore::Counter errors_;
+  HistogramCounter gap_ns_;
+};
+
+absl::Status Check(const SourceOptions& options) {
+  if (options.frame_bytes < TRAFFIC_MINIMUM_FRAME_BYTES || options.frame_bytes > TRAFFIC_MAXIMUM_FRAME_BYTES) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("frame size ", options.frame_bytes, ": ", TRAFFIC_MINIMUM_FRAME_BYTES, " to ", TRAFFIC_MAXIMUM_FRAME_BYTES));
+  }
+  if (options.flow_count < 1 || options.flow_count > TRAFFIC_MAXIMUM_FLOWS) {
+    return absl::InvalidArgumentError(absl::StrCat(options.flow_count, " flows: 1 to ", TRAFFIC_MAXIMUM_FLOWS));
+  }
+  if (options.frames_per_call < 1 || options.frames_per_call > kMaximumFramesPerCall) {
+    return absl::InvalidArgumentError(absl::StrCat(options.frames_per_call, " frames a call: 1 to ", kMaximumFramesPerCall));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Source>> Source::Create(const NetworkNamespace& network, const SourceOptions& options) {
+  if (absl::Status status = Check(options); !status.ok()) return status;
+  auto source = std::make_unique<LiveFrameSource>(options);
+  if (absl::Status status = source->Open(network); !status.ok()) return status;
+  return std::unique_ptr<Source>(std::move(source));
+}
+
+}  // namespace pollux::performance

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Source: a pinned thread that sends numbered UDP frames out of an interface, without sk_buffs.
+//
+// A call of BPF_PROG_TEST_RUN with live frames runs traffic_source (source.bpf.c) on `frames_per_call` frames; the program redirects
+// each into the interface, whose other end gets them from ndo_xdp_xmit. The kernel puts the program in the XDP dispatcher around
+// a run, and waits 20 to 40 ms for RCU, unless the program is in there already: so it is attached natively to one end of a veth
+// pair that exists for nothing else. A source that forgets this sends floods and pauses, and every figure got with it is wrong.
+#ifndef TOOLS_PERFORMANCE_SOURCE_H_
+#define TOOLS_PERFORMANCE_SOURCE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "tools/performance/histogram.h"
+#include "tools/performance/network.h"
+
+namespace pollux::performance {
+
+struct SourceOptions {
+  std::string interface;
+  uint32_t frame_bytes = 64;  // without the frame check sequence; 64 to 1514
+  uint32_t flow_count = 1;    // 1 to 65536; a flow has its own source address and port
+  uint32_t frames_per_call = 64;
+  bool time_stamps = false;  // every frame carries the time it was made
+  int cpu = 0;
+};
+
+// What the source did since it started. Subtract two to know what it did between.
+struct SourceSnapshot {
+  uint64_t time_ns = 0;
+  uint64_t frames = 0;  // given to the interface; whether it took them, its other end's counters tell
+  uint64_t calls = 0;
+  uint64_t errors = 0;  // calls that failed
+  // Full rate: from the end of a call to the end of the next, so that no pause of the stream is longer. Paced: how long the oldest
+  // frame of a call was due when the call began.
+  Histogram gap_ns;
+};
+
+class Source {
+ public:
+  // The thread exists from here on, and sends nothing. Errors name what is missing: privilege, kernel (live frames need 5.18).
+  static absl::StatusOr<std::unique_ptr<Source>> Create(const NetworkNamespace& network, const SourceOptions& options);
+  virtual ~Source() = default;
+
+  // Packets a second from now on: open loop, a frame that is late is sent as soon as possible, and none is dropped. 0 stops.
+  virtual void SetRate(double packets_per_second) = 0;
+  virtual void SetFullRate() = 0;
+  // Returns when nothing is being sent any more.
+  virtual void Stop() = 0;
+  virtual SourceSnapshot Read() const = 0;
+};
+
+}  // namespace pollux::performance
+
+#endif  // TOOLS_PERFORMANCE_SOURCE_H_
