@@ -45,7 +45,7 @@ struct StreamStats {
   Counter rx_bad_l4_checksum;  // csum: UDP, TCP, ICMP, ICMPv6; likewise
   Counter busy_cycles;         // cycles of the polls that handled a packet; written by the run loop
   BurstHistogram rx_bursts;    // while Stream::record_bursts
-  BurstHistogram tx_bursts;    // likewise: packets taken by one call of Send
+  BurstHistogram tx_bursts;    // likewise: packets of one burst that the tx queue took, retries included
 };
 
 // Which side of the equation above a counter is on.

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// One burst in, one burst out, with the counting that every mode does.
+#ifndef TOOLS_TESTPMD_ENGINES_BURST_H_
+#define TOOLS_TESTPMD_ENGINES_BURST_H_
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include "mempool/pool.h"
+#include "tools/testpmd/engines/stream.h"
+
+namespace pollux::testpmd {
+
+// An engine keeps one as a member: on the stack it would be cleared for every burst.
+using BurstBuffer = std::array<Packet, mempool::kMaximumBurst>;
+
+// Receives up to stream.burst packets to the front of `buffer`.
+inline std::span<Packet> ReceiveBurst(Stream& stream, BurstBuffer& buffer) {
+  const std::size_t count = stream.rx->Receive({buffer.data(), stream.burst});
+  if (stream.record_bursts) stream.stats.rx_bursts.bursts[count].Add(1);
+  if (count == 0) return {};
+  stream.stats.rx_packets.Add(count);
+  const std::span<Packet> packets(buffer.data(), count);
+  if (stream.observer != nullptr) stream.observer->OnBurst(stream.rx_port, stream.rx_queue, true, packets);
+  return packets;
+}
+
+// Frees packets that end here, and counts them as `cause`.
+inline void FreeBurst(std::span<const Packet> packets, Counter& cause) {
+  mempool::Pool::Free(packets);
+  cause.Add(packets.size());
+}
+
+// What SendBurst does when the queue took only the first `sent`: retries as the stream asks, frees and counts the rest. Returns how
+// many were sent in all.
+std::size_t FinishPartialSend(Stream& stream, std::span<const Packet> packets, std::size_t sent);
+
+// Sends `packets`, at most kMaximumBurst; what cannot be sent is freed and counted. An empty burst lets the queue
+// finish earlier ones (pmd/queue.h). Returns how many were sent.
+inline std::size_t SendBurst(Stream& stream, std::span<const Packet> packets) {
+  if (stream.observer != nullptr && !packets.empty()) stream.observer->OnBurst(stream.tx_port, stream.tx_queue, false, packets);
+  std::size_t sent = stream.tx->Send(packets);
+  if (packets.empty()) return 0;
+  if (sent < packets.size()) [[unlikely]]
+    sent = FinishPartialSend(stream, packets, sent);
+  stream.stats.tx_packets.Add(sent);
+  if (stream.record_bursts) stream.stats.tx_bursts.bursts[sent].Add(1);
+  return sent;
+}
+
+}  // namespace pollux::testpmd
+
+#endif  // TOOLS_TESTPMD_ENGINES_BURST_H_

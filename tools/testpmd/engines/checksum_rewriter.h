@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// ChecksumRewriter: verifies and repairs checksums (csum).
+#ifndef TOOLS_TESTPMD_ENGINES_CHECKSUM_REWRITER_H_
+#define TOOLS_TESTPMD_ENGINES_CHECKSUM_REWRITER_H_
+
+#include <span>
+
+#include "tools/testpmd/engines/burst_rewriter.h"
+
+namespace pollux::testpmd {
+
+// Writes the Ethernet addresses as mac does; counts wrong checksums (IPv4 header; UDP, TCP, ICMP, ICMPv6) and replaces them by right
+// ones. Behind up to two VLAN tags, not inside tunnels.
+//
+// Left alone: a UDP checksum of zero over IPv4, which means none; the transport of fragments and of packets that end before
+// IP says; anything behind a malformed header. A UDP length that is not possible counts as bad and stays.
+class ChecksumRewriter : public BurstRewriter {
+ public:
+  std::span<Packet> Rewrite(Stream& stream, std::span<Packet> packets) override;
+};
+
+}  // namespace pollux::testpmd
+
+#endif  // TOOLS_TESTPMD_ENGINES_CHECKSUM_REWRITER_H_

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/testpmd/engines/forwarding_engines.h"
+
+namespace pollux::testpmd {
+
+// An idle poll sends an empty burst, so that nothing waits in the tx queue for the next packet (pmd/queue.h): SendBurst does both.
+std::size_t IoEngine::Poll(Stream& stream) {
+  const std::span<Packet> packets = ReceiveBurst(stream, buffer_);
+  SendBurst(stream, packets);
+  return packets.size();
+}
+
+std::size_t RewriteEngine::Poll(Stream& stream) {
+  const std::span<Packet> packets = ReceiveBurst(stream, buffer_);
+  SendBurst(stream, packets.empty() ? packets : rewriter_->Rewrite(stream, packets));
+  return packets.size();
+}
+
+std::size_t RxOnlyEngine::Poll(Stream& stream) {
+  const std::span<Packet> packets = ReceiveBurst(stream, buffer_);
+  if (!packets.empty()) FreeBurst(packets, stream.stats.consumed);
+  return packets.size();
+}
+
+}  // namespace pollux::testpmd
