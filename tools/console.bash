@@ -17,7 +17,7 @@ passed() { printf '%s  %s%s%s %s%-10s%s %s\n' "$erase" "$green" "$good" "$plain"
 failed() { printf '%s  %s%s%s %s%-10s%s %s\n' "$erase" "$red" "$bad" "$plain" "$bold" "$1" "$plain" "$2"; }
 # Shows something for a moment; on a terminal only.
 passing() { ! $terminal || printf '%s  %s. %-10s %.110s%s' "$erase" "$dim" "$1" "$2" "$plain"; }
-quote() { sed -e '$a\' -e 's/\x1b\[[0-9;]*[A-Za-z]//g' -e 's/\r//g' -e "s/^/    ${1:-$dim}/" -e "s/\$/$plain/"; }
+quote() { sed -e 's/\x1b\[[0-9;]*[A-Za-z]//g' -e 's/\r//g' -e "s/^/    ${1:-$dim}/" -e "s/\$/$plain/" -e '$a\'; }
 die() {
   failed "$1" "$2"
   [[ -z ${3:-} ]] || printf '             %s\n' "$3"
