@@ -9,6 +9,7 @@
 
 #include "pmd/device_arguments.h"
 #include "pmd/null/null_device.h"
+#include "pmd/pcap/pcap_device.h"
 #include "pmd/ring/ring_device.h"
 
 namespace pollux::pmd {
@@ -25,6 +26,7 @@ struct Driver {
 constexpr Driver kDrivers[] = {
     {kNullDriver, "packets from nowhere and to nowhere", kNullArguments, OpenNullDevice},
     {kRingDriver, "rings in this process: a loopback, or two ports joined", kRingArguments, OpenRingDevice},
+    {kPcapDriver, "replays capture files, and records to them", kPcapArguments, OpenPcapDevice},
 };
 
 const Driver* FindDriver(absl::string_view name) {

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/pcap/pcap_queues.h"
+
+#include <algorithm>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+namespace pollux::pmd {
+namespace {
+
+enum RxRow { kRxPackets, kRxBytes, kRxNoFrame, kRxOversized, kRxEmpty, kRxCut, kRxLoops };
+constexpr CounterRow kRxRows[] = {{"packets", &QueueStats::rx_packets},
+                                  {"bytes", &QueueStats::rx_bytes},
+                                  {"pool_empty", &QueueStats::rx_nombuf},
+                                  {"dropped_oversized", &QueueStats::rx_errors},  // longer than a frame holds
+                                  {"dropped_empty", &QueueStats::rx_errors},      // of no byte
+                                  {"cut_in_capture", nullptr},                    // handed on, as far as the file has it
+                                  {"loops", nullptr}};
+
+enum TxRow { kTxPackets, kTxBytes, kTxWriteError, kTxPending };
+constexpr CounterRow kTxRows[] = {{"packets", &QueueStats::tx_packets},
+                                  {"bytes", &QueueStats::tx_bytes},
+                                  {"dropped_write_error", &QueueStats::tx_dropped},
+                                  {"pending", &QueueStats::tx_pending}};
+
+enum NoFileRow { kNoFileDropped };
+constexpr CounterRow kNoFileRows[] = {{"dropped_no_file", &QueueStats::tx_dropped}};
+
+timespec Now(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return time;
+}
+
+uint64_t MonotonicNanoseconds() {
+  const timespec time = Now(CLOCK_MONOTONIC);
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(time.tv_nsec);
+}
+
+}  // namespace
+
+ReplayQueue::ReplayQueue(std::shared_ptr<const Capture> capture, const ReplayOptions& options, std::shared_ptr<mempool::Pool> pool)
+    : BasicRxQueue(kRxRows), capture_(std::move(capture)), options_(options), pool_(std::move(pool)) {
+  if (options_.rate != 0) pacer_.emplace(options_.rate, mempool::kMaximumBurst);
+}
+
+void ReplayQueue::Start() {
+  next_ = 0;
+  if (pacer_) pacer_->Start(MonotonicNanoseconds());
+  BasicRxQueue::Start();
+}
+
+std::size_t ReplayQueue::Receive(std::span<Packet> packets) {
+  if (!started() || capture_ == nullptr) return 0;
+  std::size_t wanted = packets.size();
+  if (!options_.loop) wanted = std::min(wanted, capture_->size() - next_);
+  if (pacer_) wanted = std::min(wanted, pacer_->Due(MonotonicNanoseconds()));
+  if (wanted == 0) return 0;
+
+  const std::size_t frames = pool_->Allocate(packets.first(wanted));
+  if (frames < wanted) counters().Add(kRxNoFrame, 1);
+  const std::size_t count = Fill(packets.first(frames));
+  if (count < frames) mempool::Pool::Free(packets.subspan(count, frames - count));
+  if (pacer_) pacer_->Spend(frames);
+  counters().Add(kRxPackets, count);
+  counters().Add(kRxBytes, BytesOf(packets.first(count)));
+  return count;
+}
+
+std::size_t ReplayQueue::Fill(std::span<Packet> frames) {
+  std::size_t used = 0;
+  // One record for each frame, whether it fits or not: a capture of nothing that fits must not hold the caller.
+  for (std::size_t examined = 0; examined < frames.size(); ++examined) {
+    if (next_ == capture_->size()) {
+      next_ = 0;
+      counters().Add(kRxLoops, 1);
+    }
+    if (CopyNext(frames[used])) ++used;
+  }
+  return used;
+}
+
+bool ReplayQueue::CopyNext(Packet& packet) {
+  const Capture::Record& record = capture_->record(next_++);
+  if (record.length == 0) {
+    counters().Add(kRxEmpty, 1);
+    return false;
+  }
+  if (record.length > pool_->maximum_length()) {
+    counters().Add(kRxOversized, 1);
+    return false;
+  }
+  if (record.length < record.wire_length) counters().Add(kRxCut, 1);
+  packet.length = record.length;
+  std::memcpy(packet.data, capture_->bytes(record).data(), record.length);
+  return true;
+}
+
+RecordQueue::RecordQueue(std::shared_ptr<Recorder> recorder, std::string device)
+    : BasicTxQueue(kTxRows), recorder_(std::move(recorder)), device_(std::move(device)) {}
+
+void RecordQueue::Start() {
+  lost_since_start_ = 0;
+  BasicTxQueue::Start();
+}
+
+absl::Status RecordQueue::Stop() {
+  absl::Status status = BasicTxQueue::Stop();
+  Flush();
+  if (lost_since_start_ != 0) {
+    status.Update(absl::DataLossError(
+        absl::StrCat(device_, ": ", recorder_->status().message(), "; ", lost_since_start_, " packets are not in the file")));
+  }
+  return status;
+}
+
+std::size_t RecordQueue::Send(std::span<const Packet> packets) {
+  if (!started()) return 0;
+  counters().Add(kTxPending, static_cast<int64_t>(packets.size()));
+  const timespec now = Now(CLOCK_REALTIME);
+  for (const Packet& packet : packets) {
+    if (recorder_->status().ok()) recorder_->Write(now, packet.bytes());
+    ++pending_packets_;
+    pending_bytes_ += packet.length;
+    if (recorder_->full()) Flush();
+  }
+  mempool::Pool::Free(packets);
+  if (packets.empty() || !recorder_->status().ok()) Flush();
+  return packets.size();
+}
+
+void RecordQueue::Flush() {
+  if (pending_packets_ == 0) return;
+  counters().Add(kTxPending, -static_cast<int64_t>(pending_packets_));
+  if (recorder_->Flush()) {
+    counters().Add(kTxPackets, static_cast<int64_t>(pending_packets_));
+    counters().Add(kTxBytes, static_cast<int64_t>(pending_bytes_));
+  } else {
+    counters().Add(kTxWriteError, static_cast<int64_t>(pending_packets_));
+    lost_since_start_ += pending_packets_;
+  }
+  pending_packets_ = 0;
+  pending_bytes_ = 0;
+}
+
+NoFileQueue::NoFileQueue() : BasicTxQueue(kNoFileRows) {}
+
+std::size_t NoFileQueue::Send(std::span<const Packet> packets) {
+  if (!started()) return 0;
+  counters().Add(kNoFileDropped, static_cast<int64_t>(packets.size()));
+  mempool::Pool::Free(packets);
+  return packets.size();
+}
+
+}  // namespace pollux::pmd
