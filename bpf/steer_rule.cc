@@ -241,8 +241,8 @@ class Parser {
   // The first `length` bits count.
   bool Address(const std::string& word, uint32_t length) {
     bool ipv6 = word.find(':') != std::string::npos;
-      if (word.size() != std::strlen(word.c_str())) return false;
-  if (inet_pton(ipv6 ? AF_INET6 : AF_INET, word.c_str(), Current().address) != 1) return false;
+    if (word.size() != std::strlen(word.c_str())) return false;
+    if (inet_pton(ipv6 ? AF_INET6 : AF_INET, word.c_str(), Current().address) != 1) return false;
     unsigned char mask[16] = {};
     for (uint32_t bit = 0; bit < length; ++bit) mask[bit / 8] = static_cast<unsigned char>(mask[bit / 8] | 0x80 >> bit % 8);
     std::memcpy(Current().mask, mask, sizeof(mask));

@@ -20,6 +20,9 @@
 #define POLLUX_SOCKET_MAP "xsks_map"
 #define POLLUX_PASSED_MAP "passed_packets"
 
+/* Entries of the socket map, 8 bytes each: more receive queues than NICs have, and room for drivers that add some later. */
+#define POLLUX_MAXIMUM_QUEUES 4096
+
 enum {
   STEER_MAXIMUM_RULES = 16,
   STEER_MAXIMUM_CONDITIONS = 4,

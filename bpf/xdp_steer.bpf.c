@@ -6,7 +6,7 @@
 
 struct {
   __uint(type, BPF_MAP_TYPE_XSKMAP);
-  __uint(max_entries, 64);  // at least; the loader raises it to the interface's queues
+  __uint(max_entries, POLLUX_MAXIMUM_QUEUES);
   __type(key, __u32);
   __type(value, __u32);
 } xsks_map SEC(".maps");

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two ways to a program on an interface that lives as long as its bpf_link: make the link, or share that of another process.
+#ifndef BPF_ATTACHED_LINK_H_
+#define BPF_ATTACHED_LINK_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <absl/status/statusor.h>
+
+#include "bpf/program_object.h"
+#include "bpf/unique_fd.h"
+#include "bpf/xdp_program.h"
+
+namespace pollux::bpf {
+
+struct AttachedLink {
+  UniqueFd link;
+  UniqueFd sockets;  // xsks_map
+  UniqueFd passed;   // passed_packets; empty without rules
+  uint32_t program_id = 0;
+  bool native = false;
+  bool joined = false;
+  std::string fallback_reason;
+};
+
+// Loads the object and attaches it. ALREADY_EXISTS if the interface has a program by now.
+absl::StatusOr<AttachedLink> MakeLink(const std::string& interface, int ifindex, AttachMode mode, ProgramObject* object);
+
+// Shares the link of `attached` if that is the program `object` stands for. Empty: it has no link, or is just going away.
+absl::StatusOr<std::optional<AttachedLink>> JoinLink(const std::string& interface, int ifindex, AttachMode mode,
+                                                     const AttachedProgram& attached, ProgramObject* object);
+
+}  // namespace pollux::bpf
+
+#endif  // BPF_ATTACHED_LINK_H_

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/xdp_program.h"
+
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "bpf/attached_link.h"
+#include "bpf/attached_programs.h"
+#include "bpf/dispatcher.h"
+#include "bpf/passed_counter.h"
+#include "bpf/program_info.h"
+#include "bpf/program_object.h"
+#include "bpf/socket_map.h"
+
+namespace pollux::bpf {
+namespace {
+
+// A process that ends gives its link's id away before it detaches the program, and a second one may attach between our look and our
+// attempt: such states pass within milliseconds.
+constexpr int kAttempts = 100;
+constexpr std::chrono::milliseconds kPause(10);
+
+class LinkedProgram final : public XdpProgram {
+ public:
+  LinkedProgram(const std::string& interface, AttachedLink link, uint32_t queues)
+      : link_(std::move(link)), sockets_(interface, std::move(link_.sockets), queues) {}
+
+  absl::Status AddSocket(uint32_t queue, int socket) override { return sockets_.Add(queue, socket); }
+  absl::Status RemoveSocket(uint32_t queue) override { return sockets_.Remove(queue); }
+  bool native() const override { return link_.native; }
+  std::string fallback_reason() const override { return link_.fallback_reason; }
+  bool joined() const override { return link_.joined; }
+  uint32_t program_id() const override { return link_.program_id; }
+  uint64_t passed_packets() const override { return ReadPassedPackets(link_.passed.get()); }
+
+ private:
+  AttachedLink link_;
+  SocketMap sockets_;
+};
+
+absl::StatusOr<std::unique_ptr<XdpProgram>> Hold(const std::string& interface, AttachedLink link) {
+  absl::StatusOr<uint32_t> queues = MapEntries(link.sockets.get());
+  if (!queues.ok()) return queues.status();
+  return std::unique_ptr<XdpProgram>(std::make_unique<LinkedProgram>(interface, std::move(link), *queues));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Attach(const std::string& interface, const ProgramOptions& options) {
+  absl::StatusOr<int> ifindex = InterfaceIndex(interface);
+  if (!ifindex.ok()) return ifindex.status();
+  if (options.dispatcher) return AttachThroughDispatcher(interface, *ifindex, options);
+  absl::StatusOr<ProgramObject> object = ProgramObject::Open(options);
+  if (!object.ok()) return object.status();
+
+  std::string last_seen = "none";
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(kPause);
+    absl::StatusOr<std::vector<AttachedProgram>> attached = AttachedProgramsByIndex(interface, *ifindex);
+    if (!attached.ok()) return attached.status();
+    if (attached->empty()) {
+      absl::StatusOr<AttachedLink> made = MakeLink(interface, *ifindex, options.mode, &*object);
+      if (made.ok()) return Hold(interface, std::move(*made));
+      if (!absl::IsAlreadyExists(made.status())) return made.status();
+      continue;
+    }
+    last_seen = Describe(attached->front());
+    absl::StatusOr<std::optional<AttachedLink>> joined = JoinLink(interface, *ifindex, options.mode, attached->front(), &*object);
+    if (!joined.ok()) return joined.status();
+    if (joined->has_value()) return Hold(interface, std::move(**joined));
+  }
+  return absl::AlreadyExistsError(
+      absl::StrCat("XDP program ", last_seen, " on ", interface,
+                   " has the name of ours but no bpf_link to share, or the interface's program keeps changing; if it stays, "
+                   "remove it: `ip link set dev ",
+                   interface, " xdp off`"));
+}
+
+}  // namespace pollux::bpf
