@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/system/forwarding_test.h"
+
+#include <thread>
+
+#include <absl/strings/str_cat.h>
+
+namespace pollux::system_tests {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFrameDeadline{5000};
+constexpr milliseconds kRestoreDeadline{3000};
+
+}  // namespace
+
+Arguments CommandLine::Words() const {
+  Arguments words = lcores;
+  words.insert(words.end(), {"--no-huge", "-m", "512", "--no-pci"});
+  for (const std::string& device : devices) words.insert(words.end(), {"--vdev", device});
+  for (std::size_t port = 0; devices.empty() && port < ports; ++port) {
+    const std::string more = device_arguments.empty() ? "" : "," + device_arguments;
+    words.insert(words.end(), {"--vdev", absl::StrCat("net_af_xdp", port, ",iface=", VethRig::PortInterface(port), more)});
+  }
+  words.push_back("--");
+  words.insert(words.end(), options.begin(), options.end());
+  words.insert(words.end(), {"--auto-start", "--total-num-mbufs=32768"});
+  return words;
+}
+
+void ForwardingTest::SetUp() {
+  if (!support::NetworkNamespace::MayCreate()) GTEST_SKIP() << "making network namespaces takes root";
+}
+
+void ForwardingTest::TearDown() {
+  testpmd_.reset();
+  if (rig_ == nullptr || state_before_.empty()) return;
+  // The kernel takes sockets and programs apart some time after their last file is closed.
+  const auto end = std::chrono::steady_clock::now() + kRestoreDeadline;
+  auto state = rig_->SwitchState();
+  while (state.ok() && *state != state_before_ && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(milliseconds(20));
+    state = rig_->SwitchState();
+  }
+  ASSERT_OK(state);
+  EXPECT_EQ(*state, state_before_) << "testpmd left something behind";
+}
+
+void ForwardingTest::BuildRig(const VethRigOptions& options) {
+  auto rig = VethRig::Create(options);
+  ASSERT_OK(rig);
+  rig_ = std::move(*rig);
+  sockets_.resize(options.ports);
+  const auto state = rig_->SwitchState();
+  ASSERT_OK(state);
+  state_before_ = *state;
+}
+
+void ForwardingTest::StartForwarding(const CommandLine& command) {
+  if (rig_ == nullptr) {
+    ASSERT_NO_FATAL_FAILURE(BuildRig({.ports = command.ports}));
+  }
+  auto started = TestpmdProcess::Start(rig_->switch_namespace(), command.Words());
+  ASSERT_OK(started);
+  testpmd_ = std::move(*started);
+  ASSERT_OK(testpmd_->WaitUntilForwarding());
+}
+
+void ForwardingTest::StopForwarding(int signal) {
+  const auto account = testpmd_->Stop(signal);
+  ASSERT_OK(account);
+  account_ = *account;
+  EXPECT_EQ(account_.exit_code, 0) << Transcript();
+  CheckAccount();
+}
+
+void ForwardingTest::CheckAccount() {
+  const support::ForwardTotals& total = account_.total;
+  EXPECT_EQ(total.rx_packets, total.tx_packets + total.tx_dropped) << Transcript();
+  for (std::size_t port = 0; port < std::min(account_.ports.size(), rig_->options().ports); ++port) {
+    const auto counters = rig_->ClientCounters(port);
+    if (!counters.ok()) continue;  // the test deleted it
+    EXPECT_LE(account_.ports[port].rx_packets, counters->tx_packets) << "port " << port << " received what client never sent\n"
+                                                                     << Transcript();
+    EXPECT_GE(account_.ports[port].tx_packets, counters->rx_packets) << "client " << port << " received what was never sent\n"
+                                                                     << Transcript();
+  }
+}
+
+void ForwardingTest::Ping(std::size_t from, const std::string& address, int count, const Arguments& more) {
+  Arguments command = {"ping", "-n", "-i", "0.05", "-c", absl::StrCat(count), "-W", "5"};
+  command.insert(command.end(), more.begin(), more.end());
+  command.push_back(address);
+  const auto pinged = support::RunCommand(command, &rig_->client(from));
+  ASSERT_OK(pinged);
+  EXPECT_EQ(pinged->exit_code, 0) << pinged->output << pinged->errors << Transcript();
+  EXPECT_NE(pinged->output.find(absl::StrCat(" ", count, " received")), std::string::npos) << pinged->output << Transcript();
+}
+
+void ForwardingTest::PingBothWays() {
+  Ping(0, VethRig::ClientIpv4(1));
+  Ping(1, VethRig::ClientIpv4(0));
+  Ping(0, VethRig::ClientIpv6(1));
+  Ping(1, VethRig::ClientIpv6(0));
+}
+
+FrameSocket& ForwardingTest::Socket(std::size_t client) {
+  if (sockets_[client] == nullptr) {
+    auto socket = FrameSocket::Open(rig_->client(client), VethRig::ClientInterface(client));
+    if (!socket.ok()) throw std::runtime_error(socket.status().ToString());  // GoogleTest reports it as this test's failure
+    sockets_[client] = std::move(*socket);
+  }
+  return *sockets_[client];
+}
+
+void ForwardingTest::ExpectArrival(std::size_t from, std::size_t to, const FrameSocket::Frame& frame, const FrameSocket::Frame& expected) {
+  Socket(to);  // open before the frame can arrive
+  ASSERT_OK(Socket(from).Send(frame));
+  const auto arrived = Socket(to).Receive([&](const auto& candidate) { return candidate == expected; }, kFrameDeadline);
+  EXPECT_TRUE(arrived.ok()) << "a frame of " << frame.size() << " bytes: " << arrived.status() << "\n" << Transcript();
+}
+
+support::EthernetFields ForwardingTest::Between(std::size_t from, std::size_t to) {
+  return {.source = VethRig::ClientMac(from), .destination = VethRig::ClientMac(to)};
+}
+
+}  // namespace pollux::system_tests
