@@ -17,7 +17,7 @@ absl::StatusOr<CoreSet> CoreSet::Parse(absl::string_view text) {
   TextScanner scanner(text);
   CoreSet set;
   do {
-    const absl::StatusOr<TextScanner::Range> range = scanner.TakeRange("CPU number", kMaxCpus, TextScanner::FallingRange::kError);
+    const absl::StatusOr<TextScanner::Range> range = scanner.TakeRange("a CPU number", kMaxCpus, TextScanner::FallingRange::kError);
     if (!range.ok()) return range.status();
     for (unsigned cpu = range->first; cpu <= range->last; ++cpu) set.Add(cpu);
   } while (scanner.Take(','));

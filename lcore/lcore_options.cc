@@ -13,7 +13,7 @@
 namespace pollux::lcore {
 namespace {
 
-constexpr char kLcoresSyntax[] = "LCORES[@CPUS][,...], as 0,1@2,(3-5)@(0,2)";
+constexpr char kLcoresSyntax[] = "or the end, as in LCORES[@CPUS],...: 0,1@2,(3-5)@(0,2)";
 
 // The numbers on one side of an '@'. A group in parentheses counts as one even if it holds one number: its members share the group's CPUs.
 struct NumberSet {
@@ -84,7 +84,7 @@ std::string IdsToString(const LcorePlan& plan) {
 
 absl::StatusOr<unsigned> SelectedMainLcore(const std::string& text, const LcorePlan& plan) {
   TextScanner scanner(text);
-  const absl::StatusOr<unsigned> id = scanner.TakeNumber("lcore number", kMaxLcores);
+  const absl::StatusOr<unsigned> id = scanner.TakeNumber("an lcore number", kMaxLcores);
   if (!id.ok()) return id.status();
   if (!scanner.AtEnd()) return scanner.Unexpected("the end of the number");
   if (plan.Find(*id) == nullptr) {
@@ -113,12 +113,14 @@ std::vector<unsigned> LcorePlan::WorkerIds() const {
 absl::StatusOr<std::vector<LcoreSpec>> ParseLcores(absl::string_view text) {
   TextScanner scanner(text);
   std::map<unsigned, CoreSet> cpus_of;
+  bool has_cpus = false;
   do {
-    const absl::StatusOr<NumberSet> ids = TakeNumberSet(scanner, "lcore number", kMaxLcores);
+    const absl::StatusOr<NumberSet> ids = TakeNumberSet(scanner, "an lcore number", kMaxLcores);
     if (!ids.ok()) return ids.status();
     std::optional<CoreSet> cpus;
-    if (scanner.Take('@')) {
-      const absl::StatusOr<NumberSet> given = TakeNumberSet(scanner, "CPU number", CoreSet::kMaxCpus);
+    has_cpus = scanner.Take('@');
+    if (has_cpus) {
+      const absl::StatusOr<NumberSet> given = TakeNumberSet(scanner, "a CPU number", CoreSet::kMaxCpus);
       if (!given.ok()) return given.status();
       cpus = given->numbers;
     } else if (ids->is_group) {
@@ -126,7 +128,7 @@ absl::StatusOr<std::vector<LcoreSpec>> ParseLcores(absl::string_view text) {
     }
     for (const unsigned id : ids->numbers.cpus()) cpus_of[id] = cpus.value_or(CoreSet{id});
   } while (scanner.Take(','));
-  if (!scanner.AtEnd()) return scanner.Unexpected(kLcoresSyntax);
+  if (!scanner.AtEnd()) return scanner.Unexpected(absl::StrCat(has_cpus ? "','" : "',', '@'", " ", kLcoresSyntax));
 
   std::vector<LcoreSpec> lcores;
   for (const auto& [id, cpus] : cpus_of) lcores.push_back({id, cpus});

@@ -20,7 +20,7 @@ inline constexpr unsigned kMaxLcores = 128;
 // One lcore: a number by which a program names a thread, and the CPUs that this thread may run on.
 struct LcoreSpec {
   unsigned id = 0;
-  CoreSet cpus;
+  CoreSet cpus = {};
 
   bool operator==(const LcoreSpec&) const = default;
 };
@@ -38,10 +38,10 @@ struct LcorePlan {
 
 // The options' values as the user wrote them; nullopt is an option that was not given.
 struct LcoreOptions {
-  std::optional<std::string> core_mask;   // -c 0x15
-  std::optional<std::string> core_list;   // -l 0,2-4
-  std::optional<std::string> lcores;      // --lcores (1-3)@(31-33)
-  std::optional<std::string> main_lcore;  // --main-lcore 2
+  std::optional<std::string> core_mask = {};   // -c 0x15
+  std::optional<std::string> core_list = {};   // -l 0,2-4
+  std::optional<std::string> lcores = {};      // --lcores (1-3)@(31-33)
+  std::optional<std::string> main_lcore = {};  // --main-lcore 2
 };
 
 // Parses the value of --lcores: LCORES[@CPUS][,LCORES[@CPUS]...] where LCORES and CPUS are each a number, a range, or a group of both

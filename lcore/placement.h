@@ -14,10 +14,10 @@ namespace pollux::lcore {
 // One lcore that polls one port with frames of one region. A node that nobody knows is nullopt.
 struct Placement {
   unsigned lcore = 0;
-  std::optional<unsigned> lcore_node;   // Topology::NodeOf(the lcore's cpus)
-  std::string port;                     // as the user knows it, for example "port 0 (eth1)"
-  std::optional<unsigned> port_node;    // DeviceNumaNode(interface)
-  std::optional<unsigned> memory_node;  // where the region's pages are
+  std::optional<unsigned> lcore_node = {};   // Topology::NodeOf(the lcore's cpus)
+  std::string port;                          // as the user knows it, for example "port 0 (eth1)"
+  std::optional<unsigned> port_node = {};    // DeviceNumaNode(interface)
+  std::optional<unsigned> memory_node = {};  // where the region's pages are
 };
 
 // Returns a sentence for each thing to move: which lcore, which port, which nodes, and what to change. The port's node comes first, since

@@ -40,7 +40,7 @@ absl::Status TextScanner::Unexpected(absl::string_view expected) {
 }
 
 absl::StatusOr<unsigned> TextScanner::TakeNumber(absl::string_view what, unsigned limit) {
-  const std::string expected = absl::StrCat("a ", what, " (0 to ", limit - 1, ")");
+  const std::string expected = absl::StrCat(what, " (0 to ", limit - 1, ")");
   if (AtEnd() || !absl::ascii_isdigit(text_[position_])) return Unexpected(expected);
   const std::size_t start = position_;
   while (position_ < text_.size() && absl::ascii_isdigit(text_[position_])) ++position_;

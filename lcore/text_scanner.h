@@ -29,7 +29,7 @@ class TextScanner {
   // Whether `wanted` comes next.
   bool Sees(char wanted);
 
-  // Takes "N" or "N-M"; both below `limit`. `what` names such a number in errors: "CPU number".
+  // Takes "N" or "N-M"; both below `limit`. `what` names such a number in errors: "a CPU number".
   absl::StatusOr<Range> TakeRange(absl::string_view what, unsigned limit, FallingRange falling);
 
   // Takes a decimal number below `limit`.
