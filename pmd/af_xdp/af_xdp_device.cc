@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/af_xdp/af_xdp_device.h"
+
+#include <net/ethernet.h>
+
+#include <algorithm>
+#include <bit>
+
+#include <absl/strings/str_cat.h>
+
+#include "lcore/device_node.h"
+#include "lcore/errno_status.h"
+
+namespace pollux::pmd::af_xdp {
+namespace {
+
+constexpr std::size_t kVlanTagBytes = 4;
+constexpr std::size_t kSmallestRing = 64;
+constexpr std::size_t kLargestRing = 32768;
+constexpr std::size_t kDefaultRing = 2048;
+constexpr int kDrainPatienceMs = 200;
+
+absl::Status CheckRing(const char* name, std::size_t size) {
+  if (size == 0 || (std::has_single_bit(size) && size >= kSmallestRing && size <= kLargestRing)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, "=", size, ": a power of two from ", kSmallestRing, " to ", kLargestRing, " is needed"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Device>> AfXdpDevice::Open(DeviceArguments arguments) {
+  auto options = ParseAfXdpOptions(arguments);
+  if (!options.ok()) return options.status();
+  SavedSettings::RestoreAbandoned();
+  auto netdev = Netdev::Open(options->interface);
+  if (!netdev.ok()) return lcore::Annotate(netdev.status(), arguments.name());
+  return std::unique_ptr<Device>(new AfXdpDevice(arguments.name(), *std::move(options), *std::move(netdev)));
+}
+
+AfXdpDevice::AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr<Netdev> netdev)
+    : name_(std::move(name)), options_(std::move(options)), netdev_(std::move(netdev)) {}
+
+AfXdpDevice::~AfXdpDevice() {
+  Stop().IgnoreError();
+}
+
+DeviceInfo AfXdpDevice::Info() const {
+  DeviceInfo info;
+  info.name = name_;
+  info.driver = "net_af_xdp";
+  info.interface = netdev_->name();
+  if (const auto node = lcore::DeviceNumaNode(netdev_->name())) info.numa_node = static_cast<int>(*node);
+  info.mac = netdev_->Mac().value_or(MacAddress{});
+  info.mtu = netdev_->Mtu().value_or(0);
+  info.maximum_rx_queues = info.maximum_tx_queues = AvailableQueues().value_or(0);
+  info.recommended_ring = kDefaultRing;
+  return info;
+}
+
+absl::StatusOr<uint32_t> AfXdpDevice::AvailableQueues() const {
+  const auto channels = netdev_->QueueCount();
+  if (!channels.ok()) return channels.status();
+  if (options_.start_queue >= *channels) {
+    return absl::InvalidArgumentError(absl::StrCat(name_, ": start_queue=", options_.start_queue, ": interface ", netdev_->name(), " has ",
+                                                   *channels, " queue(s), numbered from 0 (ethtool -l ", netdev_->name(), ")"));
+  }
+  const uint32_t left = *channels - options_.start_queue;
+  if (options_.queue_count.value_or(left) > left) {
+    return absl::InvalidArgumentError(absl::StrCat(name_, ": queue_count=", *options_.queue_count,
+                                                   " from start_queue=", options_.start_queue, ": interface ", netdev_->name(), " has ",
+                                                   *channels, " queue(s) (ethtool -L ", netdev_->name(), " combined N makes more)"));
+  }
+  return options_.queue_count.value_or(left);
+}
+
+std::size_t AfXdpDevice::LargestMtu() const {
+  // What a frame holds behind the headroom, less the Ethernet header and one VLAN tag.
+  return config_.pool->maximum_length() - ETH_HLEN - kVlanTagBytes;
+}
+
+absl::Status AfXdpDevice::Configure(const DeviceConfig& config) {
+  if (started_) return absl::FailedPreconditionError(absl::StrCat(name_, ": stop the device before configuring it"));
+  if (config.pool == nullptr) return absl::InvalidArgumentError(absl::StrCat(name_, ": no pool was given to receive into"));
+  for (const absl::Status& status : {CheckRing("rx_ring", config.rx_ring), CheckRing("tx_ring", config.tx_ring)}) {
+    if (!status.ok()) return lcore::Annotate(status, name_);
+  }
+  const std::size_t wanted = std::max(config.rx_queues, config.tx_queues);
+  const auto available = AvailableQueues();
+  if (!available.ok()) return available.status();
+  if (wanted == 0 || wanted > *available) {
+    return absl::InvalidArgumentError(absl::StrCat(name_, ": ", config.rx_queues, " rx and ", config.tx_queues,
+                                                   " tx queues were asked for, and interface ", netdev_->name(), " offers 1 to ",
+                                                   *available, " (start_queue=, queue_count=, ethtool -L)"));
+  }
+  config_ = config;
+  queues_.clear();
+  for (std::size_t number = 0; number < wanted; ++number) {
+    queues_.push_back(std::make_unique<QueuePair>(number,
+                                                  QueuePairOptions{.interface = netdev_->name(),
+                                                                   .queue = options_.start_queue + static_cast<uint32_t>(number),
+                                                                   .sizes = RingSizes(),
+                                                                   .copy_mode = options_.copy_mode,
+                                                                   .need_wakeup = options_.need_wakeup,
+                                                                   .busy_polling = options_.busy_polling},
+                                                  config_.pool, XskCalls::Kernel()));
+  }
+  return absl::OkStatus();
+}
+
+XskRingSizes AfXdpDevice::RingSizes() const {
+  XskRingSizes sizes;
+  sizes.rx = static_cast<uint32_t>(config_.rx_ring ? config_.rx_ring : kDefaultRing);
+  sizes.tx = sizes.completion = static_cast<uint32_t>(config_.tx_ring ? config_.tx_ring : kDefaultRing);
+  // The driver may take as many frames as its own ring has places before the first packet shows up in ours.
+  sizes.fill = std::bit_ceil(sizes.rx + netdev_->HardwareRxRing());
+  return sizes;
+}
+
+absl::Status AfXdpDevice::CheckInterface(uint32_t queue_count) const {
+  const auto up = netdev_->IsUp();
+  if (!up.ok()) return up.status();
+  if (!*up)
+    return absl::FailedPreconditionError(absl::StrCat("interface ", netdev_->name(), " is down (ip link set ", netdev_->name(), " up)"));
+  const auto mtu = netdev_->Mtu();
+  if (!mtu.ok()) return mtu.status();
+  if (*mtu > LargestMtu()) {
+    return absl::FailedPreconditionError(absl::StrCat("interface ", netdev_->name(), " has MTU ", *mtu, ", and a frame of ",
+                                                      config_.pool->frame_size(), " bytes with ", config_.pool->headroom(),
+                                                      " bytes of headroom holds packets up to MTU ", LargestMtu(),
+                                                      "; use larger frames, or ip link set ", netdev_->name(), " mtu ", LargestMtu()));
+  }
+  const auto available = AvailableQueues();
+  if (!available.ok()) return available.status();
+  if (queue_count > *available)
+    return absl::FailedPreconditionError(absl::StrCat("interface ", netdev_->name(), " has only ", *available, " queue(s) left"));
+  return absl::OkStatus();
+}
+
+absl::Status AfXdpDevice::Start() {
+  if (started_) return absl::FailedPreconditionError(absl::StrCat(name_, ": already started"));
+  if (queues_.empty()) return absl::FailedPreconditionError(absl::StrCat(name_, ": configure the device before starting it"));
+  // Before the program is attached: a driver may add queues of its own for XDP, and those must not be bound.
+  if (auto status = CheckInterface(static_cast<uint32_t>(queues_.size())); !status.ok()) return lcore::Annotate(status, name_);
+  const auto index = netdev_->Index();
+  if (!index.ok()) return lcore::Annotate(index.status(), name_);
+  auto program = bpf::XdpProgram::Attach(netdev_->name(), options_.program);
+  if (!program.ok()) return lcore::Annotate(program.status(), name_);
+  program_ = *std::move(program);
+  if (auto status = StartQueues(*index); !status.ok()) {
+    for (auto& queue : queues_) queue->Stop(*program_, *index, 0);
+    program_.reset();
+    return lcore::Annotate(status, name_);
+  }
+  if (config_.promiscuous) {
+    if (auto status = SetPromiscuous(true); !status.ok()) {
+      for (auto& queue : queues_) queue->Stop(*program_, *index, 0);
+      program_.reset();
+      return lcore::Annotate(status, name_);
+    }
+  }
+  started_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status AfXdpDevice::StartQueues(int interface_index) {
+  const auto mtu = netdev_->Mtu();
+  if (!mtu.ok()) return mtu.status();
+  const XskSocket* first = nullptr;
+  for (auto& queue : queues_) {
+    if (auto status = queue->Start(interface_index, first, *program_, *mtu + ETH_HLEN + kVlanTagBytes); !status.ok()) return status;
+    if (first == nullptr) first = queue->socket();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AfXdpDevice::Stop() {
+  if (!started_) return absl::OkStatus();
+  started_ = false;
+  const int index = netdev_->Index().value_or(0);
+  // The newest first: the first socket holds the memory registration of the others.
+  for (auto queue = queues_.rbegin(); queue != queues_.rend(); ++queue) (*queue)->Stop(*program_, index, kDrainPatienceMs);
+  program_.reset();
+  promiscuous_.reset();
+  return absl::OkStatus();
+}
+
+QueueStats AfXdpDevice::Stats() const {
+  QueueStats sum;
+  for (const auto& queue : queues_) sum += queue->Stats();
+  return sum;
+}
+
+std::vector<NamedCounter> AfXdpDevice::ExtendedStats() const {
+  std::vector<NamedCounter> stats;
+  for (const auto& queue : queues_) queue->AppendExtendedStats(stats);
+  if (program_ != nullptr) stats.push_back({"rx_steered_to_kernel", program_->passed_packets() - passed_baseline_});
+  return stats;
+}
+
+void AfXdpDevice::ResetStats() {
+  for (auto& queue : queues_) queue->ResetStats();
+  if (program_ != nullptr) passed_baseline_ = program_->passed_packets();
+}
+
+absl::Status AfXdpDevice::SetPromiscuous(bool on) {
+  if (!on) {
+    promiscuous_.reset();
+    return absl::OkStatus();
+  }
+  if (promiscuous_ != nullptr) return absl::OkStatus();
+  const auto index = netdev_->Index();
+  if (!index.ok()) return index.status();
+  auto membership = PromiscuousMembership::Join(netdev_->name(), *index);
+  if (!membership.ok()) return membership.status();
+  promiscuous_ = *std::move(membership);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SavedSettings*> AfXdpDevice::Settings() {
+  if (settings_ == nullptr) {
+    auto settings = SavedSettings::Open(*netdev_);
+    if (!settings.ok()) return lcore::Annotate(settings.status(), name_);
+    settings_ = *std::move(settings);
+  }
+  return settings_.get();
+}
+
+absl::Status AfXdpDevice::SetMtu(std::size_t mtu) {
+  if (config_.pool != nullptr && mtu > LargestMtu()) {
+    return absl::InvalidArgumentError(absl::StrCat(name_, ": MTU ", mtu, " is more than the ", LargestMtu(), " that a frame of ",
+                                                   config_.pool->frame_size(), " bytes with ", config_.pool->headroom(),
+                                                   " bytes of headroom holds; use larger frames"));
+  }
+  const auto settings = Settings();
+  if (!settings.ok()) return settings.status();
+  if (auto status = (*settings)->SetMtu(mtu); !status.ok()) return lcore::Annotate(status, name_);
+  for (auto& queue : queues_) queue->tx().SetMaximumLength(mtu + ETH_HLEN + kVlanTagBytes);
+  return absl::OkStatus();
+}
+
+absl::Status AfXdpDevice::SetMac(const MacAddress& mac) {
+  if (mac.is_multicast()) return absl::InvalidArgumentError(absl::StrCat(name_, ": ", mac.ToString(), " is a multicast address"));
+  const auto settings = Settings();
+  if (!settings.ok()) return settings.status();
+  return lcore::Annotate((*settings)->SetMac(mac), name_);
+}
+
+std::vector<FeatureState> AfXdpDevice::Features() const {
+  std::vector<FeatureState> features;
+  if (program_ == nullptr) return features;
+  const char* const asked[] = {"auto", "native", "generic"};
+  const bool native = program_->native();
+  features.push_back({.feature = kFeatureNative,
+                      .asked = asked[static_cast<int>(options_.program.mode)],
+                      .got = absl::StrCat(native ? "native" : "generic", program_->joined() ? ", attached by another process" : ""),
+                      .present = native,
+                      .reason = native ? "" : program_->fallback_reason()});
+  for (const auto& queue : queues_) queue->AppendFeatures(native, features);
+  const mempool::RegionReport& memory = config_.pool->region().report();
+  const bool huge = memory.pages == mempool::PageKind::kHuge2M || memory.pages == mempool::PageKind::kHuge1G;
+  features.push_back({.feature = kFeatureHugepages,
+                      .asked = std::string(mempool::PageKindName(memory.asked_pages)),
+                      .got = std::string(mempool::PageKindName(memory.pages)),
+                      .present = huge,
+                      .reason = huge ? "" : memory.fallback});
+  const auto node = lcore::DeviceNumaNode(netdev_->name());
+  const bool near = !node.has_value() || memory.node == static_cast<int>(*node);
+  features.push_back({.feature = kFeatureNuma,
+                      .asked = node.has_value() ? absl::StrCat("node ", *node) : "any node",
+                      .got = memory.node == mempool::kAnyNode ? "several nodes" : absl::StrCat("node ", memory.node),
+                      .present = near,
+                      .reason = near ? "" : "the frames are not on the interface's node"});
+  return features;
+}
+
+void AfXdpDevice::CollectFrames(mempool::FrameAudit& audit) const {
+  for (const auto& queue : queues_) queue->CollectFrames(name_, audit);
+}
+
+}  // namespace pollux::pmd::af_xdp
+
+namespace pollux::pmd {
+
+absl::StatusOr<std::unique_ptr<Device>> OpenAfXdpDevice(DeviceArguments arguments) {
+  return af_xdp::AfXdpDevice::Open(std::move(arguments));
+}
+
+}  // namespace pollux::pmd

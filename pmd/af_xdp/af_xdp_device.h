@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// AfXdpDevice: the control path of net_af_xdp.
+#ifndef PMD_AF_XDP_AF_XDP_DEVICE_H_
+#define PMD_AF_XDP_AF_XDP_DEVICE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bpf/xdp_program.h"
+#include "pmd/af_xdp/af_xdp_options.h"
+#include "pmd/af_xdp/netdev.h"
+#include "pmd/af_xdp/queue_pair.h"
+#include "pmd/af_xdp/saved_settings.h"
+#include "pmd/device.h"
+#include "pmd/device_arguments.h"
+
+namespace pollux::pmd::af_xdp {
+
+// Start attaches the program, then makes, fills, binds and enters the sockets; whatever fails undoes itself by destructors, the
+// newest first. Stop goes the same way back. Every port registers its pool's region as a UMEM of its own, so that a frame that one
+// port received another can send as it is, in whatever mode either runs.
+class AfXdpDevice final : public Device {
+ public:
+  static absl::StatusOr<std::unique_ptr<Device>> Open(DeviceArguments arguments);
+  ~AfXdpDevice() override;
+
+  DeviceInfo Info() const override;
+  absl::StatusOr<LinkState> Link() const override { return netdev_->Link(); }
+  absl::Status Configure(const DeviceConfig& config) override;
+  absl::Status Start() override;
+  absl::Status Stop() override;
+  RxQueue& rx_queue(std::size_t number) override { return queues_[number]->rx(); }
+  TxQueue& tx_queue(std::size_t number) override { return queues_[number]->tx(); }
+  QueueStats Stats(std::size_t queue) const override { return queues_[queue]->Stats(); }
+  QueueStats Stats() const override;
+  std::vector<NamedCounter> ExtendedStats() const override;
+  void ResetStats() override;
+  absl::Status SetPromiscuous(bool on) override;
+  absl::Status SetMtu(std::size_t mtu) override;
+  absl::Status SetMac(const MacAddress& mac) override;
+  std::vector<FeatureState> Features() const override;
+  void CollectFrames(mempool::FrameAudit& audit) const override;
+
+ private:
+  AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr<Netdev> netdev);
+
+  std::size_t LargestMtu() const;
+  absl::StatusOr<uint32_t> AvailableQueues() const;
+  absl::Status CheckInterface(uint32_t queue_count) const;
+  absl::Status StartQueues(int interface_index);
+  XskRingSizes RingSizes() const;
+  absl::StatusOr<SavedSettings*> Settings();
+
+  const std::string name_;
+  const AfXdpOptions options_;
+  const std::unique_ptr<Netdev> netdev_;
+  DeviceConfig config_;
+  bool started_ = false;
+
+  std::unique_ptr<SavedSettings> settings_;
+  std::unique_ptr<PromiscuousMembership> promiscuous_;
+  std::unique_ptr<bpf::XdpProgram> program_;
+  std::vector<std::unique_ptr<QueuePair>> queues_;
+  uint64_t passed_baseline_ = 0;
+};
+
+}  // namespace pollux::pmd::af_xdp
+
+namespace pollux::pmd {
+// The registry's entry (drivers.cc).
+absl::StatusOr<std::unique_ptr<Device>> OpenAfXdpDevice(DeviceArguments arguments);
+}  // namespace pollux::pmd
+
+#endif  // PMD_AF_XDP_AF_XDP_DEVICE_H_

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/af_xdp/af_xdp_options.h"
+
+#include <absl/strings/str_cat.h>
+
+namespace pollux::pmd::af_xdp {
+namespace {
+
+constexpr uint64_t kMostQueues = 4096;
+constexpr uint64_t kMostBusyBudget = 65535;
+
+absl::Status ParseProgram(DeviceArguments& arguments, bpf::ProgramOptions& program) {
+  const auto mode = arguments.TakeChoice("mode", "auto", {"auto", "drv", "skb"});
+  if (!mode.ok()) return mode.status();
+  program.mode = *mode == "drv" ? bpf::AttachMode::kNative : *mode == "skb" ? bpf::AttachMode::kGeneric : bpf::AttachMode::kAutomatic;
+  const auto object = arguments.TakeText("xdp_prog", "");
+  if (!object.ok()) return object.status();
+  program.object_file = *object;
+  const auto dispatcher = arguments.TakeFlag("dispatcher", false);
+  if (!dispatcher.ok()) return dispatcher.status();
+  program.dispatcher = *dispatcher;
+  for (const std::string& text : arguments.TakeAll("steer")) {
+    auto rule = bpf::ParseSteerRule(text);
+    if (!rule.ok()) return rule.status();
+    program.steer.push_back(*std::move(rule));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseQueues(DeviceArguments& arguments, AfXdpOptions& options) {
+  const auto start = arguments.TakeNumber("start_queue", 0, 0, kMostQueues - 1);
+  if (!start.ok()) return start.status();
+  options.start_queue = static_cast<uint32_t>(*start);
+  if (!arguments.Has("queue_count")) return absl::OkStatus();
+  const auto count = arguments.TakeNumber("queue_count", 1, 1, kMostQueues);
+  if (!count.ok()) return count.status();
+  options.queue_count = static_cast<uint32_t>(*count);
+  return absl::OkStatus();
+}
+
+absl::Status ParseCopyMode(DeviceArguments& arguments, CopyMode& mode) {
+  const auto choice = arguments.TakeChoice("bind_mode", "auto", {"auto", "zerocopy", "copy"});
+  if (!choice.ok()) return choice.status();
+  const auto force_copy = arguments.TakeFlag("force_copy", false);
+  if (!force_copy.ok()) return force_copy.status();
+  if (*force_copy && *choice == "zerocopy") return absl::InvalidArgumentError("force_copy=1 and bind_mode=zerocopy exclude each other");
+  mode = *choice == "zerocopy" ? CopyMode::kZeroCopy : *choice == "copy" || *force_copy ? CopyMode::kCopy : CopyMode::kAutomatic;
+  return absl::OkStatus();
+}
+
+absl::Status ParsePolling(DeviceArguments& arguments, AfXdpOptions& options) {
+  const auto budget = arguments.TakeNumber("busy_budget", 0, 0, kMostBusyBudget);
+  if (!budget.ok()) return budget.status();
+  options.busy_polling.budget = static_cast<uint32_t>(*budget);
+  const auto timeout = arguments.TakeNumber("busy_timeout_us", options.busy_polling.timeout_us, 1, 1'000'000);
+  if (!timeout.ok()) return timeout.status();
+  options.busy_polling.timeout_us = static_cast<uint32_t>(*timeout);
+  const auto need_wakeup = arguments.TakeFlag("need_wakeup", true);
+  if (!need_wakeup.ok()) return need_wakeup.status();
+  options.need_wakeup = *need_wakeup;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+const char* const kAfXdpArguments =
+    "iface=NAME            kernel interface (required)\n"
+    "start_queue=N         first queue of the interface (default 0)\n"
+    "queue_count=N         queues at most (default: all from start_queue on)\n"
+    "mode=auto|drv|skb     attach the XDP program natively, generically, or natively if possible (default auto)\n"
+    "bind_mode=auto|zerocopy|copy\n"
+    "                      zero-copy required, never, or if the driver has it (default auto)\n"
+    "force_copy=0|1        the same as bind_mode=copy\n"
+    "need_wakeup=0|1       system calls only when the kernel asks for them (default 1)\n"
+    "busy_budget=N         preferred busy polling, packets a poll; 0: off (default 0)\n"
+    "busy_timeout_us=N     how long one busy poll may take (default 20)\n"
+    "steer=RULE            leave packets that no rule names to the kernel; may be repeated (docs/steering.md)\n"
+    "xdp_prog=FILE         BPF object with an XDP program and a map xsks_map, instead of ours\n"
+    "dispatcher=0|1        attach through libxdp's dispatcher, beside other programs (default 0)\n"
+    "shared_umem=0|1       accepted: ports with one pool always share its memory";
+
+absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
+  AfXdpOptions options;
+  const auto interface = arguments.TakeText("iface", "");
+  if (!interface.ok()) return interface.status();
+  if (interface->empty())
+    return absl::InvalidArgumentError(
+        absl::StrCat(arguments.name(), ": iface= is missing: the kernel interface to use, as in ", arguments.name(), ",iface=eth1"));
+  options.interface = *interface;
+  if (const auto shared = arguments.TakeFlag("shared_umem", true); !shared.ok()) return shared.status();
+  for (const absl::Status& status : {ParseQueues(arguments, options), ParseProgram(arguments, options.program),
+                                     ParseCopyMode(arguments, options.copy_mode), ParsePolling(arguments, options), arguments.Finish()}) {
+    if (!status.ok()) return status;
+  }
+  return options;
+}
+
+}  // namespace pollux::pmd::af_xdp

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/af_xdp/queue_pair.h"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include <absl/strings/str_cat.h>
+
+namespace pollux::pmd::af_xdp {
+namespace {
+
+constexpr int kReleasePatienceMs = 3000;
+
+uint64_t Minus(uint64_t larger, uint64_t smaller) {
+  return larger > smaller ? larger - smaller : 0;
+}
+
+void Accumulate(xdp_statistics& sum, const xdp_statistics& addend) {
+  sum.rx_dropped += addend.rx_dropped;
+  sum.rx_invalid_descs += addend.rx_invalid_descs;
+  sum.tx_invalid_descs += addend.tx_invalid_descs;
+  sum.rx_ring_full += addend.rx_ring_full;
+  sum.rx_fill_ring_empty_descs += addend.rx_fill_ring_empty_descs;
+  sum.tx_ring_empty_descs += addend.tx_ring_empty_descs;
+}
+
+}  // namespace
+
+QueuePair::QueuePair(std::size_t number, QueuePairOptions options, std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
+    : number_(number), options_(std::move(options)), pool_(pool), rx_(pool, calls), tx_(pool, calls), baseline_(Counters()) {}
+
+absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length) {
+  auto socket = XskSocket::Create(options_.interface, options_.queue, *pool_, options_.sizes, first);
+  if (!socket.ok()) return socket.status();
+  busy_polling_refused_.clear();
+  if (options_.busy_polling.budget > 0) {
+    const absl::Status status = (*socket)->SetBusyPolling(options_.busy_polling);
+    if (!status.ok()) busy_polling_refused_ = std::string(status.message());
+  }
+  (*socket)->RaiseSendLimits(options_.sizes.tx);
+
+  const std::size_t filled = rx_.Open((*socket)->descriptor(), (*socket)->fill(), (*socket)->rx(), options_.sizes.fill);
+  absl::Status status;
+  if (filled < options_.sizes.fill) {
+    status =
+        absl::ResourceExhaustedError(absl::StrCat(options_.interface, " queue ", options_.queue, ": the pool had ", filled, " of the ",
+                                                  options_.sizes.fill, " frames for the fill ring; ask for more frames or smaller rings"));
+  }
+  if (status.ok()) status = (*socket)->Bind(interface_index, options_.copy_mode, options_.need_wakeup);
+  if (status.ok()) status = program.AddSocket(options_.queue, (*socket)->descriptor());
+  if (!status.ok()) {
+    socket->reset();
+    rx_.Close();
+    return status;
+  }
+  rx_.SetBusyPolling(options_.busy_polling.budget > 0 && busy_polling_refused_.empty());
+  tx_.Open((*socket)->descriptor(), (*socket)->tx(), (*socket)->completion(), maximum_length);
+  socket_ = *std::move(socket);
+  return absl::OkStatus();
+}
+
+void QueuePair::Stop(bpf::XdpProgram& program, int interface_index, int patience_ms) {
+  if (socket_ == nullptr) return;
+  program.RemoveSocket(options_.queue).IgnoreError();  // gone already where the device is
+  for (int waited_ms = 0; tx_.Drain() > 0 && waited_ms < patience_ms && !tx_.device_gone(); ++waited_ms) poll(nullptr, 0, 1);
+  rx_.Discard();
+  Accumulate(closed_sockets_, socket_->Statistics());
+  const bool zero_copy = socket_->zero_copy();
+  socket_.reset();
+  if (zero_copy) WaitForRelease(interface_index, options_.queue, kReleasePatienceMs);
+  rx_.Close();
+  tx_.Close();
+}
+
+xdp_statistics QueuePair::KernelStatistics() const {
+  xdp_statistics sum = closed_sockets_;
+  if (socket_ != nullptr) Accumulate(sum, socket_->Statistics());
+  return sum;
+}
+
+QueueStats QueuePair::Totals() const {
+  const RxCounters& rx = rx_.counters();
+  const TxCounters& tx = tx_.counters();
+  const xdp_statistics kernel = KernelStatistics();
+  QueueStats stats;
+  stats.rx_packets = rx.packets.value();
+  stats.rx_bytes = rx.bytes.value();
+  stats.rx_missed = kernel.rx_dropped + kernel.rx_ring_full + rx.discarded_at_stop.value();
+  stats.rx_errors = kernel.rx_invalid_descs;
+  stats.rx_nombuf = rx.no_frame.value();
+  // A packet that the kernel dropped is completed as well, maybe a moment later than it is counted as dropped.
+  stats.tx_packets = Minus(tx.completed.value(), tx.dropped_busy.value());
+  stats.tx_bytes = tx.bytes.value();
+  stats.tx_dropped = tx.dropped_too_short.value() + tx.dropped_too_long.value() + tx.dropped_busy.value() + tx.dropped_at_stop.value();
+  stats.tx_pending = Minus(tx.taken.value(), stats.tx_packets + stats.tx_dropped);
+  return stats;
+}
+
+QueueStats QueuePair::Stats() const {
+  QueueStats stats = Totals();
+  const QueueStats& before = totals_baseline_;
+  stats.rx_packets -= before.rx_packets;
+  stats.rx_bytes -= before.rx_bytes;
+  stats.rx_missed -= before.rx_missed;
+  stats.rx_errors -= before.rx_errors;
+  stats.rx_nombuf -= before.rx_nombuf;
+  stats.tx_packets = Minus(stats.tx_packets, before.tx_packets);
+  stats.tx_bytes -= before.tx_bytes;
+  stats.tx_dropped -= before.tx_dropped;
+  return stats;
+}
+
+std::vector<NamedCounter> QueuePair::Counters() const {
+  const RxCounters& rx = rx_.counters();
+  const TxCounters& tx = tx_.counters();
+  const xdp_statistics kernel = KernelStatistics();
+  return {{"rx_packets", rx.packets.value()},
+          {"rx_bytes", rx.bytes.value()},
+          {"rx_bursts", rx.bursts.value()},
+          {"rx_no_frame", rx.no_frame.value()},
+          {"rx_wakeups", rx.wakeups.value()},
+          {"rx_discarded_at_stop", rx.discarded_at_stop.value()},
+          {"rx_dropped", kernel.rx_dropped},
+          {"rx_ring_full", kernel.rx_ring_full},
+          {"rx_fill_ring_empty", kernel.rx_fill_ring_empty_descs},
+          {"rx_invalid_descriptors", kernel.rx_invalid_descs},
+          {"tx_taken", tx.taken.value()},
+          {"tx_completed", tx.completed.value()},
+          {"tx_bytes", tx.bytes.value()},
+          {"tx_copied", tx.copied.value()},
+          {"tx_dropped_too_short", tx.dropped_too_short.value()},
+          {"tx_dropped_too_long", tx.dropped_too_long.value()},
+          {"tx_dropped_busy", tx.dropped_busy.value()},
+          {"tx_dropped_at_stop", tx.dropped_at_stop.value()},
+          {"tx_kicks", tx.kicks.value()},
+          {"tx_kicks_again", tx.kicks_again.value()},
+          {"tx_kicks_no_buffer", tx.kicks_no_buffer.value()},
+          {"tx_kicks_link_down", tx.kicks_link_down.value()},
+          {"tx_kicks_failed", tx.kicks_failed.value()},
+          {"tx_ring_full", tx.ring_full.value()},
+          {"tx_no_frame", tx.no_frame.value()},
+          {"tx_invalid_descriptors", kernel.tx_invalid_descs},
+          {"tx_ring_empty", kernel.tx_ring_empty_descs}};
+}
+
+void QueuePair::AppendExtendedStats(std::vector<NamedCounter>& stats) const {
+  std::vector<NamedCounter> counters = Counters();
+  for (std::size_t index = 0; index < counters.size(); ++index) {
+    NamedCounter& counter = counters[index];
+    counter.value -= baseline_[index].value;
+    // DPDK's form of a queue's counter: rx_q0_packets.
+    counter.name.insert(3, absl::StrCat("q", number_, "_"));
+    stats.push_back(std::move(counter));
+  }
+}
+
+void QueuePair::ResetStats() {
+  baseline_ = Counters();
+  totals_baseline_ = Totals();
+}
+
+void QueuePair::AppendFeatures(bool native, std::vector<FeatureState>& features) const {
+  if (socket_ == nullptr) return;
+  const int queue = static_cast<int>(number_);
+  const char* const asked_mode[] = {"auto", "zero-copy", "copy"};
+  // A program that is attached generically is given copies, whatever the socket says.
+  const bool zero_copy = socket_->zero_copy() && native;
+  features.push_back({.feature = kFeatureZeroCopy,
+                      .queue = queue,
+                      .asked = asked_mode[static_cast<int>(options_.copy_mode)],
+                      .got = zero_copy ? "zero-copy" : "copy",
+                      .present = zero_copy,
+                      .reason = zero_copy                               ? ""
+                                : options_.copy_mode == CopyMode::kCopy ? "copy was asked for"
+                                : socket_->zero_copy() && !native       ? "the XDP program is not attached natively"
+                                                                        : "the driver bound the queue in copy mode"});
+  features.push_back({.feature = kFeatureNeedWakeup,
+                      .queue = queue,
+                      .asked = options_.need_wakeup ? "on" : "off",
+                      .got = options_.need_wakeup ? "on" : "off",
+                      .present = options_.need_wakeup,
+                      .reason = options_.need_wakeup ? "" : "need_wakeup=0 was asked for"});
+  FeatureState busy{.feature = kFeatureBusyPoll, .queue = queue, .asked = "off", .got = "off", .reason = "busy_budget= was not given"};
+  if (options_.busy_polling.budget > 0) {
+    busy.asked = absl::StrCat("budget ", options_.busy_polling.budget);
+    const uint32_t napi = socket_->NapiId();
+    busy.present = busy_polling_refused_.empty() && napi != 0;
+    busy.got = busy.present ? absl::StrCat("NAPI ", napi) : "off";
+    busy.reason = busy.present                     ? ""
+                  : !busy_polling_refused_.empty() ? busy_polling_refused_
+                                                   : "the driver has not linked this queue to a NAPI instance";
+  }
+  features.push_back(std::move(busy));
+}
+
+void QueuePair::CollectFrames(const std::string& device, mempool::FrameAudit& audit) const {
+  if (&audit.pool() != pool_.get()) return;
+  audit.Add(absl::StrCat(device, " queue ", number_, ": fill and rx"), rx_.held());
+  audit.Add(absl::StrCat(device, " queue ", number_, ": tx and completion"), tx_.held());
+}
+
+}  // namespace pollux::pmd::af_xdp

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// QueuePair: one socket with the two queues that use its rings. Control path.
+#ifndef PMD_AF_XDP_QUEUE_PAIR_H_
+#define PMD_AF_XDP_QUEUE_PAIR_H_
+
+#include <linux/if_xdp.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+
+#include "bpf/xdp_program.h"
+#include "mempool/frame_audit.h"
+#include "pmd/af_xdp/xsk_rx_queue.h"
+#include "pmd/af_xdp/xsk_socket.h"
+#include "pmd/af_xdp/xsk_tx_queue.h"
+#include "pmd/device_stats.h"
+#include "pmd/feature_state.h"
+
+namespace pollux::pmd::af_xdp {
+
+struct QueuePairOptions {
+  std::string interface;
+  uint32_t queue = 0;  // of the interface
+  XskRingSizes sizes;
+  CopyMode copy_mode = CopyMode::kAutomatic;
+  bool need_wakeup = true;
+  BusyPolling busy_polling;
+};
+
+// The queues live as long as the pair; the socket from Start to Stop. Counters go on over a restart. Control path: one thread.
+class QueuePair {
+ public:
+  QueuePair(std::size_t number, QueuePairOptions options, std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
+
+  XskRxQueue& rx() { return rx_; }
+  XskTxQueue& tx() { return tx_; }
+
+  // Socket, memory, fill, bind, redirection, in this order. `first` as in XskSocket::Create. On error nothing is left.
+  absl::Status Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length);
+  // No packet comes in any more, and what was taken for sending is sent, for up to `patience_ms`; the rest is dropped and counted.
+  void Stop(bpf::XdpProgram& program, int interface_index, int patience_ms);
+
+  const XskSocket* socket() const { return socket_.get(); }
+  QueueStats Stats() const;
+  void AppendExtendedStats(std::vector<NamedCounter>& stats) const;
+  void ResetStats();
+  void AppendFeatures(bool native, std::vector<FeatureState>& features) const;
+  void CollectFrames(const std::string& device, mempool::FrameAudit& audit) const;
+
+ private:
+  std::vector<NamedCounter> Counters() const;
+  xdp_statistics KernelStatistics() const;
+  QueueStats Totals() const;
+
+  const std::size_t number_;
+  const QueuePairOptions options_;
+  const std::shared_ptr<mempool::Pool> pool_;
+  std::unique_ptr<XskSocket> socket_;
+  XskRxQueue rx_;
+  XskTxQueue tx_;
+  std::string busy_polling_refused_;
+  xdp_statistics closed_sockets_{};  // sums over sockets that are closed
+  std::vector<NamedCounter> baseline_;
+  QueueStats totals_baseline_;
+};
+
+}  // namespace pollux::pmd::af_xdp
+
+#endif  // PMD_AF_XDP_QUEUE_PAIR_H_

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The receive path.
+#include "pmd/af_xdp/xsk_rx_queue.h"
+
+#include <array>
+
+namespace pollux::pmd::af_xdp {
+namespace {
+
+constexpr uint32_t kRefillBatch = 32;  // frames missing before a busy queue refills
+
+}  // namespace
+
+XskCalls& XskCalls::Kernel() {
+  static XskCalls kernel;
+  return kernel;
+}
+
+XskRxQueue::XskRxQueue(std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
+    : held_(pool->frame_count()),
+      base_(pool->region().base()),
+      pool_id_(pool->id()),
+      frame_shift_(pool->frame_shift()),
+      pool_(std::move(pool)),
+      calls_(calls) {}
+
+std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
+  const uint32_t count = rx_.Available(static_cast<uint32_t>(packets.size()));
+  if (count == 0) {
+    Idle();
+    return 0;
+  }
+  uint64_t bytes = 0;
+  for (uint32_t index = 0; index < count; ++index) {
+    const xdp_desc& descriptor = rx_.At(index);
+    held_.Erase(static_cast<mempool::FrameNumber>(descriptor.addr >> frame_shift_));
+    packets[index] = {.data = base_ + descriptor.addr, .length = descriptor.len, .pool = pool_id_};
+    bytes += descriptor.len;
+  }
+  rx_.Release(count);
+  outstanding_ -= count;
+  counters_.packets.Add(count);
+  counters_.bytes.Add(bytes);
+  counters_.bursts.Add(1);
+  if (target_ - outstanding_ >= kRefillBatch) Refill();
+  return count;
+}
+
+void XskRxQueue::Idle() {
+  if (outstanding_ < target_) Refill();
+  if (busy_polling_ || fill_.NeedsWakeup()) {
+    calls_.WakeRx(socket_);
+    counters_.wakeups.Add(1);
+  }
+}
+
+void XskRxQueue::Refill() {
+  std::array<mempool::FrameNumber, 64> frames;
+  uint32_t missing = fill_.Room(target_ - outstanding_);
+  while (missing > 0) {
+    const uint32_t wanted = std::min<uint32_t>(missing, frames.size());
+    const auto got = static_cast<uint32_t>(pool_->Get({frames.data(), wanted}));
+    for (uint32_t index = 0; index < got; ++index) {
+      fill_.At(index) = uint64_t{frames[index]} << frame_shift_;
+      held_.Insert(frames[index]);
+    }
+    fill_.Submit(got);
+    outstanding_ += got;
+    missing -= got;
+    if (got < wanted) {
+      counters_.no_frame.Add(1);
+      return;
+    }
+  }
+}
+
+std::size_t XskRxQueue::Open(int socket, const RingMemory& fill, const RingMemory& rx, std::size_t fill_target) {
+  socket_ = socket;
+  fill_ = ProducerRing<uint64_t>(fill);
+  rx_ = ConsumerRing<xdp_desc>(rx);
+  target_ = static_cast<uint32_t>(fill_target);
+  Refill();
+  return outstanding_;
+}
+
+void XskRxQueue::Discard() {
+  target_ = 0;  // what is taken out is not made up for
+  while (const uint32_t count = rx_.Available(rx_.size())) {
+    for (uint32_t index = 0; index < count; ++index) {
+      const auto frame = static_cast<mempool::FrameNumber>(rx_.At(index).addr >> frame_shift_);
+      held_.Erase(frame);
+      pool_->Put({&frame, 1});
+    }
+    rx_.Release(count);
+    outstanding_ -= count;
+    counters_.discarded_at_stop.Add(count);
+  }
+}
+
+void XskRxQueue::Close() {
+  rx_ = {};
+  fill_ = {};
+  target_ = 0;
+  socket_ = -1;
+  busy_polling_ = false;
+  held_.ForEach([this](mempool::FrameNumber frame) { pool_->Put({&frame, 1}); });
+  held_.Clear();
+  outstanding_ = 0;
+}
+
+}  // namespace pollux::pmd::af_xdp

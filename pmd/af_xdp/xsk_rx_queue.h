@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// XskRxQueue: the fill and rx rings of a socket.
+#ifndef PMD_AF_XDP_XSK_RX_QUEUE_H_
+#define PMD_AF_XDP_XSK_RX_QUEUE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "lcore/cache_line.h"
+#include "lcore/counter.h"
+#include "mempool/frame_set.h"
+#include "mempool/pool.h"
+#include "pmd/af_xdp/xsk_calls.h"
+#include "pmd/af_xdp/xsk_ring.h"
+#include "pmd/queue.h"
+
+namespace pollux::pmd::af_xdp {
+
+struct RxCounters {
+  lcore::Counter packets;
+  lcore::Counter bytes;
+  lcore::Counter bursts;             // Receive calls that returned packets
+  lcore::Counter no_frame;           // refills that found the pool short
+  lcore::Counter wakeups;            // system calls
+  lcore::Counter discarded_at_stop;  // in the rx ring when the queue stopped
+};
+
+// Keeps `fill_target` frames with the kernel: on its way from fill ring to rx ring, wherever they are. What a shortage of frames takes
+// away is made up as soon as there are frames again. Contract and thread rule: pmd/queue.h; Open, Close and the
+// ledger belong to the control path while no thread receives.
+class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
+ public:
+  XskRxQueue(std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
+
+  std::size_t Receive(std::span<Packet> packets) override;
+
+  // Takes the rings of a socket that is not bound yet, and fills up to the target; returns the frames that were to be had.
+  std::size_t Open(int socket, const RingMemory& fill, const RingMemory& rx, std::size_t fill_target);
+  // With every empty poll a system call, which runs the driver's NAPI (SO_PREFER_BUSY_POLL).
+  void SetBusyPolling(bool on) { busy_polling_ = on; }
+  // Frees what waits in the rx ring, counted as discarded; the socket gets no more packets by now.
+  void Discard();
+  // After the socket is closed: takes the rings away and returns the frames that the kernel held.
+  void Close();
+
+  const RxCounters& counters() const { return counters_; }
+  const mempool::FrameSet& held() const { return held_; }
+
+ private:
+  void Idle();
+  void Refill();
+
+  // What every burst uses.
+  ConsumerRing<xdp_desc> rx_;
+  ProducerRing<uint64_t> fill_;
+  mempool::FrameSet held_;  // in the fill ring, in the kernel, in the rx ring
+  std::byte* const base_;
+  const uint16_t pool_id_;
+  const unsigned frame_shift_;
+  uint32_t outstanding_ = 0;  // held_.Count()
+  uint32_t target_ = 0;
+  RxCounters counters_;
+
+  // What idle polls use.
+  int socket_ = -1;
+  bool busy_polling_ = false;
+  const std::shared_ptr<mempool::Pool> pool_;
+  XskCalls& calls_;
+};
+
+}  // namespace pollux::pmd::af_xdp
+
+#endif  // PMD_AF_XDP_XSK_RX_QUEUE_H_

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/af_xdp/xsk_socket.h"
+
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <absl/strings/str_cat.h>
+
+#include "bpf/uapi.h"
+#include "lcore/errno_status.h"
+
+namespace pollux::pmd::af_xdp {
+namespace {
+
+using lcore::ErrnoStatus;
+
+constexpr int kBindPatienceMs = 500;
+constexpr std::size_t kSendBufferBytesAPacket = 8192;  // an sk_buff with a page, as the kernel accounts it
+
+int SetOption(int descriptor, int level, int option, uint32_t value) {
+  return setsockopt(descriptor, level, option, &value, sizeof(value));
+}
+
+void SleepMs(int milliseconds) {
+  poll(nullptr, 0, milliseconds);
+}
+
+std::string MemlockHint(std::size_t bytes) {
+  rlimit limit{};
+  getrlimit(RLIMIT_MEMLOCK, &limit);
+  if (limit.rlim_cur == RLIM_INFINITY) return "the kernel could not pin the memory";
+  return absl::StrCat("RLIMIT_MEMLOCK is ", limit.rlim_cur, " bytes and ", bytes,
+                      " are needed: raise it (ulimit -l unlimited), give CAP_IPC_LOCK, or ask for fewer frames");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<XskSocket>> XskSocket::Create(const std::string& interface, uint32_t queue, const mempool::Pool& pool,
+                                                             const XskRingSizes& sizes, const XskSocket* first) {
+  const int descriptor = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) {
+    const char* hint = errno == EPERM          ? "needs CAP_NET_RAW"
+                       : errno == EAFNOSUPPORT ? "this kernel is built without AF_XDP (CONFIG_XDP_SOCKETS)"
+                                               : "";
+    return ErrnoStatus(errno, "socket(AF_XDP)", hint);
+  }
+  std::unique_ptr<XskSocket> xsk(new XskSocket(interface, queue, descriptor));
+  xsk->first_ = first;
+  if (first == nullptr) {
+    if (auto status = xsk->RegisterMemory(pool); !status.ok()) return status;
+  }
+  if (auto status = xsk->MapRings(sizes); !status.ok()) return status;
+  return xsk;
+}
+
+XskSocket::~XskSocket() {
+  for (const Mapping& mapping : mappings_) {
+    if (mapping.base != nullptr) munmap(mapping.base, mapping.bytes);
+  }
+  close(descriptor_);
+}
+
+std::string XskSocket::Where() const {
+  return absl::StrCat(interface_, ", queue ", queue_);
+}
+
+absl::Status XskSocket::RegisterMemory(const mempool::Pool& pool) {
+  xdp_umem_reg registration{};
+  registration.addr = reinterpret_cast<uint64_t>(pool.region().base());
+  registration.len = pool.frame_count() * pool.frame_size();
+  registration.chunk_size = static_cast<uint32_t>(pool.frame_size());
+  // The kernel keeps XDP_PACKET_HEADROOM before every packet; this is what the pool wants beyond that.
+  registration.headroom = static_cast<uint32_t>(pool.headroom() - mempool::kMinimumHeadroom);
+  if (setsockopt(descriptor_, SOL_XDP, XDP_UMEM_REG, &registration, sizeof(registration)) == 0) return absl::OkStatus();
+  const int error = errno;
+  const std::string hint = error == ENOBUFS || error == ENOMEM || error == EPERM ? MemlockHint(registration.len) : "";
+  return ErrnoStatus(
+      error,
+      absl::StrCat("setsockopt(XDP_UMEM_REG, ", Where(), ", ", registration.len, " bytes in frames of ", registration.chunk_size, ")"),
+      hint);
+}
+
+absl::StatusOr<RingMemory> XskSocket::MapRing(const xdp_ring_offset& offsets, uint32_t size, std::size_t entry_bytes, uint64_t page_offset,
+                                              Mapping& mapping) {
+  const std::size_t bytes = offsets.desc + size * entry_bytes;
+  void* const base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, descriptor_, static_cast<off_t>(page_offset));
+  if (base == MAP_FAILED) return ErrnoStatus(errno, absl::StrCat("mmap(AF_XDP ring of ", size, " entries, ", Where(), ")"));
+  mapping = {base, bytes};
+  auto* const start = static_cast<std::byte*>(base);
+  return RingMemory{.producer = reinterpret_cast<uint32_t*>(start + offsets.producer),
+                    .consumer = reinterpret_cast<uint32_t*>(start + offsets.consumer),
+                    .flags = reinterpret_cast<uint32_t*>(start + offsets.flags),
+                    .entries = start + offsets.desc,
+                    .size = size};
+}
+
+absl::Status XskSocket::MapRings(const XskRingSizes& sizes) {
+  const struct {
+    int option;
+    const char* name;
+    uint32_t size;
+  } rings[] = {{XDP_UMEM_FILL_RING, "XDP_UMEM_FILL_RING", sizes.fill},
+               {XDP_UMEM_COMPLETION_RING, "XDP_UMEM_COMPLETION_RING", sizes.completion},
+               {XDP_RX_RING, "XDP_RX_RING", sizes.rx},
+               {XDP_TX_RING, "XDP_TX_RING", sizes.tx}};
+  for (const auto& ring : rings) {
+    if (SetOption(descriptor_, SOL_XDP, ring.option, ring.size) != 0) {
+      return ErrnoStatus(errno, absl::StrCat("setsockopt(", ring.name, ", ", Where(), ", ", ring.size, " entries)"),
+                         "a ring's size is a power of two");
+    }
+  }
+  xdp_mmap_offsets offsets{};
+  socklen_t length = sizeof(offsets);
+  if (getsockopt(descriptor_, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &length) != 0) return ErrnoStatus(errno, "getsockopt(XDP_MMAP_OFFSETS)");
+  if (length != sizeof(offsets))
+    return absl::UnimplementedError("getsockopt(XDP_MMAP_OFFSETS): no ring flags; need_wakeup needs Linux 5.4");
+
+  const struct {
+    const xdp_ring_offset& offsets;
+    uint32_t size;
+    std::size_t entry_bytes;
+    uint64_t page_offset;
+    RingMemory& ring;
+  } maps[] = {{offsets.fr, sizes.fill, sizeof(uint64_t), XDP_UMEM_PGOFF_FILL_RING, fill_},
+              {offsets.cr, sizes.completion, sizeof(uint64_t), XDP_UMEM_PGOFF_COMPLETION_RING, completion_},
+              {offsets.rx, sizes.rx, sizeof(xdp_desc), XDP_PGOFF_RX_RING, rx_},
+              {offsets.tx, sizes.tx, sizeof(xdp_desc), XDP_PGOFF_TX_RING, tx_}};
+  for (std::size_t index = 0; index < std::size(maps); ++index) {
+    auto ring = MapRing(maps[index].offsets, maps[index].size, maps[index].entry_bytes, maps[index].page_offset, mappings_[index]);
+    if (!ring.ok()) return ring.status();
+    maps[index].ring = *ring;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status XskSocket::Bind(int interface_index, CopyMode mode, bool need_wakeup) {
+  sockaddr_xdp address{};
+  address.sxdp_family = AF_XDP;
+  address.sxdp_ifindex = static_cast<uint32_t>(interface_index);
+  address.sxdp_queue_id = queue_;
+  if (first_ != nullptr) {
+    address.sxdp_flags = XDP_SHARED_UMEM;
+    address.sxdp_shared_umem_fd = static_cast<uint32_t>(first_->descriptor_);
+  } else {
+    if (mode == CopyMode::kZeroCopy) address.sxdp_flags |= XDP_ZEROCOPY;
+    if (mode == CopyMode::kCopy) address.sxdp_flags |= XDP_COPY;
+    if (need_wakeup) address.sxdp_flags |= XDP_USE_NEED_WAKEUP;
+  }
+  int error = 0;
+  for (int waited_ms = 0, pause_ms = 1; waited_ms < kBindPatienceMs; waited_ms += pause_ms, pause_ms *= 2) {
+    error = bind(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
+    if (error != EBUSY) break;
+    SleepMs(pause_ms);
+  }
+  if (error != 0) return BindError(error, mode);
+
+  xdp_options options{};
+  socklen_t length = sizeof(options);
+  if (getsockopt(descriptor_, SOL_XDP, XDP_OPTIONS, &options, &length) != 0) return ErrnoStatus(errno, "getsockopt(XDP_OPTIONS)");
+  zero_copy_ = (options.flags & XDP_OPTIONS_ZEROCOPY) != 0;
+  return absl::OkStatus();
+}
+
+absl::Status XskSocket::BindError(int error, CopyMode mode) const {
+  const char* hint = "";
+  switch (error) {
+    case EBUSY:
+      hint = "another socket holds this queue (try another start_queue=)";
+      break;
+    case EINVAL:
+      hint = mode == CopyMode::kZeroCopy ? "the interface has no such queue, or cannot do zero-copy as it is set up"
+                                         : "the interface has no such queue (ethtool -l shows how many)";
+      break;
+    case ENETDOWN:
+      hint = "the interface is down (ip link set up)";
+      break;
+    case ENODEV:
+    case ENXIO:
+      hint = "the interface is gone";
+      break;
+    case EOPNOTSUPP:
+    case ENOENT:
+      hint = "the driver has no zero-copy for this queue (try bind_mode=auto)";
+      break;
+    default:
+      break;
+  }
+  return ErrnoStatus(error, absl::StrCat("bind(AF_XDP, ", Where(), ")"), hint);
+}
+
+absl::Status XskSocket::SetBusyPolling(const BusyPolling& options) {
+#ifndef SO_PREFER_BUSY_POLL
+  constexpr int SO_PREFER_BUSY_POLL = 69, SO_BUSY_POLL_BUDGET = 70;
+#endif
+  const struct {
+    int option;
+    const char* name;
+    uint32_t value;
+  } settings[] = {{SO_PREFER_BUSY_POLL, "SO_PREFER_BUSY_POLL", 1},
+                  {SO_BUSY_POLL, "SO_BUSY_POLL", options.timeout_us},
+                  {SO_BUSY_POLL_BUDGET, "SO_BUSY_POLL_BUDGET", options.budget}};
+  for (const auto& setting : settings) {
+    if (SetOption(descriptor_, SOL_SOCKET, setting.option, setting.value) != 0) {
+      return ErrnoStatus(errno, absl::StrCat("setsockopt(", setting.name, ", ", Where(), ", ", setting.value, ")"),
+                         errno == EPERM ? "needs CAP_NET_ADMIN" : "preferred busy polling needs Linux 5.11");
+    }
+  }
+  return absl::OkStatus();
+}
+
+void XskSocket::RaiseSendLimits(uint32_t packets) {
+  SetOption(descriptor_, SOL_XDP, bpf::kXdpMaximumTxBudgetOption, packets);
+  const auto bytes = static_cast<uint32_t>(packets * kSendBufferBytesAPacket);
+  if (SetOption(descriptor_, SOL_SOCKET, SO_SNDBUFFORCE, bytes) != 0) SetOption(descriptor_, SOL_SOCKET, SO_SNDBUF, bytes);
+}
+
+uint32_t XskSocket::NapiId() const {
+  uint32_t id = 0;
+  socklen_t length = sizeof(id);
+  return getsockopt(descriptor_, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &length) == 0 ? id : 0;
+}
+
+xdp_statistics XskSocket::Statistics() const {
+  xdp_statistics statistics{};
+  socklen_t length = sizeof(statistics);
+  getsockopt(descriptor_, SOL_XDP, XDP_STATISTICS, &statistics, &length);
+  return statistics;
+}
+
+bool WaitForRelease(int interface_index, uint32_t queue, int timeout_ms) {
+  // A bind in copy mode touches no hardware, and is refused with EBUSY as long as the queue has its old buffer pool.
+  mempool::PoolOptions options{.frame_count = 2, .slab_frames = 2};
+  auto region = mempool::Region::Create({.bytes = 2 * options.frame_size, .pages = mempool::PageKind::kOrdinary});
+  if (!region.ok()) return false;
+  auto pool = mempool::Pool::Create(std::move(*region), options);
+  if (!pool.ok()) return false;
+  for (int waited_ms = 0; waited_ms < timeout_ms; waited_ms += kBindPatienceMs) {
+    auto probe = XskSocket::Create("release probe", queue, **pool, {.rx = 2, .tx = 2, .fill = 2, .completion = 2}, nullptr);
+    if (!probe.ok()) return false;
+    const absl::Status status = (*probe)->Bind(interface_index, CopyMode::kCopy, false);
+    if (status.code() != absl::ErrnoToStatusCode(EBUSY)) return true;  // bound, or the device itself is gone
+  }
+  return false;
+}
+
+}  // namespace pollux::pmd::af_xdp

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// XskSocket: one AF_XDP socket on one queue of one interface, with its four rings. Owns the descriptor and the mappings.
+#ifndef PMD_AF_XDP_XSK_SOCKET_H_
+#define PMD_AF_XDP_XSK_SOCKET_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <linux/if_xdp.h>
+
+#include "mempool/pool.h"
+#include "pmd/af_xdp/xsk_ring.h"
+
+namespace pollux::pmd::af_xdp {
+
+enum class CopyMode { kAutomatic, kZeroCopy, kCopy };
+
+struct XskRingSizes {
+  uint32_t rx = 2048;
+  uint32_t tx = 2048;
+  uint32_t fill = 2048;
+  uint32_t completion = 2048;
+};
+
+struct BusyPolling {
+  uint32_t budget = 0;  // packets a poll; 0: off
+  uint32_t timeout_us = 20;
+};
+
+// Made in two steps, because some drivers lose buffers for good unless the fill ring is filled before bind(2):
+//   Create: socket, memory registration, rings      Bind: queue of an interface
+// Single-threaded.
+class XskSocket {
+ public:
+  // Registers the pool's region as a UMEM of this socket, or uses the registration of `first`, another socket of the same
+  // interface (XDP_SHARED_UMEM, so that the driver maps the memory for DMA once). Errors name the system call.
+  static absl::StatusOr<std::unique_ptr<XskSocket>> Create(const std::string& interface, uint32_t queue, const mempool::Pool& pool,
+                                                           const XskRingSizes& sizes, const XskSocket* first);
+  ~XskSocket();
+  XskSocket(const XskSocket&) = delete;
+  XskSocket& operator=(const XskSocket&) = delete;
+
+  // With `first` the mode is that socket's. EBUSY is tried again for up to half a second: a socket that was just closed leaves
+  // its queue only a moment later.
+  absl::Status Bind(int interface_index, CopyMode mode, bool need_wakeup);
+
+  // Fails if the kernel refuses an option. Whether busy polling takes place is another question: NapiId.
+  absl::Status SetBusyPolling(const BusyPolling& options);
+  // Lets one sendto send more than 32 packets in copy mode (kernel 6.17), and lifts the send buffer's limit. What is refused
+  // stays as it is: the ring is then emptied in smaller steps.
+  void RaiseSendLimits(uint32_t packets);
+  // The NAPI instance that this socket polls; 0: none, so that busy polling has no effect (SO_INCOMING_NAPI_ID).
+  uint32_t NapiId() const;
+
+  int descriptor() const { return descriptor_; }
+  bool zero_copy() const { return zero_copy_; }
+  uint32_t queue() const { return queue_; }
+  // The six counters of XDP_STATISTICS since the socket was made.
+  xdp_statistics Statistics() const;
+
+  const RingMemory& rx() const { return rx_; }
+  const RingMemory& tx() const { return tx_; }
+  const RingMemory& fill() const { return fill_; }
+  const RingMemory& completion() const { return completion_; }
+
+ private:
+  XskSocket(std::string interface, uint32_t queue, int descriptor)
+      : interface_(std::move(interface)), queue_(queue), descriptor_(descriptor) {}
+
+  absl::Status RegisterMemory(const mempool::Pool& pool);
+  absl::Status MapRings(const XskRingSizes& sizes);
+  absl::Status BindError(int error, CopyMode mode) const;
+  std::string Where() const;
+
+  struct Mapping {
+    void* base = nullptr;
+    std::size_t bytes = 0;
+  };
+  absl::StatusOr<RingMemory> MapRing(const xdp_ring_offset& offsets, uint32_t size, std::size_t entry_bytes, uint64_t page_offset,
+                                     Mapping& mapping);
+
+  const std::string interface_;
+  const uint32_t queue_;
+  const int descriptor_;
+  const XskSocket* first_ = nullptr;
+  bool zero_copy_ = false;
+  RingMemory rx_, tx_, fill_, completion_;
+  Mapping mappings_[4];
+};
+
+// Waits until the kernel has let go of a queue whose zero-copy socket was closed: tear-down is asynchronous, and until then the
+// device may write to its frames. False: it did not within `timeout_ms`.
+bool WaitForRelease(int interface_index, uint32_t queue, int timeout_ms);
+
+}  // namespace pollux::pmd::af_xdp
+
+#endif  // PMD_AF_XDP_XSK_SOCKET_H_

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// XskTxQueue: the tx and completion rings of a socket. The transmit engine "ring".
+#ifndef PMD_AF_XDP_XSK_TX_QUEUE_H_
+#define PMD_AF_XDP_XSK_TX_QUEUE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "lcore/cache_line.h"
+#include "lcore/counter.h"
+#include "mempool/frame_set.h"
+#include "mempool/pool.h"
+#include "pmd/af_xdp/xsk_calls.h"
+#include "pmd/af_xdp/xsk_ring.h"
+#include "pmd/queue.h"
+
+namespace pollux::pmd::af_xdp {
+
+// taken = completed + (the sum of what begins with dropped_) - dropped_busy + pending: a packet that the kernel completed and dropped is
+// both.
+struct TxCounters {
+  lcore::Counter taken;
+  lcore::Counter completed;          // frames back from the completion ring
+  lcore::Counter bytes;              // taken, and not dropped at once
+  lcore::Counter copied;             // packets of another pool, copied into one of ours
+  lcore::Counter dropped_too_short;  // less than an Ethernet header
+  lcore::Counter dropped_too_long;   // more than the MTU allows, or than the frame holds
+  lcore::Counter dropped_busy;       // sendto said EBUSY: the kernel completed the descriptor and dropped the packet
+  lcore::Counter dropped_at_stop;    // in the tx ring when the socket was closed
+  lcore::Counter kicks;              // system calls
+  lcore::Counter kicks_again;        // EAGAIN: budget, send buffer or completion ring used up; sent later
+  lcore::Counter kicks_no_buffer;    // ENOBUFS: the kernel had no memory; sent later
+  lcore::Counter kicks_link_down;    // ENETDOWN: the interface is down; sent when it is up
+  lcore::Counter kicks_failed;       // any other errno
+  lcore::Counter ring_full;          // Send calls that could not take all
+  lcore::Counter no_frame;           // packets of another pool not taken because ours was empty
+};
+
+// Contract and thread rule: pmd/queue.h. Open, Drain, Close and the ledger belong to the control path while no thread sends.
+class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
+ public:
+  XskTxQueue(std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
+
+  std::size_t Send(std::span<const Packet> packets) override;
+
+  void Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length);
+  // The longest packet that is sent, headers included.
+  void SetMaximumLength(std::size_t bytes) { maximum_length_ = static_cast<uint32_t>(bytes); }
+  // One step towards an empty queue: kicks and reclaims; returns the packets that the kernel still has.
+  std::size_t Drain();
+  // After the socket is closed: takes the rings away, returns the frames that the kernel held and counts them as dropped.
+  void Close();
+
+  // The interface is gone (ENXIO): nothing is taken any more. Any thread may ask.
+  bool device_gone() const { return device_gone_.load(std::memory_order_relaxed); }
+  const TxCounters& counters() const { return counters_; }
+  const mempool::FrameSet& held() const { return held_; }
+
+ private:
+  bool Fits(const Packet& packet) const;
+  void Drop(const Packet& packet);
+  bool CopyIn(const Packet& packet, Packet& copy);
+  void Kick();
+  void Reclaim();
+
+  ProducerRing<xdp_desc> tx_;
+  ConsumerRing<uint64_t> completion_;
+  mempool::FrameSet held_;  // in the tx ring, in the kernel, in the completion ring
+  std::byte* const base_;
+  const uint16_t pool_id_;
+  const unsigned frame_shift_;
+  const uint32_t frame_size_;
+  const uint32_t copy_limit_;
+  uint32_t maximum_length_ = 0;
+  uint32_t outstanding_ = 0;  // held_.Count()
+  int socket_ = -1;
+  std::atomic<bool> device_gone_{false};
+  TxCounters counters_;
+  const std::shared_ptr<mempool::Pool> pool_;
+  XskCalls& calls_;
+};
+
+}  // namespace pollux::pmd::af_xdp
+
+#endif  // PMD_AF_XDP_XSK_TX_QUEUE_H_
