@@ -7,6 +7,7 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
+#include "pmd/af_xdp/af_xdp_device.h"
 #include "pmd/device_arguments.h"
 #include "pmd/null/null_device.h"
 #include "pmd/pcap/pcap_device.h"
@@ -24,6 +25,7 @@ struct Driver {
 
 // A new driver is a row here and a dependency in BUILD.bazel.
 constexpr Driver kDrivers[] = {
+    {af_xdp::kAfXdpDriver, "a kernel interface, over AF_XDP", af_xdp::kAfXdpArguments, OpenAfXdpDevice},
     {kNullDriver, "packets from nowhere and to nowhere", kNullArguments, OpenNullDevice},
     {kRingDriver, "rings in this process: a loopback, or two ports joined", kRingArguments, OpenRingDevice},
     {kPcapDriver, "replays capture files, and records to them", kPcapArguments, OpenPcapDevice},

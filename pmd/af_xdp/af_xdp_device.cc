@@ -47,7 +47,7 @@ AfXdpDevice::~AfXdpDevice() {
 DeviceInfo AfXdpDevice::Info() const {
   DeviceInfo info;
   info.name = name_;
-  info.driver = "net_af_xdp";
+  info.driver = kAfXdpDriver;
   info.interface = netdev_->name();
   if (const auto node = lcore::DeviceNumaNode(netdev_->name())) info.numa_node = static_cast<int>(*node);
   info.mac = netdev_->Mac().value_or(MacAddress{});

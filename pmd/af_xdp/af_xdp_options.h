@@ -15,6 +15,8 @@
 
 namespace pollux::pmd::af_xdp {
 
+inline constexpr const char* kAfXdpDriver = "net_af_xdp";
+
 struct AfXdpOptions {
   std::string interface;
   uint32_t start_queue = 0;
@@ -26,7 +28,21 @@ struct AfXdpOptions {
 };
 
 // The text for --help, one line an argument.
-extern const char* const kAfXdpArguments;
+inline constexpr const char* kAfXdpArguments =
+    "iface=NAME            kernel interface (required)\n"
+    "start_queue=N         first queue of the interface (default 0)\n"
+    "queue_count=N         queues at most (default: all from start_queue on)\n"
+    "mode=auto|drv|skb     attach the XDP program natively, generically, or natively if possible (default auto)\n"
+    "bind_mode=auto|zerocopy|copy\n"
+    "                      zero-copy required, never, or if the driver has it (default auto)\n"
+    "force_copy=0|1        the same as bind_mode=copy\n"
+    "need_wakeup=0|1       system calls only when the kernel asks for them (default 1)\n"
+    "busy_budget=N         preferred busy polling, packets a poll; 0: off (default 0)\n"
+    "busy_timeout_us=N     how long one busy poll may take (default 20)\n"
+    "steer=RULE            leave packets that no rule names to the kernel; may be repeated (docs/steering.md)\n"
+    "xdp_prog=FILE         BPF object with an XDP program and a map xsks_map, instead of ours\n"
+    "dispatcher=0|1        attach through libxdp's dispatcher, beside other programs (default 0)\n"
+    "shared_umem=0|1       accepted: ports with one pool always share its memory";
 
 // Takes the keys it knows; the rest of `arguments` is an error. INVALID_ARGUMENT names key, value and what is allowed.
 absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments);
