@@ -35,7 +35,10 @@ void ForwardingTest::SetUp() {
 
 void ForwardingTest::TearDown() {
   testpmd_.reset();
-  if (rig_ == nullptr || state_before_.empty()) return;
+  if (rig_ != nullptr && !state_before_.empty()) ExpectSwitchRestored();
+}
+
+void ForwardingTest::ExpectSwitchRestored() {
   // The kernel takes sockets and programs apart some time after their last file is closed.
   const auto end = std::chrono::steady_clock::now() + kRestoreDeadline;
   auto state = rig_->SwitchState();
@@ -61,7 +64,11 @@ void ForwardingTest::StartForwarding(const CommandLine& command) {
   if (rig_ == nullptr) {
     ASSERT_NO_FATAL_FAILURE(BuildRig({.ports = command.ports}));
   }
-  auto started = TestpmdProcess::Start(rig_->switch_namespace(), command.Words());
+  StartWords(command.Words());
+}
+
+void ForwardingTest::StartWords(const Arguments& words) {
+  auto started = TestpmdProcess::Start(rig_->switch_namespace(), words);
   ASSERT_OK(started);
   testpmd_ = std::move(*started);
   ASSERT_OK(testpmd_->WaitUntilForwarding());

@@ -62,10 +62,14 @@ class ForwardingTest : public ::testing::Test {
   void BuildRig(const VethRigOptions& options = {});
   // Starts testpmd in the switch and waits until it forwards; the rig is built if it is not there.
   void StartForwarding(const CommandLine& command = {});
+  void StartWords(const Arguments& words);  // the same, with a command line as it stands
 
   // Ends testpmd and checks what must hold after every scenario: exit code 0, received = sent + named drops, and the kernel's counters
   // do not contradict.
   void StopForwarding(int signal = SIGINT);
+
+  // What testpmd changed on the switch is as it was before, or becomes so soon.
+  void ExpectSwitchRestored();
 
   // Pings from client to client, `count` times, `more` options of ping; every echo must come back.
   void Ping(std::size_t from, const std::string& address, int count = 3, const Arguments& more = {});

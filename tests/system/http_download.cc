@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/system/http_download.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+#include <unistd.h>
+
+#include <absl/strings/str_cat.h>
+
+#include "tests/support/child_process.h"
+
+namespace pollux::system_tests {
+namespace {
+
+std::string Contents(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream contents;
+  contents << file.rdbuf();
+  return contents.str();
+}
+
+}  // namespace
+
+HttpDownload::HttpDownload(std::size_t bytes) {
+  const char* parent = std::getenv("TEST_TMPDIR");
+  folder_ = std::filesystem::path(parent ? parent : "/tmp") / absl::StrCat("plx", getpid(), "-http");
+  std::filesystem::create_directories(folder_);
+  std::string content(bytes, '\0');
+  std::mt19937 random(1);
+  for (char& byte : content) byte = static_cast<char>(random());
+  std::ofstream(folder_ / "served", std::ios::binary) << content;
+}
+
+HttpDownload::~HttpDownload() {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+absl::Status HttpDownload::Fetch(const support::NetworkNamespace& server, const std::string& address,
+                                 const support::NetworkNamespace& client) {
+  const auto python = support::ChildProcess::Start(
+      {"python3", "-u", "-m", "http.server", "8080", "--bind", address, "--directory", folder_.string()}, &server);
+  if (!python.ok()) return python.status();
+  if (const absl::Status serving = (*python)->WaitForText("Serving HTTP"); !serving.ok()) return serving;
+
+  const std::filesystem::path fetched = folder_ / "fetched";
+  std::filesystem::remove(fetched);
+  const bool ipv6 = address.find(':') != std::string::npos;
+  const std::string url = absl::StrCat("http://", ipv6 ? "[" : "", address, ipv6 ? "]" : "", ":8080/served");
+  const auto curl = support::RunSuccessfully(
+      {"curl", "--silent", "--show-error", "--fail", "--globoff", "--max-time", "30", "--output", fetched.string(), url}, &client,
+      std::chrono::seconds(40));
+  if (!curl.ok()) return curl.status();
+  if (Contents(fetched) == Contents(folder_ / "served")) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(url, ": the file that came is not the file that is served"));
+}
+
+}  // namespace pollux::system_tests
