@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <ctime>
 
 #include "lcore/errno_status.h"
 
@@ -18,7 +19,14 @@ static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_alw
 std::atomic<bool> installed{false};
 std::atomic<bool> stop{false};
 std::atomic<int> first_signal{0};
+std::atomic<int64_t> first_signal_ms{0};
 std::atomic<int> event_descriptor{-1};
+
+int64_t NowMs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);  // async-signal-safe
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
 
 void WakeSleepers() {
   const uint64_t one = 1;
@@ -26,13 +34,14 @@ void WakeSleepers() {
   [[maybe_unused]] const ssize_t written = write(event_descriptor.load(), &one, sizeof(one));
 }
 
-// Async-signal-safe: atomics, write, sigaction and raise only; errno is kept for the code that was interrupted.
+// Async-signal-safe: atomics, write, clock_gettime, sigaction and raise only; errno is kept for the code that was interrupted.
 void OnSignal(int signal_number) {
   const int interrupted_errno = errno;
   if (!stop.exchange(true)) {
     first_signal.store(signal_number);
+    first_signal_ms.store(NowMs());
     WakeSleepers();
-  } else {
+  } else if (NowMs() - first_signal_ms.load() >= StopSignal::kSameRequestMs) {
     struct sigaction default_action = {};
     default_action.sa_handler = SIG_DFL;
     sigaction(signal_number, &default_action, nullptr);
@@ -55,6 +64,7 @@ absl::StatusOr<std::unique_ptr<StopSignal>> StopSignal::Install() {
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t drained = read(event_descriptor.load(), &count, sizeof(count));
   first_signal.store(0);
+  first_signal_ms.store(0);
   stop.store(false);
 
   struct sigaction action = {};

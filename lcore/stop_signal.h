@@ -13,10 +13,13 @@
 namespace pollux::lcore {
 
 // Catches SIGINT and SIGTERM as long as it lives, one object in a process at a time. The first signal asks for a stop; a signal that
-// comes when the stop was asked for already does what it does by default (ends the process), so that a program that hangs can be
-// ended. System calls that a signal interrupts return EINTR (no SA_RESTART): whoever sleeps sees the flag soon.
+// comes kSameRequestMs later, or later still, does what it does by default (ends the process), so that a program that hangs can be
+// ended. One that comes sooner is the same request: timeout(1), sudo and a shell pass on a signal that the terminal sent to
+// all of them. System calls that a signal interrupts return EINTR (no SA_RESTART): whoever sleeps sees the flag soon.
 class StopSignal {
  public:
+  static constexpr int kSameRequestMs = 500;
+
   // Installs the handlers. FAILED_PRECONDITION if there is a StopSignal already.
   static absl::StatusOr<std::unique_ptr<StopSignal>> Install();
 
