@@ -13,6 +13,7 @@
 #include "bpf/attached_programs.h"
 #include "bpf/privilege.h"
 #include "bpf/program_info.h"
+#include "lcore/errno_status.h"
 
 namespace pollux::bpf {
 namespace {
@@ -65,7 +66,7 @@ bool IsOurs(const AttachedProgram& attached, const ProgramObject& object) {
 
 absl::Status CompareSteering(const std::string& where, const ProgramInfo& running, const ProgramObject& object) {
   absl::StatusOr<std::optional<steer_options>> theirs = ReadSteering(running);
-  if (!theirs.ok()) return absl::Status(theirs.status().code(), absl::StrCat(where, ": ", theirs.status().message()));
+  if (!theirs.ok()) return lcore::Annotate(theirs.status(), where);
   uint32_t running_rules = theirs->has_value() ? (*theirs)->rule_count : 0;
   uint32_t asked_rules = object.steering() ? object.steering()->rule_count : 0;
   bool same = theirs->has_value() == object.steering().has_value();
@@ -115,14 +116,16 @@ absl::StatusOr<AttachedLink> MakeLink(const std::string& interface, int ifindex,
 absl::StatusOr<std::optional<AttachedLink>> JoinLink(const std::string& interface, int ifindex, AttachMode mode,
                                                      const AttachedProgram& attached, ProgramObject* object) {
   std::string where = absl::StrCat("XDP program ", Describe(attached), ", attached to ", interface);
+  absl::StatusOr<ProgramInfo> info = ProgramInfoById(attached.id);
+  if (absl::IsNotFound(info.status())) return std::optional<AttachedLink>();
+  if (absl::IsPermissionDenied(info.status()))
+    return lcore::Annotate(info.status(), absl::StrCat(where, ": to see whether it can be shared"));
+  if (!info.ok()) return info.status();
   if (!IsOurs(attached, *object)) {
     return absl::AlreadyExistsError(absl::StrCat(where, ", is not ours; remove it (end the process that attached it, or `ip link set dev ",
                                                  interface, attached.native ? " xdpdrv" : " xdpgeneric",
                                                  " off`) or attach beside it through libxdp's dispatcher"));
   }
-  absl::StatusOr<ProgramInfo> info = ProgramInfoById(attached.id);
-  if (absl::IsNotFound(info.status())) return std::optional<AttachedLink>();
-  if (!info.ok()) return info.status();
   absl::StatusOr<UniqueFd> link = FindLink(ifindex, attached.id);
   if (!link.ok()) return link.status();
   if (!*link) return std::optional<AttachedLink>();
