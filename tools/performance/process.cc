@@ -131,6 +131,13 @@ absl::StatusOr<std::string> RunCommand(const ProcessOptions& options) {
                                           output));
 }
 
+std::string LastWords(const std::string& output) {
+  constexpr int kLines = 6;
+  size_t begin = output.find_last_not_of("\n\r ");
+  for (int line = 0; line < kLines && begin != std::string::npos && begin > 0; ++line) begin = output.rfind('\n', begin - 1);
+  return begin == std::string::npos || begin == 0 ? output : output.substr(begin + 1);
+}
+
 absl::StatusOr<std::string> FindProgram(const std::string& name) {
   if (name.find('/') != std::string::npos) {
     if (access(name.c_str(), X_OK) == 0) return name;

@@ -50,6 +50,9 @@ class ChildProcess {
 // Runs a command to its end and returns its output. An exit code other than 0 is INTERNAL, with the command and its output.
 absl::StatusOr<std::string> RunCommand(const ProcessOptions& options);
 
+// The end of a program's output, for an error message.
+std::string LastWords(const std::string& output);
+
 // The path of a program on PATH (or of a file, if the name has a slash); NOT_FOUND.
 absl::StatusOr<std::string> FindProgram(const std::string& name);
 

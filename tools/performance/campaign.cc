@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/performance/campaign.h"
+
+#include <algorithm>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include "tools/performance/machine.h"
+#include "tools/performance/statistics.h"
+
+namespace pollux::performance {
+namespace {
+
+constexpr double kStartAndStop_s = 2;  // of a contender, roughly
+constexpr double kSearchTrials = 7;
+
+class CampaignRunner {
+ public:
+  CampaignRunner(const Options& options, const std::vector<std::unique_ptr<Contender>>& contenders, Progress* progress)
+      : options_(options), contenders_(contenders), progress_(*progress) {
+    results_.machine = DescribeMachine();
+    for (const auto& contender : contenders) {
+      const absl::Status available = contender->Available();
+      results_.contenders.push_back({.name = contender->name(),
+                                     .description = contender->Description(),
+                                     .version = available.ok() ? contender->Version() : "",
+                                     .missing = std::string(available.message())});
+    }
+  }
+
+  Results Run() {
+    for (const Work& work : options_.works) Announce(work);
+    for (const Work& work : options_.works) {
+      const size_t index = RunRow(work);
+      if (options_.loss_free && work.kind != WorkKind::kTxonly) SearchRow(index);
+      if (options_.latency && work.kind != WorkKind::kTxonly && work.kind != WorkKind::kRxonly) RunLatencyRows(index);
+    }
+    return std::move(results_);
+  }
+
+ private:
+  bool TakesPart(size_t contender, const Work& work) const {
+    return results_.contenders[contender].missing.empty() && contenders_[contender]->Can(work.kind);
+  }
+
+  int Participants(const Work& work) const {
+    int count = 0;
+    for (size_t i = 0; i < contenders_.size(); ++i) count += TakesPart(i, work);
+    return count;
+  }
+
+  double Step_s() const {
+    return options_.conditions.warm_up_s + options_.conditions.measure_s + options_.conditions.system_call_s + kStartAndStop_s;
+  }
+
+  void Announce(const Work& work) {
+    const bool source = work.kind != WorkKind::kTxonly;
+    progress_.Expect(options_.rounds * Participants(work) + source, Step_s());
+    if (options_.loss_free && source)
+      progress_.Expect(options_.rounds * Participants(work), kSearchTrials * options_.conditions.measure_s + kStartAndStop_s);
+  }
+
+  size_t RunRow(const Work& work) {
+    Row row{.work = work, .source_alone = std::nullopt, .cells = std::vector<Cell>(contenders_.size())};
+    for (size_t i = 0; i < contenders_.size(); ++i) row.cells[i].not_applicable = !TakesPart(i, work);
+    if (work.kind != WorkKind::kTxonly) row.source_alone = MeasureAlone(work);
+    for (int round = 0; round < options_.rounds; ++round) {
+      for (size_t i = 0; i < contenders_.size(); ++i) {
+        if (!row.cells[i].not_applicable) MeasureOnce(*contenders_[i], work, round, &row.cells[i]);
+      }
+    }
+    results_.rows.push_back(std::move(row));
+    return results_.rows.size() - 1;
+  }
+
+  std::optional<Measurement> MeasureAlone(const Work& work) {
+    Work into_sink = work;
+    into_sink.receiver = Receiver::kXdp;
+    progress_.Begin(absl::StrCat(WorkName(work), ": source alone"));
+    auto measured = MeasureSource(into_sink, options_.conditions);
+    progress_.End(measured.ok() ? absl::StrFormat("%.3f Mpps", measured->delivered_pps / 1e6) : measured.status().ToString());
+    if (!measured.ok()) return std::nullopt;
+    return *std::move(measured);
+  }
+
+  void MeasureOnce(const Contender& contender, const Work& work, int round, Cell* cell) {
+    progress_.Begin(absl::StrCat(WorkName(work), ", round ", round + 1, ": ", contender.name()));
+    auto measured = Measure(contender, work, options_.conditions);
+    if (measured.ok()) {
+      progress_.End(absl::StrFormat("%.3f Mpps", measured->delivered_pps / 1e6));
+      cell->rounds.emplace_back(*std::move(measured));
+    } else {
+      progress_.End(absl::StrCat("failed: ", measured.status().message()));
+      cell->rounds.emplace_back();
+      cell->errors.push_back(measured.status().ToString());
+    }
+  }
+
+  void SearchRow(size_t index) {
+    const Work work = results_.rows[index].work;
+    for (int round = 0; round < options_.rounds; ++round) {
+      for (size_t i = 0; i < contenders_.size(); ++i) {
+        Cell& cell = results_.rows[index].cells[i];
+        if (cell.not_applicable) continue;
+        progress_.Begin(absl::StrCat(WorkName(work), ", highest rate without loss, round ", round + 1, ": ", contenders_[i]->name()));
+        auto rate = SearchLossFreeRate(*contenders_[i], work, options_.conditions);
+        progress_.End(rate.ok() ? absl::StrFormat("%.3f Mpps", rate->packets_per_second / 1e6) : rate.status().ToString());
+        cell.loss_free_pps.push_back(rate.ok() ? rate->packets_per_second : 0);
+        if (!rate.ok()) cell.errors.push_back(rate.status().ToString());
+      }
+    }
+  }
+
+  // At loads that every contender carries, so that the same load is compared.
+  void RunLatencyRows(size_t index) {
+    if (results_.rows[index].work.receiver != Receiver::kXdp) return;
+    double common_pps = 0;
+    for (const Cell& cell : results_.rows[index].cells) {
+      const double rate = SpreadOf(cell.loss_free_pps).median;
+      if (!cell.not_applicable && rate > 0) common_pps = common_pps > 0 ? std::min(common_pps, rate) : rate;
+    }
+    for (double share : {0.1, 0.5}) {
+      Work work = results_.rows[index].work;
+      work.latency = true;
+      work.offered_pps = share * common_pps;
+      if (work.offered_pps <= 0) continue;
+      Announce(work);
+      RunRow(work);
+    }
+  }
+
+  const Options& options_;
+  const std::vector<std::unique_ptr<Contender>>& contenders_;
+  Progress& progress_;
+  Results results_;
+};
+
+}  // namespace
+
+Results RunCampaign(const Options& options, const std::vector<std::unique_ptr<Contender>>& contenders, Progress* progress) {
+  return CampaignRunner(options, contenders, progress).Run();
+}
+
+}  // namespace pollux::performance

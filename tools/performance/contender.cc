@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/performance/contender.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "tools/performance/kernel_contender.h"
+#include "tools/performance/testpmd_contender.h"
+
+namespace pollux::performance {
+namespace {
+
+// DPDK keeps files of its own in /var/run otherwise, and a second instance is refused.
+const std::vector<std::string> kDpdkEalOptions = {"--no-shconf", "--no-telemetry"};
+
+std::unique_ptr<Contender> MakeContender(const std::string& name, const ContenderOptions& options) {
+  if (name == "testpmd") return MakeTestpmdContender({.name = name, .program = options.testpmd});
+  if (name == "testpmd-ring") return MakeTestpmdContender({.name = name, .program = options.testpmd, .device_arguments = ",tx=ring"});
+  if (name == "testpmd-inject") return MakeTestpmdContender({.name = name, .program = options.testpmd, .device_arguments = ",tx=inject"});
+  if (name == "dpdk") {
+    return MakeTestpmdContender({.name = name, .program = options.dpdk_testpmd, .eal_options = kDpdkEalOptions, .tells_version = true});
+  }
+  if (name == "dpdk-no-busy-poll") {
+    return MakeTestpmdContender({.name = name,
+                                 .program = options.dpdk_testpmd,
+                                 .device_arguments = ",busy_budget=0",
+                                 .eal_options = kDpdkEalOptions,
+                                 .tells_version = true});
+  }
+  if (name == "redirect") return MakeRedirectContender();
+  if (name == "bridge") return MakeBridgeContender();
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<std::string> ContenderNames() {
+  return {"testpmd", "testpmd-ring", "testpmd-inject", "dpdk", "dpdk-no-busy-poll", "redirect", "bridge"};
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Contender>>> MakeContenders(const ContenderOptions& options) {
+  std::vector<std::unique_ptr<Contender>> contenders;
+  for (const std::string& name : options.names) {
+    auto contender = MakeContender(name, options);
+    if (contender == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat("--contenders: no \"", name, "\"; there are ", absl::StrJoin(ContenderNames(), ", ")));
+    }
+    contenders.push_back(std::move(contender));
+  }
+  return contenders;
+}
+
+}  // namespace pollux::performance

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// One measurement: a contender, on a rig of its own, does one work for a while.
+#ifndef TOOLS_PERFORMANCE_MEASUREMENT_H_
+#define TOOLS_PERFORMANCE_MEASUREMENT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "tools/performance/contender.h"
+#include "tools/performance/cpu_usage.h"
+#include "tools/performance/histogram.h"
+#include "tools/performance/sink.h"
+
+namespace pollux::performance {
+
+// What is measured; a row of the report.
+struct Work {
+  WorkKind kind = WorkKind::kIo;
+  Receiver receiver = Receiver::kXdp;
+  uint32_t frame_bytes = 64;
+  uint32_t flow_count = 1;
+  double offered_pps = 0;  // 0: all that the source can
+  bool latency = false;    // order and latency as well, at a cost
+  bool operator==(const Work&) const = default;
+};
+std::string WorkName(const Work& work);
+
+// How it is measured.
+struct Conditions {
+  int source_cpu = 0;
+  int forwarder_cpu = 1;
+  double warm_up_s = 1;
+  double measure_s = 3;
+  double system_call_s = 0.3;  // a while of its own, after the measured one; 0: not counted
+};
+
+struct Measurement {
+  double seconds = 0;
+  double offered_pps = 0;       // what the forwarder's in port took from the source
+  double delivered_pps = 0;     // what arrived at the sink; rxonly: what the forwarder's socket took
+  double loss = 0;              // share of what was offered; 0 for txonly
+  bool source_limited = false;  // everything that was offered arrived: the contender may be faster than this
+  double source_pause_us = 0;   // the longest
+  uint64_t source_pauses = 0;   // longer than 100 us
+  uint64_t source_calls = 0;
+
+  CpuTimes cpu;  // the forwarder's CPU
+  // Of the thread that used most of it: nanoseconds for every delivered packet. By sampling.
+  std::string worker;
+  double user_ns_per_packet = 0;
+  double kernel_ns_per_packet = 0;
+  double foreign_share = 0;  // of the forwarder's CPU, used by nobody of the run: a disturbed measurement
+  std::optional<double> system_calls_per_packet;
+
+  uint64_t reordered = 0;
+  Histogram latency_ns;
+};
+
+inline constexpr double kSourceLimitedLoss = 0.01;  // less loss than this at full rate: the source was the bottleneck
+inline constexpr double kDisturbedShare = 0.02;     // more foreign use than this: disturbed
+inline constexpr double kSteadyPause_us = 100;
+
+absl::StatusOr<Measurement> Measure(const Contender& contender, const Work& work, const Conditions& conditions);
+
+// What the source alone delivers into a sink at the forwarder's place: no contender can be faster.
+absl::StatusOr<Measurement> MeasureSource(const Work& work, const Conditions& conditions);
+
+struct LossFreeRate {
+  double packets_per_second = 0;
+  int trials = 0;
+  Histogram latency_ns;
+};
+// The highest offered rate at which not one frame was lost during measure_s (RFC 2544), to 3 percent.
+absl::StatusOr<LossFreeRate> SearchLossFreeRate(const Contender& contender, const Work& work, const Conditions& conditions);
+
+}  // namespace pollux::performance
+
+#endif  // TOOLS_PERFORMANCE_MEASUREMENT_H_

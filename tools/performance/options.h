@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line of a performance run.
+#ifndef TOOLS_PERFORMANCE_OPTIONS_H_
+#define TOOLS_PERFORMANCE_OPTIONS_H_
+
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "tools/performance/contender.h"
+#include "tools/performance/measurement.h"
+
+namespace pollux::performance {
+
+struct Options {
+  ContenderOptions contenders;
+  std::vector<Work> works;
+  Conditions conditions;
+  int rounds = 5;
+  bool loss_free = false;  // search the highest rate without loss, for every row and contender
+  bool latency = false;    // and the latency at 10 and 50 percent of the smallest of them
+  std::string json_file;   // "-": stdout
+  std::string html_file;
+  bool help = false;
+};
+
+std::string Usage();
+
+// `arguments` without the program's name.
+absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& arguments);
+
+}  // namespace pollux::performance
+
+#endif  // TOOLS_PERFORMANCE_OPTIONS_H_

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Performance runs: options.h has the command line, campaign.h the order of things, measurement.h what one figure is.
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <absl/strings/str_join.h>
+
+#include "lcore/errno_status.h"
+#include "tools/performance/campaign.h"
+#include "tools/performance/options.h"
+#include "tools/performance/report.h"
+
+namespace pollux::performance {
+namespace {
+
+constexpr char kLockFile[] = "/run/lock/pollux-performance";
+
+// Two runs at a time would measure each other. The lock ends with the process.
+absl::Status LockMachine() {
+  const int descriptor = open(kLockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0) return lcore::ErrnoStatus(errno, kLockFile);
+  if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) return lcore::ErrnoStatus(errno, kLockFile, "another performance run is under way");
+  return absl::OkStatus();
+}
+
+absl::Status WriteFile(const std::string& path, const std::string& text) {
+  if (path == "-") return std::fputs(text.c_str(), stdout) >= 0 ? absl::OkStatus() : lcore::ErrnoStatus(errno, "stdout");
+  std::ofstream file(path);
+  file << text;
+  file.close();
+  return file ? absl::OkStatus() : lcore::ErrnoStatus(errno, path);
+}
+
+absl::Status Main(const std::string& program, const std::vector<std::string>& arguments) {
+  auto options = ParseOptions(arguments);
+  if (!options.ok()) return options.status();
+  if (options->help) return WriteFile("-", Usage());
+  auto contenders = MakeContenders(options->contenders);
+  if (!contenders.ok()) return contenders.status();
+  if (geteuid() != 0) return absl::PermissionDeniedError("a rig of network namespaces needs root");
+  if (absl::Status status = LockMachine(); !status.ok()) return status;
+
+  Results results;
+  {
+    Progress progress;
+    results = RunCampaign(*options, *contenders, &progress);
+  }
+  const std::string command = program + " " + absl::StrJoin(arguments, " ");
+  absl::Status status;
+  if (options->json_file != "-") status.Update(WriteFile("-", TextReport(results, command)));
+  if (!options->json_file.empty()) status.Update(WriteFile(options->json_file, JsonReport(results, command)));
+  for (const Row& row : results.rows) {
+    for (const Cell& cell : row.cells) {
+      if (!cell.errors.empty()) status.Update(absl::InternalError("some measurements failed; the report names them"));
+    }
+  }
+  return status;
+}
+
+}  // namespace
+}  // namespace pollux::performance
+
+int main(int count, char** words) {
+  const absl::Status status = pollux::performance::Main("perf", std::vector<std::string>(words + 1, words + count));
+  if (!status.ok()) std::fprintf(stderr, "perf: %s\n", std::string(status.message()).c_str());
+  return status.ok() ? 0 : 1;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/performance/testpmd_contender.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "tools/performance/process.h"
+
+namespace pollux::performance {
+namespace {
+
+constexpr double kStopTimeout_s = 10;
+
+class TestpmdForwarder final : public Forwarder {
+ public:
+  TestpmdForwarder(std::string name, std::unique_ptr<ChildProcess> child) : name_(std::move(name)), child_(std::move(child)) {}
+  pid_t process() const override { return child_->pid(); }
+  absl::Status Check() override {
+    if (child_->Running()) return absl::OkStatus();
+    return absl::InternalError(
+        absl::StrCat(name_, " ended with exit code ", child_->exit_code(), ", its last words:\n", LastWords(child_->Output())));
+  }
+  absl::Status Stop() override {
+    if (const int code = child_->Stop(kStopTimeout_s); code != 0) {
+      return absl::InternalError(absl::StrCat(name_, " ended with exit code ", code, ", its last words:\n", LastWords(child_->Output())));
+    }
+    return absl::OkStatus();
+  }
+  std::string Output() const override { return child_->Output(); }
+
+ private:
+  std::string name_;
+  std::unique_ptr<ChildProcess> child_;
+};
+
+class TestpmdContender final : public Contender {
+ public:
+  explicit TestpmdContender(const TestpmdOptions& options) : options_(options) {}
+  const std::string& name() const override { return options_.name; }
+  std::string Description() const override { return absl::StrJoin(TestpmdCommand(options_, options_.program, {}), " "); }
+  std::string Version() const override {
+    if (!options_.tells_version) return "";
+    auto text = RunCommand({.command = {"dpkg-query", "-W", "-f", "${Version}", "dpdk"}});
+    return text.ok() ? absl::StrCat("dpdk ", *text) : "";
+  }
+  absl::Status Available() const override { return FindProgram(options_.program).status(); }
+  bool Can(WorkKind) const override { return true; }
+  absl::StatusOr<std::unique_ptr<Forwarder>> Start(const Rig& rig, const Assignment& assignment) const override {
+    auto program = FindProgram(options_.program);
+    if (!program.ok()) return program.status();
+    auto child =
+        ChildProcess::Start({.command = TestpmdCommand(options_, *program, assignment), .network_namespace = rig.forwarder->descriptor()});
+    if (!child.ok()) return child.status();
+    return std::make_unique<TestpmdForwarder>(options_.name, *std::move(child));
+  }
+
+ private:
+  const TestpmdOptions options_;
+};
+
+}  // namespace
+
+std::vector<std::string> TestpmdCommand(const TestpmdOptions& options, const std::string& program, const Assignment& assignment) {
+  // Forwarding has two ports. The one-sided works have one, so that the worker does nothing else.
+  std::vector<std::string> interfaces = {kInInterface, kOutInterface};
+  if (assignment.kind == WorkKind::kRxonly) interfaces = {kInInterface};
+  if (assignment.kind == WorkKind::kTxonly) interfaces = {kOutInterface};
+  std::vector<std::string> command = {
+      program, "-l", absl::StrCat(assignment.other_cpu, ",", assignment.forwarder_cpu), "--no-huge", "-m", "512", "--no-pci"};
+  command.insert(command.end(), options.eal_options.begin(), options.eal_options.end());
+  for (size_t i = 0; i < interfaces.size(); ++i) {
+    command.insert(command.end(), {"--vdev", absl::StrCat("net_af_xdp", i, ",iface=", interfaces[i], options.device_arguments)});
+  }
+  command.insert(command.end(), {"--", absl::StrCat("--forward-mode=", WorkKindName(assignment.kind)), "--auto-start",
+                                 "--total-num-mbufs=32768", "--nb-cores=1"});
+  if (interfaces.size() == 1) command.push_back("--port-topology=loop");
+  if (assignment.kind == WorkKind::kTxonly) command.push_back(absl::StrCat("--txpkts=", assignment.frame_bytes));
+  return command;
+}
+
+std::unique_ptr<Contender> MakeTestpmdContender(const TestpmdOptions& options) {
+  return std::make_unique<TestpmdContender>(options);
+}
+
+}  // namespace pollux::performance

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program with testpmd's command line: ours, and DPDK's.
+#ifndef TOOLS_PERFORMANCE_TESTPMD_CONTENDER_H_
+#define TOOLS_PERFORMANCE_TESTPMD_CONTENDER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/performance/contender.h"
+
+namespace pollux::performance {
+
+struct TestpmdOptions {
+  std::string name;
+  std::string program;                   // path or name
+  std::string device_arguments;          // behind iface=..., with its comma: ",tx=ring"
+  std::vector<std::string> eal_options;  // before --
+  bool tells_version = false;            // by --version
+};
+
+std::unique_ptr<Contender> MakeTestpmdContender(const TestpmdOptions& options);
+
+// The command line for an assignment.
+std::vector<std::string> TestpmdCommand(const TestpmdOptions& options, const std::string& program, const Assignment& assignment);
+
+}  // namespace pollux::performance
+
+#endif  // TOOLS_PERFORMANCE_TESTPMD_CONTENDER_H_
