@@ -154,7 +154,6 @@ std::size_t XskTxQueue::Drain() {
 }
 
 void XskTxQueue::Close() {
-  Reclaim();
   tx_ = {};
   completion_ = {};
   socket_ = -1;
