@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs the library into a folder and builds tools/l2_forward.cc outside the tree: against the shared library, against the archive
+# alone, and through --destdir.
+set -euo pipefail
+
+source_file=$PWD/$1
+prefix=$TEST_TMPDIR/prefix
+fail() { echo "FAIL: $*" >&2; exit 1; }
+
+tools/install --prefix="$prefix"
+
+# Every header that an installed header includes is installed too, and the headers compile in any order.
+cd "$prefix/include/pollux"
+while IFS=: read -r header line; do
+  included=$(sed -E 's/.*"([^"]+)".*/\1/' <<<"$line")
+  [[ -f $included ]] || fail "$header includes $included, which is not installed"
+done < <(grep -r -H --include='*.h' -E '^#include "' .)
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+read -r -a compile_flags < <(pkg-config --cflags pollux)
+# In either order: a header that leans on one before it fails in the other.
+for order in sort 'sort -r'; do
+  find . -name '*.h' -printf '#include "%P"\n' | $order >"$TEST_TMPDIR/all.cc"
+  g++ -std=c++20 -fsyntax-only "${compile_flags[@]}" "$TEST_TMPDIR/all.cc" || fail "a header does not compile by itself (above)"
+done
+
+mkdir "$TEST_TMPDIR/application"
+cd "$TEST_TMPDIR/application"
+cp "$source_file" main.cc
+
+# A null port, which sends without end, and a ring port, which sends back, need neither root nor a kernel interface.
+run() {
+  local kind=$1 code=0
+  shift
+  timeout --preserve-status --signal=INT 2 "$@" net_null0 net_ring0 >"$kind.log" 2>&1 || code=$?
+  cat "$kind.log"
+  [[ $code == 0 ]] || fail "$kind: exit code $code"
+  grep -q -E '^net_null0: received [1-9]' "$kind.log" && grep -q '^balanced: ' "$kind.log" || fail "$kind: nothing was forwarded"
+}
+
+read -r -a shared_flags < <(pkg-config --cflags --libs pollux)
+g++ -std=c++20 main.cc -o shared "${shared_flags[@]}"
+readelf -d shared | grep -q 'NEEDED.*libpollux\.so\.0' || fail "the program does not need libpollux.so.0"
+LD_LIBRARY_PATH=$prefix/lib ldd -r shared 2>&1 | grep -E 'not found|undefined symbol' && fail "the shared library lacks something (above)"
+run shared env LD_LIBRARY_PATH="$prefix/lib" ./shared
+
+rm "$prefix"/lib/libpollux.so*
+read -r -a static_flags < <(pkg-config --static --cflags --libs pollux)
+g++ -std=c++20 main.cc -o static "${static_flags[@]}"
+! readelf -d static | grep -q libpollux || fail "the static program needs a shared libpollux"
+run static ./static
+
+cd "$TEST_SRCDIR/$TEST_WORKSPACE"
+tools/install --prefix=/usr/local --destdir="$TEST_TMPDIR/staging" --libdir=lib64
+grep -q '^prefix=/usr/local$' "$TEST_TMPDIR/staging/usr/local/lib64/pkgconfig/pollux.pc" || fail "pollux.pc names the staging folder"
+[[ -f $TEST_TMPDIR/staging/usr/local/lib64/libpollux.so ]] || fail "libpollux.so does not lead to the library"
