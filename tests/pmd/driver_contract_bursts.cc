@@ -281,7 +281,7 @@ TEST_P(DriverContract, SenderReceiverAndReaderAreThreads) {
     EXPECT_GE(stats.tx_packets, last);
     last = stats.tx_packets;
     EXPECT_FALSE(ports.receiver().ExtendedStats().empty());
-    std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // leaves the cores to the other two
   }
   sender.join();
   receiver.join();

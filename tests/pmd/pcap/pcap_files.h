@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Capture files for tests, written byte by byte: what they must not be is as easy as what they must be.
-#ifndef TESTS_PMD_PCAP_FILES_H_
-#define TESTS_PMD_PCAP_FILES_H_
+#ifndef TESTS_PMD_PCAP_PCAP_FILES_H_
+#define TESTS_PMD_PCAP_PCAP_FILES_H_
 
 #include <cstdint>
 #include <cstdlib>
@@ -98,4 +98,4 @@ inline void WritePcap(const std::string& path, const std::vector<std::vector<uin
 
 }  // namespace pollux::pmd
 
-#endif  // TESTS_PMD_PCAP_FILES_H_
+#endif  // TESTS_PMD_PCAP_PCAP_FILES_H_

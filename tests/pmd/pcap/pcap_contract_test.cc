@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/pmd/driver_contract.h"
-#include "tests/pmd/pcap_files.h"
+#include "tests/pmd/pcap/pcap_files.h"
 
 namespace pollux::pmd {
 namespace {
