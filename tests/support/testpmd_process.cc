@@ -62,9 +62,9 @@ std::string TestpmdProcess::Program() {
 }
 
 absl::StatusOr<std::unique_ptr<TestpmdProcess>> TestpmdProcess::Start(const NetworkNamespace& network, const Arguments& arguments,
-                                                                      const Arguments& prefix) {
+                                                                      const Arguments& prefix, const std::string& program) {
   Arguments command = prefix;
-  command.push_back(Program());
+  command.push_back(program);
   command.insert(command.end(), arguments.begin(), arguments.end());
   auto process = ChildProcess::Start(command, &network);
   if (!process.ok()) return process.status();

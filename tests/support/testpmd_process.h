@@ -45,7 +45,7 @@ class TestpmdProcess {
 
   // Starts it in `network`; `prefix` are the words of a command to run it under, such as {"prlimit", "--memlock=65536"}.
   static absl::StatusOr<std::unique_ptr<TestpmdProcess>> Start(const NetworkNamespace& network, const Arguments& arguments,
-                                                               const Arguments& prefix = {});
+                                                               const Arguments& prefix = {}, const std::string& program = Program());
 
   ChildProcess& process() { return *process_; }
 

@@ -68,6 +68,9 @@ class ForwardingTest : public ::testing::Test {
   // do not contradict.
   void StopForwarding(int signal = SIGINT);
 
+  // For a second testpmd beside the first, which the caller ends.
+  std::unique_ptr<TestpmdProcess> TakeTestpmd() { return std::move(testpmd_); }
+
   // What testpmd changed on the switch is as it was before, or becomes so soon.
   void ExpectSwitchRestored();
 

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ports that go down and up, or away for good, while they forward.
+#include "tests/system/forwarding_test.h"
+
+namespace pollux::system_tests {
+namespace {
+
+class PortLossTest : public ForwardingTest {
+ protected:
+  void StartTraffic(std::size_t from, std::size_t to) {
+    auto ping = ChildProcess::Start({"ping", "-q", "-i", "0.002", VethRig::ClientIpv4(to)}, &rig().client(from));
+    ASSERT_OK(ping);
+    traffic_.push_back(std::move(*ping));
+  }
+
+  // Pings once a round until an echo comes back: a link takes its time to come up.
+  void ExpectPingSoon(std::size_t from, std::size_t to) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+    while (std::chrono::steady_clock::now() < end) {
+      const auto echo = support::RunCommand({"ping", "-n", "-c", "1", "-W", "1", VethRig::ClientIpv4(to)}, &rig().client(from));
+      ASSERT_OK(echo);
+      if (echo->exit_code == 0) return;
+    }
+    ADD_FAILURE() << "no echo\n" << Transcript();
+  }
+
+  void TearDown() override {
+    traffic_.clear();
+    ForwardingTest::TearDown();
+  }
+
+  std::vector<std::unique_ptr<ChildProcess>> traffic_;
+};
+
+TEST_F(PortLossTest, APortThatGoesDownAndUpForwardsAgain) {
+  ASSERT_NO_FATAL_FAILURE(StartForwarding());
+  ASSERT_NO_FATAL_FAILURE(StartTraffic(0, 1));
+  ASSERT_NO_FATAL_FAILURE(StartTraffic(1, 0));
+  for (const std::size_t port : {1, 0}) {
+    Ping(0, VethRig::ClientIpv4(1));
+    ASSERT_OK(rig().SetPortUp(port, false));
+    const auto lost = support::RunCommand({"ping", "-n", "-c", "2", "-i", "0.1", "-W", "1", VethRig::ClientIpv4(1)}, &rig().client(0));
+    ASSERT_OK(lost);
+    EXPECT_NE(lost->exit_code, 0);
+    ASSERT_OK(rig().SetPortUp(port, true));
+    ExpectPingSoon(0, 1);
+    EXPECT_TRUE(testpmd().process().running()) << Transcript();
+  }
+  PingBothWays();
+  StopForwarding();
+}
+
+TEST_F(PortLossTest, ACarrierThatGoesAndComesBackIsNoLoss) {
+  ASSERT_NO_FATAL_FAILURE(StartForwarding());
+  ASSERT_NO_FATAL_FAILURE(StartTraffic(0, 1));
+  Ping(0, VethRig::ClientIpv4(1));
+  ASSERT_OK(support::RunSuccessfully({"ip", "link", "set", "c1", "down"}, &rig().client(1)));
+  ASSERT_OK(support::RunSuccessfully({"ip", "link", "set", "c1", "up"}, &rig().client(1)));
+  ExpectPingSoon(0, 1);
+  StopForwarding();
+}
+
+TEST_F(PortLossTest, ADeletedPortIsReportedAndTheOthersGoOn) {
+  ASSERT_NO_FATAL_FAILURE(StartForwarding({.ports = 4}));
+  ASSERT_NO_FATAL_FAILURE(StartTraffic(0, 1));
+  ASSERT_NO_FATAL_FAILURE(StartTraffic(2, 3));
+  Ping(0, VethRig::ClientIpv4(1));
+  Ping(2, VethRig::ClientIpv4(3));
+  ASSERT_OK(rig().DeletePort(1));
+  ForgetSwitchState();
+  ASSERT_OK(testpmd().process().WaitForText("p1"));
+  Ping(2, VethRig::ClientIpv4(3), 20);
+  Ping(3, VethRig::ClientIpv6(2), 20);
+  EXPECT_TRUE(testpmd().process().running()) << Transcript();
+  StopForwarding();
+}
+
+TEST_F(PortLossTest, AllPortsDeletedIsNoReasonToCrash) {
+  ASSERT_NO_FATAL_FAILURE(StartForwarding());
+  ASSERT_NO_FATAL_FAILURE(StartTraffic(0, 1));
+  Ping(0, VethRig::ClientIpv4(1));
+  ForgetSwitchState();
+  ASSERT_OK(rig().DeletePort(0));
+  ASSERT_OK(rig().DeletePort(1));
+  EXPECT_TRUE(testpmd().process().running()) << Transcript();
+  StopForwarding();
+}
+
+}  // namespace
+}  // namespace pollux::system_tests
