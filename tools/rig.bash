@@ -21,6 +21,8 @@ remove_rig() {
   fi
   if [[ -r $rig/namespaces ]]; then
     while read -r name; do
+      # Whatever else runs in there: children of what was ended above, and what somebody tried out by hand.
+      for pid in $(ip netns pids "$name" 2>/dev/null); do end_process "$pid" 5; done
       # The host end first: a namespace can outlive its name for a moment, and its veth pair with it.
       ip link delete "$name" 2>/dev/null || true
       ip netns delete "$name" 2>/dev/null || true
