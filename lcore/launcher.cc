@@ -85,7 +85,7 @@ void Launcher::WorkerMain(Worker& worker) {
     std::function<int()> function = std::move(worker.function);
     lock.unlock();
     const int result = function();
-    function = nullptr;  // what it captured is gone when Wait returns
+    function = nullptr;  // before Wait can return, but without the lock: what it captured may look at this lcore as it goes
     lock.lock();
     worker.result = result;
     worker.state = LcoreState::kWaiting;

@@ -27,6 +27,8 @@ class LauncherTest : public testing::Test {
   LauncherTest() : cpus_(ThreadAffinity().value()), first_{cpus_.cpus().front()}, last_{cpus_.cpus().back()} {
     plan_ = {.lcores = {{0, first_}, {3, last_}, {7, cpus_}}, .main_lcore = 0};
   }
+  // Also keeps a test from handing a narrowed mask to the next, which could then see nothing.
+  ~LauncherTest() override { EXPECT_EQ(ThreadAffinity().value(), cpus_) << "the former mask is back"; }
 
   const CoreSet cpus_;
   const CoreSet first_;
@@ -137,6 +139,16 @@ TEST_F(LauncherTest, WhatAFunctionHeldIsGoneWhenWaitReturns) {
     ASSERT_EQ(launcher->Wait(3).value(), 1);
     ASSERT_EQ(held.use_count(), 1);
   }
+}
+
+TEST_F(LauncherTest, WhatAFunctionHeldMayLookAtTheLcoreAsItGoes) {
+  const std::unique_ptr<Launcher> launcher = Launcher::Create(plan_).value();
+  LcoreState state_at_the_end = LcoreState::kWaiting;
+  int* const none = nullptr;
+  std::shared_ptr<int> held(none, [&](int*) { state_at_the_end = launcher->state(3).value(); });
+  ASSERT_TRUE(launcher->RemoteLaunch(3, [held = std::move(held)] { return 0; }).ok());
+  ASSERT_EQ(launcher->Wait(3).value(), 0);
+  EXPECT_EQ(state_at_the_end, LcoreState::kRunning);
 }
 
 TEST_F(LauncherTest, WaitingForAnLcoreThatWasNeverLaunchedReturnsAtOnce) {

@@ -93,7 +93,7 @@ TEST(TopologyTest, ReadsXml) {
           nodeset="0x00000004" complete_nodeset="0x00000004" allowed_nodeset="0x00000004" gp_index="1">
     <object type="NUMANode" os_index="2" cpuset="0x00000003" complete_cpuset="0x00000003" nodeset="0x00000004"
             complete_nodeset="0x00000004" gp_index="2" local_memory="2147483648"/>
-    <object type="Core" os_index="0" cpuset="0x00000003" complete_cpuset="0x00000003" nodeset="0x00000004"
+    <object type="Core" os_index="7" cpuset="0x00000003" complete_cpuset="0x00000003" nodeset="0x00000004"
             complete_nodeset="0x00000004" gp_index="3">
       <object type="PU" os_index="0" cpuset="0x00000001" complete_cpuset="0x00000001" nodeset="0x00000004"
               complete_nodeset="0x00000004" gp_index="4"/>
@@ -108,6 +108,7 @@ TEST(TopologyTest, ReadsXml) {
   ASSERT_TRUE(machine.ok()) << machine.status();
   EXPECT_EQ(machine->Describe(), "1 NUMA node, 1 core, 2 CPUs");
   EXPECT_EQ(machine->Find(1)->numa_node, 2u);
+  EXPECT_EQ(machine->Find(1)->physical_core, 0u) << "counted, since the kernel's number 7 is unique in its package only";
   EXPECT_EQ(machine->Find(0)->smt_siblings.ToString(), "0-1");
 
   EXPECT_EQ(Topology::FromXml("/nonexistent/machine.xml").status().code(), absl::StatusCode::kNotFound);
