@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/af_xdp/xsk_tx_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <random>
+
+#include "tests/support/fake_kernel.h"
+#include "tests/support/pool_fixture.h"
+
+namespace pollux::pmd::af_xdp {
+namespace {
+
+using mempool::FrameAudit;
+using mempool::Pool;
+
+// docs/ownership.md: application -> tx and completion -> free.
+class XskTxQueueTest : public testing::TestWithParam<uint32_t> {
+ protected:
+  static constexpr std::size_t kFrames = 256;
+  static constexpr uint32_t kRing = 64;
+  static constexpr std::size_t kMaximumLength = 1518;
+
+  XskTxQueueTest()
+      : kernel_(kRing, GetParam()), pool_(support::MakePool({.frame_count = kFrames, .slab_frames = 16})), queue_(pool_, kernel_) {
+    queue_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength);
+  }
+
+  std::span<Packet> Make(std::size_t count, uint32_t length = 64) { return MakeFrom(*pool_, count, length); }
+  std::span<Packet> MakeFrom(Pool& pool, std::size_t count, uint32_t length) {
+    EXPECT_EQ(pool.Allocate({packets_.data(), count}), count);
+    for (std::size_t index = 0; index < count; ++index) packets_[index].length = length;
+    return {packets_.data(), count};
+  }
+  absl::Status Balance(std::span<const Packet> held = {}) {
+    FrameAudit audit(*pool_);
+    audit.Add("queue", queue_.held());
+    for (const Packet& packet : held) audit.Add("application", packet);
+    return audit.Balance();
+  }
+  // taken = on the wire + dropped + pending, as pmd/device_stats.h has it.
+  uint64_t Accounted() const {
+    const TxCounters& counters = queue_.counters();
+    return counters.completed.value() + counters.dropped_too_short.value() + counters.dropped_too_long.value() +
+           counters.dropped_at_stop.value() + queue_.held().Count();
+  }
+
+  support::FakeKernel kernel_;
+  std::shared_ptr<Pool> pool_;
+  XskTxQueue queue_;
+  std::array<Packet, kFrames> packets_;
+};
+INSTANTIATE_TEST_SUITE_P(RingStarts, XskTxQueueTest, testing::Values(0u, 0xFFFFFFE0u));
+
+TEST_P(XskTxQueueTest, SendsInOrderWithOneCall) {
+  const auto packets = Make(32);
+  EXPECT_EQ(queue_.Send(packets), 32u);
+  ASSERT_EQ(kernel_.sent.size(), 32u);
+  for (std::size_t index = 0; index < 32; ++index) EXPECT_EQ(kernel_.sent[index].addr, pool_->Offset(packets[index].data));
+  EXPECT_EQ(kernel_.tx_wakeups, 1);
+  EXPECT_EQ(queue_.Send({}), 0u);
+  EXPECT_EQ(queue_.held().Count(), 0u) << "an empty burst reclaims";
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+TEST_P(XskTxQueueTest, TheDataMayStartAnywhereInTheFrame) {
+  const auto packets = Make(2);
+  packets[0].data -= 256;
+  packets[1].data += 1024;
+  ASSERT_EQ(queue_.Send(packets), 2u);
+  queue_.Send({});
+  EXPECT_EQ(pool_->FreeCount(), kFrames) << "and it is still its own frame that comes back";
+}
+
+TEST_P(XskTxQueueTest, AFullRingTakesTheFirstAndLeavesTheRest) {
+  kernel_.completes_at_once = false;
+  kernel_.budget = 0;  // the kernel sends nothing
+  const auto packets = Make(100);
+  EXPECT_EQ(queue_.Send(packets), kRing);
+  EXPECT_TRUE(Balance(packets.subspan(kRing)).ok()) << Balance(packets.subspan(kRing));
+  EXPECT_EQ(queue_.counters().ring_full.value(), 1u);
+  EXPECT_EQ(queue_.Send(packets.subspan(kRing)), 0u);
+  kernel_.budget = 1000;
+  EXPECT_EQ(queue_.Send({}), 0u);
+  kernel_.Complete(1000);
+  EXPECT_EQ(queue_.Send(packets.subspan(kRing)), 100 - kRing);
+  kernel_.Complete(1000);
+  queue_.Send({});
+  EXPECT_EQ(kernel_.sent.size(), 100u);
+  EXPECT_TRUE(Balance().ok());
+}
+
+TEST_P(XskTxQueueTest, EagainIsTriedAgainAndBounded) {
+  kernel_.budget = 10;
+  EXPECT_EQ(queue_.Send(Make(60)), 60u);
+  EXPECT_EQ(kernel_.tx_wakeups, 2) << "60 packets are worth two calls at 32 a call";
+  EXPECT_EQ(kernel_.sent.size(), 20u);
+  for (int count = 0; count < 10; ++count) queue_.Send({});
+  EXPECT_EQ(kernel_.sent.size(), 60u) << "and the rest goes out with what comes later";
+  EXPECT_EQ(Accounted(), 60u);
+}
+
+TEST_P(XskTxQueueTest, NothingMovesAndTheCallsAreFew) {
+  kernel_.budget = 0;
+  EXPECT_EQ(queue_.Send(Make(32)), 32u);
+  EXPECT_LE(kernel_.tx_wakeups, 2);
+}
+
+TEST_P(XskTxQueueTest, EbusyIsOneCountedDropAndTheRestGoesOn) {
+  kernel_.errors = {EBUSY, EBUSY};
+  EXPECT_EQ(queue_.Send(Make(32)), 32u);
+  EXPECT_EQ(kernel_.sent.size(), 30u);
+  EXPECT_EQ(kernel_.tx_wakeups, 3);
+  queue_.Send({});
+  EXPECT_EQ(queue_.counters().dropped_busy.value(), 2u);
+  EXPECT_EQ(queue_.counters().completed.value(), 32u);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+TEST_P(XskTxQueueTest, AKernelThatOnlySaysEbusyEndsTheLoop) {
+  kernel_.errors.assign(1000, EBUSY);
+  EXPECT_EQ(queue_.Send(Make(32)), 32u);
+  EXPECT_EQ(kernel_.tx_wakeups, 32);
+  EXPECT_EQ(queue_.counters().dropped_busy.value(), 32u);
+}
+
+// Each errno has its counter; what was taken stays in the ring, and goes out when the kernel is well again.
+class XskTxErrno : public XskTxQueueTest {};
+INSTANTIATE_TEST_SUITE_P(RingStart, XskTxErrno, testing::Values(0u));
+
+TEST_P(XskTxErrno, KeepsThePacketsAndCounts) {
+  const struct {
+    int error;
+    const lcore::Counter& counter;
+  } cases[] = {{ENOBUFS, queue_.counters().kicks_no_buffer},  {ENOMEM, queue_.counters().kicks_no_buffer},
+               {ENETDOWN, queue_.counters().kicks_link_down}, {EOPNOTSUPP, queue_.counters().kicks_failed},
+               {EINTR, queue_.counters().kicks_again},        {EAGAIN, queue_.counters().kicks_again}};
+  for (const auto& [error, counter] : cases) {
+    const uint64_t before = counter.value();
+    const std::size_t sent_before = kernel_.sent.size();
+    kernel_.errors = {error};
+    ASSERT_EQ(queue_.Send(Make(8)), 8u);
+    EXPECT_EQ(counter.value(), before + 1) << "errno " << error;
+    EXPECT_EQ(kernel_.sent.size(), sent_before);
+    queue_.Send({});
+    EXPECT_EQ(kernel_.sent.size(), sent_before + 8) << "errno " << error;
+    queue_.Send({});
+  }
+  EXPECT_FALSE(queue_.device_gone());
+  EXPECT_TRUE(Balance().ok());
+}
+
+TEST_P(XskTxErrno, EnxioEndsTheQueue) {
+  kernel_.errors = {ENXIO};
+  EXPECT_EQ(queue_.Send(Make(8)), 8u);
+  EXPECT_TRUE(queue_.device_gone());
+  const auto more = Make(8);
+  EXPECT_EQ(queue_.Send(more), 0u);
+  Pool::Free(more);
+  queue_.Close();
+  EXPECT_EQ(queue_.counters().dropped_at_stop.value(), 8u);
+  EXPECT_EQ(Accounted(), 8u);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+TEST_P(XskTxQueueTest, NoCallWhereTheKernelDoesNotAsk) {
+  kernel_.tx.SetNeedsWakeup(false);
+  EXPECT_EQ(queue_.Send(Make(8)), 8u);
+  EXPECT_EQ(kernel_.tx_wakeups, 0);
+}
+
+TEST_P(XskTxQueueTest, NoCallWhileOnlyCompletionsAreAwaited) {
+  kernel_.completes_at_once = false;
+  EXPECT_EQ(queue_.Send(Make(8)), 8u);
+  for (int count = 0; count < 5; ++count) queue_.Send({});
+  EXPECT_EQ(kernel_.tx_wakeups, 1);
+}
+
+TEST_P(XskTxQueueTest, LengthsThatCannotBeSentAreTakenAndCounted) {
+  const auto packets = Make(6);
+  packets[0].length = 13;
+  packets[1].length = kMaximumLength + 1;
+  packets[2].length = kMaximumLength;
+  packets[3].length = 14;
+  packets[4].data += 1000;  // 792 bytes are left in the frame
+  packets[4].length = 793;
+  packets[5].length = 0;
+  EXPECT_EQ(queue_.Send(packets), 6u);
+  EXPECT_EQ(kernel_.sent.size(), 2u);
+  queue_.Send({});
+  EXPECT_EQ(queue_.counters().dropped_too_short.value(), 2u);
+  EXPECT_EQ(queue_.counters().dropped_too_long.value(), 2u);
+  EXPECT_EQ(Accounted(), 6u);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+TEST_P(XskTxQueueTest, PacketsOfAnotherPoolAreCopiedAndCounted) {
+  const auto other = support::MakePool({.frame_count = 16, .slab_frames = 4});
+  const auto packets = MakeFrom(*other, 3, 100);
+  for (std::size_t index = 0; index < 3; ++index) support::WriteContents(packets[index], 100, index);
+  EXPECT_EQ(queue_.Send(packets), 3u);
+  EXPECT_EQ(queue_.counters().copied.value(), 3u);
+  EXPECT_EQ(other->FreeCount(), 16u);
+  for (std::size_t index = 0; index < 3; ++index) {
+    const Packet copy{.data = pool_->region().base() + kernel_.sent[index].addr, .length = kernel_.sent[index].len, .pool = pool_->id()};
+    EXPECT_TRUE(support::HasContents(copy, 100, index));
+  }
+  queue_.Send({});
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+TEST_P(XskTxQueueTest, AnEmptyPoolLeavesForeignPacketsWithTheCaller) {
+  const auto other = support::MakePool({.frame_count = 16, .slab_frames = 4});
+  std::vector<Packet> hoard(kFrames);
+  ASSERT_EQ(pool_->Allocate(hoard), kFrames);
+  const auto packets = MakeFrom(*other, 3, 100);
+  EXPECT_EQ(queue_.Send(packets), 0u);
+  EXPECT_EQ(queue_.counters().no_frame.value(), 1u);
+  Pool::Free(packets);
+  Pool::Free(hoard);
+}
+
+TEST_P(XskTxQueueTest, CompletionsMayComeInAnyOrderAndInParts) {
+  kernel_.completes_at_once = false;
+  std::mt19937 random(5);
+  std::size_t taken = 0;
+  for (int round = 0; round < 500; ++round) {
+    const auto packets = Make(random() % 40);
+    const std::size_t accepted = queue_.Send(packets);
+    taken += accepted;
+    Pool::Free(packets.subspan(accepted));
+    kernel_.Complete(random() % 30, round % 2 == 0);
+    ASSERT_TRUE(Balance().ok()) << Balance();
+    ASSERT_EQ(Accounted(), taken);
+  }
+  kernel_.Complete(1000);
+  while (queue_.Drain() > 0) kernel_.Complete(1000);
+  EXPECT_EQ(kernel_.sent.size(), taken);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+TEST_P(XskTxQueueTest, CloseReturnsWhatTheKernelHeld) {
+  kernel_.completes_at_once = false;
+  EXPECT_EQ(queue_.Send(Make(20)), 20u);
+  EXPECT_EQ(queue_.Drain(), 20u);
+  queue_.Close();
+  EXPECT_EQ(queue_.counters().dropped_at_stop.value(), 20u);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+  const auto packets = Make(1);
+  EXPECT_EQ(queue_.Send(packets), 0u);
+  Pool::Free(packets);
+}
+
+}  // namespace
+}  // namespace pollux::pmd::af_xdp
