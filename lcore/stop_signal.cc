@@ -37,11 +37,17 @@ void WakeSleepers() {
 // Async-signal-safe: atomics, write, clock_gettime, sigaction and raise only; errno is kept for the code that was interrupted.
 void OnSignal(int signal_number) {
   const int interrupted_errno = errno;
-  if (!stop.exchange(true)) {
+  const int64_t now_ms = NowMs();
+  int64_t first_ms = 0;
+  // The time comes before the flag: a handler in another thread that finds the flag set finds the time too, unless Request() set it.
+  const bool is_first_signal = first_signal_ms.compare_exchange_strong(first_ms, now_ms);
+  const bool is_repetition = !is_first_signal && now_ms - first_ms < StopSignal::kSameRequestMs;
+  if (is_repetition) {
+    // The handler of the first signal does what there is to do.
+  } else if (!stop.exchange(true)) {
     first_signal.store(signal_number);
-    first_signal_ms.store(NowMs());
     WakeSleepers();
-  } else if (NowMs() - first_signal_ms.load() >= StopSignal::kSameRequestMs) {
+  } else {
     struct sigaction default_action = {};
     default_action.sa_handler = SIG_DFL;
     sigaction(signal_number, &default_action, nullptr);
