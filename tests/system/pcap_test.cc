@@ -72,10 +72,11 @@ class PcapTest : public ForwardingTest {
 TEST_F(PcapTest, WhatAnInterfaceReceivesIsRecorded) {
   ASSERT_NO_FATAL_FAILURE(BuildRig({.ports = 1, .ipv6 = false}));
   const std::string file = File("recorded");
-  ASSERT_NO_FATAL_FAILURE(StartForwarding(
-      {.devices = {"net_af_xdp0,iface=p0", "net_pcap0,tx_pcap=" + file}, .options = {"--forward-mode=io", "--no-flush-rx"}}));
+  ASSERT_NO_FATAL_FAILURE(StartForwarding({.devices = {"net_af_xdp0,iface=p0", "net_pcap0,tx_pcap=" + file},
+                                           .options = {"--forward-mode=io", "--no-flush-rx", "--stats-period=1"}}));
   const Frames frames = Sequence();
   for (const auto& frame : frames) ASSERT_OK(Socket(0).Send(frame));
+  ASSERT_OK(testpmd().process().WaitForText(absl::StrCat("TX-packets: ", frames.size())));
   StopForwarding();
   EXPECT_EQ(account().ports[0].rx_packets, frames.size());
   EXPECT_EQ(account().ports[1].tx_packets, frames.size());
