@@ -255,6 +255,9 @@ TEST_F(XdpSteerTest, Ipv6ExtensionHeadersAreSkipped) {
   EXPECT_FALSE(Ours(nine.Ipv6DestinationOptions().Udp({.destination = 4789}))) << "eight are read";
   Load({"proto 17"});
   EXPECT_TRUE(Ours(Ethernet().Ipv6().Ipv6Routing().Udp()));
+  Load({"proto 51"});
+  EXPECT_TRUE(Ours(Ethernet().Ipv6().Ipv6HopByHop().Ipv6DestinationOptions().Ipv6Fragment({.next_header = 51}).Payload(24)));
+  EXPECT_TRUE(Ours(Ethernet().Ipv6({.next_header = 51}).Payload(24))) << "AH is not looked behind";
   Load({"proto 43"});
   EXPECT_FALSE(Ours(Ethernet().Ipv6().Ipv6Routing().Udp())) << "the protocol is the transport's";
 }
@@ -295,6 +298,9 @@ TEST_F(XdpSteerTest, FragmentsHaveAProtocolButOnlyTheFirstHasPorts) {
   EXPECT_FALSE(Ours(four(0, false)));
   EXPECT_FALSE(Ours(six(0, false))) << "an atomic fragment is whole";
   EXPECT_FALSE(Ours(Ethernet().Ipv4({.do_not_fragment = true}).Udp()));
+  Load({"udp port 4789", "not fragment"});
+  EXPECT_FALSE(Ours(four(0, true)));
+  EXPECT_TRUE(Ours(four(0, false)));
 }
 
 // Cut after every byte: a condition holds exactly from the length on at which its header is whole.
