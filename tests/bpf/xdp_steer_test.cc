@@ -118,6 +118,7 @@ TEST_F(XdpSteerTest, Protocols) {
   EXPECT_TRUE(Ours(Ethernet().Ipv6({.next_header = 47}).Payload(20)));
   Load({"ip proto 0"});
   EXPECT_TRUE(Ours(Ethernet().Ipv4({.protocol = 0}).Payload(20)));
+  Load({"proto 0"});
   EXPECT_FALSE(Ours(Ethernet().Arp())) << "an unknown protocol is not protocol 0";
 }
 
@@ -210,6 +211,11 @@ TEST_F(XdpSteerTest, PositiveRulesAreAlternativesAndANegatedOneWins) {
   EXPECT_FALSE(Ours(Ethernet().Ipv4({.source = "10.9.1.1"}).Udp({.destination = 4789})));
   EXPECT_FALSE(Ours(Ethernet().Ipv4({.source = "10.9.1.1"}).Icmp()));
   EXPECT_FALSE(Ours(Ethernet().Ipv4().Tcp())) << "with a positive rule, the rest is the kernel's";
+  // Wherever the program meets the negated rule among the others.
+  Load({"not udp", "net 10.0.0.0/8"});
+  EXPECT_FALSE(Ours(Ethernet().Ipv4().Udp()));
+  Load({"udp", "not net 10.0.0.0/8"});
+  EXPECT_FALSE(Ours(Ethernet().Ipv4().Udp()));
 }
 
 TEST_F(XdpSteerTest, ConditionsOfARuleMustAllHold) {
