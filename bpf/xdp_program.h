@@ -30,13 +30,18 @@ struct ProgramOptions {
 class XdpProgram {
  public:
   // Errors: NOT_FOUND (interface), ALREADY_EXISTS (a program that is not ours is attached: its name, id and mode),
-  // FAILED_PRECONDITION (asked for native, or for other steering than the running process has), PERMISSION_DENIED (which capability).
+  // FAILED_PRECONDITION (asked for native where the driver has none, or for other steering or another mode than the running process
+  // has), PERMISSION_DENIED (which capability: CAP_NET_ADMIN and CAP_BPF, and CAP_SYS_ADMIN to share), INVALID_ARGUMENT (rules, object
+  // file), UNIMPLEMENTED (a dispatcher on a kernel that cannot run one). May wait up to a second for a program that is going away.
   static absl::StatusOr<std::unique_ptr<XdpProgram>> Attach(const std::string& interface, const ProgramOptions& options);
   // Detaches if nobody else holds the link. Never touches a program that we did not attach.
   virtual ~XdpProgram() = default;
 
-  // Packets of receive queue `queue` go to this AF_XDP socket from now on. ALREADY_EXISTS if a live socket is there.
+  // Packets of receive queue `queue` go to this AF_XDP socket from now on; it needs its memory, fill ring and receive ring already.
+  // ALREADY_EXISTS if a live socket is there, of this process or another; OUT_OF_RANGE if the map is too small for the queue.
   virtual absl::Status AddSocket(uint32_t queue, int socket) = 0;
+  // Takes out what AddSocket put in, never the socket of somebody else; NOT_FOUND if nothing was put in. A closed socket leaves the map
+  // by itself, and the destructor takes out the rest.
   virtual absl::Status RemoveSocket(uint32_t queue) = 0;
 
   virtual bool native() const = 0;

@@ -132,6 +132,23 @@ TEST_F(XdpProgramTest, GenericWhereTheDriverHasNoNativeMode) {
   EXPECT_THAT((*program)->fallback_reason(), HasSubstr("no native XDP"));
 }
 
+// One frame of a veth's native mode is a page.
+TEST_F(XdpProgramTest, GenericWhereTheMtuIsTooLargeForNativeMode) {
+  scope_.reset();
+  rig_.reset();
+  auto rig = VethRig::Create({.ports = 1, .mtu = 9000, .ipv6 = false});
+  ASSERT_TRUE(rig.ok()) << rig.status();
+  auto scope = NamespaceScope::Enter((*rig)->switch_namespace());
+  ASSERT_TRUE(scope.ok()) << scope.status();
+  auto refused = XdpProgram::Attach("p0", {.mode = AttachMode::kNative, .steer = {}, .dispatcher = false, .object_file = {}});
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition) << refused.status();
+  EXPECT_THAT(Message(refused.status()), HasSubstr("MTU"));
+  auto program = XdpProgram::Attach("p0", {});
+  ASSERT_TRUE(program.ok()) << program.status();
+  EXPECT_FALSE((*program)->native());
+  EXPECT_THAT((*program)->fallback_reason(), HasSubstr("MTU"));
+}
+
 TEST_F(XdpProgramTest, MissingInterface) {
   auto program = XdpProgram::Attach("nowhere0", {});
   EXPECT_EQ(program.status().code(), absl::StatusCode::kNotFound);
