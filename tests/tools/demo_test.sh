@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# tools/demo: exit code 0 only if all got through, and nothing is left behind however it ends.
+set -euo pipefail
+
+if [[ $(id -u) != 0 ]]; then
+  echo "needs root for network namespaces" >&2
+  exit 1
+fi
+demo=$PWD/tools/demo testpmd=$PWD/$1
+cd "$TEST_TMPDIR"
+export TMPDIR=$TEST_TMPDIR PATH=$PATH:/usr/sbin:/sbin
+fail() {
+  echo "FAIL: $*" >&2
+  [[ ! -f $log ]] || cat "$log" >&2
+  exit 1
+}
+
+# A forwarder that says it forwards, and does not.
+cat >silent <<'TEXT'
+#!/bin/bash
+trap 'exit 0' TERM INT
+echo "NIC statistics"
+while :; do sleep 0.1; done
+TEXT
+# One that does not even start.
+printf '#!/bin/bash\necho "no such interface"\nexit 1\n' >refusing
+chmod +x silent refusing
+
+# expect_clean PID: no namespace, interface, folder or process of the demo with this process id.
+expect_clean() {
+  local left
+  left=$(ip netns list | grep -w -E "plxd$1[ab]" || true)
+  left+=$(ip -o link show | grep -o -w -E "plxd$1[ab]" || true)
+  left+=$(ls -d "$TEST_TMPDIR/plxd$1" 2>/dev/null || true)
+  left+=$(pgrep -a -f "plxd$1[ab]" || true)
+  [[ -z $left ]] || fail "left behind: $left"
+}
+
+# run NAME EXPECTED-CODE WORDS ARGUMENT...
+run() {
+  local name=$1 expected=$2 words=$3 code=0
+  shift 3
+  log=$TEST_TMPDIR/$name.log
+  "$demo" --no-build --seconds 2 "$@" >"$log" 2>&1 &
+  local pid=$!
+  wait "$pid" || code=$?
+  [[ $code == "$expected" ]] || fail "$name: exit code $code, expected $expected"
+  grep -q -e "$words" "$log" || fail "$name: does not say '$words'"
+  expect_clean "$pid"
+  echo "$name: as expected"
+}
+
+run forwarding 0 'All traffic got through' --testpmd "$testpmd"
+run silent 1 'Not all traffic got through' --testpmd ./silent
+run refusing 1 'ended before it forwarded' --testpmd ./refusing
+run bad_seconds 2 'takes a number' --seconds soon
+run no_program 1 'no program at' --testpmd ./missing
+
+# Traffic that gets through does not excuse a testpmd that says its account does not balance.
+printf '#!/bin/bash\n"%s" "$@" &\npid=$!\ntrap "kill -TERM $pid; wait $pid; exit 4" TERM INT\nwait\n' "$testpmd" >unbalanced
+chmod +x unbalanced
+run unbalanced 1 'exit code 4' --testpmd ./unbalanced
+
+# Ctrl-C, in the middle of iperf3. A background command of a script ignores SIGINT unless it is given a job of its own.
+log=$TEST_TMPDIR/interrupted.log
+set -m
+"$demo" --no-build --seconds 60 --testpmd "$testpmd" >"$log" 2>&1 &
+pid=$!
+set +m
+deadline=$((SECONDS + 60))
+until grep -q 'iperf3:' "$log"; do
+  ((SECONDS < deadline)) || fail "interrupted: iperf3 does not begin"
+  sleep 0.2
+done
+kill -INT -- "-$pid"
+code=0
+wait "$pid" || code=$?
+[[ $code == 130 ]] || fail "interrupted: exit code $code, expected 130"
+expect_clean "$pid"
+echo "interrupted: as expected"
+
+# --keep leaves all up, --down takes it away.
+log=$TEST_TMPDIR/kept.log
+"$demo" --no-build --seconds 1 --keep --testpmd "$testpmd" >"$log" 2>&1 &
+pid=$!
+wait "$pid" || fail "kept: exit code $?"
+ip netns exec "plxd${pid}a" ping -c 1 -W 5 10.0.0.2 >/dev/null || fail "kept: the rig does not forward"
+"$demo" --down >>"$log" 2>&1 || fail "down: exit code $?"
+expect_clean "$pid"
+echo "kept and taken down: as expected"
