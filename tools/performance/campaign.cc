@@ -6,6 +6,8 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
+#include "tools/performance/instructions.h"
+#include "tools/performance/loss_free_rate.h"
 #include "tools/performance/machine.h"
 #include "tools/performance/statistics.h"
 
@@ -14,6 +16,8 @@ namespace {
 
 constexpr double kStartAndStop_s = 2;  // of a contender, roughly
 constexpr double kSearchTrials = 7;
+constexpr double kCallgrind_s = 15;
+constexpr uint64_t kCallgrindPackets = 100000;
 
 class CampaignRunner {
  public:
@@ -34,6 +38,7 @@ class CampaignRunner {
     for (const Work& work : options_.works) {
       const size_t index = RunRow(work);
       if (options_.loss_free && work.kind != WorkKind::kTxonly) SearchRow(index);
+      if (options_.instructions && work.kind != WorkKind::kTxonly) CountRow(index);
       if (options_.latency && work.kind != WorkKind::kTxonly && work.kind != WorkKind::kRxonly) RunLatencyRows(index);
     }
     return std::move(results_);
@@ -108,6 +113,24 @@ class CampaignRunner {
         progress_.End(rate.ok() ? absl::StrFormat("%.3f Mpps", rate->packets_per_second / 1e6) : rate.status().ToString());
         cell.loss_free_pps.push_back(rate.ok() ? rate->packets_per_second : 0);
         if (!rate.ok()) cell.errors.push_back(rate.status().ToString());
+      }
+    }
+  }
+
+  void CountRow(size_t index) {
+    const Work work = results_.rows[index].work;
+    for (size_t i = 0; i < contenders_.size(); ++i) {
+      Cell& cell = results_.rows[index].cells[i];
+      if (cell.not_applicable || !contenders_[i]->IsProgram()) continue;
+      progress_.Expect(1, kCallgrind_s);
+      progress_.Begin(absl::StrCat(WorkName(work), ", instructions a packet: ", contenders_[i]->name()));
+      auto count = CountInstructions(*contenders_[i], work, options_.conditions, kCallgrindPackets);
+      if (count.ok()) {
+        cell.instructions_per_packet = static_cast<double>(count->instructions) / static_cast<double>(count->packets);
+        progress_.End(absl::StrFormat("%.0f", *cell.instructions_per_packet));
+      } else {
+        cell.errors.push_back(count.status().ToString());
+        progress_.End(cell.errors.back());
       }
     }
   }

@@ -21,7 +21,8 @@ struct Assignment {
   WorkKind kind = WorkKind::kIo;
   uint32_t frame_bytes = 64;
   int forwarder_cpu = 1;
-  int other_cpu = 0;  // for what else the contender runs, and the source
+  int other_cpu = 0;           // for what else the contender runs, and the source
+  std::string callgrind_file;  // run under valgrind, which counts instructions and dumps them to this file, .1, .2, ...
 };
 
 // A contender at work on a rig. The destructor ends it.
@@ -49,6 +50,8 @@ class Contender {
   // NOT_FOUND if it is not installed or not built.
   virtual absl::Status Available() const = 0;
   virtual bool Can(WorkKind kind) const = 0;
+  // It is a program, whose instructions can be counted.
+  virtual bool IsProgram() const = 0;
   virtual absl::StatusOr<std::unique_ptr<Forwarder>> Start(const Rig& rig, const Assignment& assignment) const = 0;
 };
 

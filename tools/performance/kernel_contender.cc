@@ -118,6 +118,7 @@ class KernelContender final : public Contender {
   std::string Description() const override { return description_; }
   absl::Status Available() const override { return absl::OkStatus(); }
   bool Can(WorkKind kind) const override { return kind == WorkKind::kIo; }
+  bool IsProgram() const override { return false; }
   absl::StatusOr<std::unique_ptr<Forwarder>> Start(const Rig& rig, const Assignment& assignment) const override {
     auto forwarder = std::make_unique<ForwarderKind>();
     if (absl::Status status = forwarder->Open(rig, assignment.forwarder_cpu); !status.ok()) return status;

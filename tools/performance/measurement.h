@@ -13,30 +13,9 @@
 #include "tools/performance/contender.h"
 #include "tools/performance/cpu_usage.h"
 #include "tools/performance/histogram.h"
-#include "tools/performance/sink.h"
+#include "tools/performance/session.h"
 
 namespace pollux::performance {
-
-// What is measured; a row of the report.
-struct Work {
-  WorkKind kind = WorkKind::kIo;
-  Receiver receiver = Receiver::kXdp;
-  uint32_t frame_bytes = 64;
-  uint32_t flow_count = 1;
-  double offered_pps = 0;  // 0: all that the source can
-  bool latency = false;    // order and latency as well, at a cost
-  bool operator==(const Work&) const = default;
-};
-std::string WorkName(const Work& work);
-
-// How it is measured.
-struct Conditions {
-  int source_cpu = 0;
-  int forwarder_cpu = 1;
-  double warm_up_s = 1;
-  double measure_s = 3;
-  double system_call_s = 0.3;  // a while of its own, after the measured one; 0: not counted
-};
 
 struct Measurement {
   double seconds = 0;
@@ -69,13 +48,8 @@ absl::StatusOr<Measurement> Measure(const Contender& contender, const Work& work
 // What the source alone delivers into a sink at the forwarder's place: no contender can be faster.
 absl::StatusOr<Measurement> MeasureSource(const Work& work, const Conditions& conditions);
 
-struct LossFreeRate {
-  double packets_per_second = 0;
-  int trials = 0;
-  Histogram latency_ns;
-};
-// The highest offered rate at which not one frame was lost during measure_s (RFC 2544), to 3 percent.
-absl::StatusOr<LossFreeRate> SearchLossFreeRate(const Contender& contender, const Work& work, const Conditions& conditions);
+// What happened between two moments, without what samplers add.
+Measurement Compare(const Session& session, const Work& work, const Moment& begin, const Moment& end);
 
 }  // namespace pollux::performance
 

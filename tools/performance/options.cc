@@ -136,6 +136,7 @@ Measures forwarders against each other on a rig of veth pairs: every contender d
   --latency             latency at 10 and 50 percent of the smallest loss-free rate, too
   --quick               two rounds of one second, the shortest list: done within three minutes
   --source-cpu=N        (0)      --forwarder-cpu=N     (1)
+  --instructions        count user-space instructions a packet under callgrind, too
   --testpmd=FILE        our testpmd       --dpdk-testpmd=FILE   DPDK's
   --json=FILE           all figures; - is stdout                       --html=FILE  a report with plots
   --help
@@ -156,6 +157,8 @@ absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& arguments) 
       options.loss_free = true;
     } else if (name == "--latency") {
       options.latency = options.loss_free = true;
+    } else if (name == "--instructions") {
+      options.instructions = true;
     } else if (name == "--quick") {
       options.rounds = 2;
       options.conditions.measure_s = 1;

@@ -66,11 +66,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const ProcessO
   if (pid < 0) return lcore::ErrnoStatus(errno, absl::StrCat("fork for ", options.command[0]));
   if (pid == 0) ExecuteChild(options, arguments.data(), input[0], output, parent);
   close(input[0]);
-  auto child = std::unique_ptr<ChildProcess>(new ChildProcess(pid, input[1], output));
-  if (!options.input.empty() && write(input[1], options.input.data(), options.input.size()) < 0) {
-    return lcore::ErrnoStatus(errno, absl::StrCat("write to ", options.command[0]));
-  }
-  return child;
+  return std::unique_ptr<ChildProcess>(new ChildProcess(pid, input[1], output));
 }
 
 ChildProcess::~ChildProcess() {

@@ -17,7 +17,6 @@ namespace pollux::performance {
 struct ProcessOptions {
   std::vector<std::string> command;
   int network_namespace = -1;  // an open namespace: the process gets it, a /sys that shows it, and a /sys/fs/bpf of its own
-  std::string input;           // what it reads on stdin before that stays open and silent
 };
 
 // A running child. Killed by the destructor, and by the kernel should we die.

@@ -12,6 +12,8 @@ struct {
 } out_device SEC(".maps");
 
 SEC("xdp")
-int kernel_redirect(struct xdp_md *context __attribute__((unused))) { return bpf_redirect_map(&out_device, 0, 0); }
+int kernel_redirect(struct xdp_md* context __attribute__((unused))) {
+  return bpf_redirect_map(&out_device, 0, 0);
+}
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -56,6 +56,7 @@ Json CellJson(const std::string& name, const Cell& cell, const std::optional<Sum
     if (summary->latency_ns.count() > 0) json["latency"] = LatencyJson(summary->latency_ns);
     if (summary->loss_free_pps.count > 0) json["loss_free_pps"] = SpreadJson(summary->loss_free_pps);
   }
+  if (cell.instructions_per_packet) json["instructions_per_packet"] = *cell.instructions_per_packet;
   json["rounds"] = Json::array();
   for (const auto& round : cell.rounds) json["rounds"].push_back(round ? MeasurementJson(*round) : Json());
   return json;

@@ -20,7 +20,7 @@ void AppendCell(const std::string& name, const Summary& summary, std::string* te
 
 void AppendUserRatios(const Results& results, const std::vector<std::optional<Summary>>& summaries, std::string* text) {
   for (size_t i = 0; i < summaries.size(); ++i) {
-    if (!summaries[i] || summaries[i]->user_ratio.count == 0) continue;
+    if (!summaries[i] || summaries[i]->user_ratio.median == 0) continue;
     absl::StrAppendFormat(text, "    user-space CPU time a packet, %s: %.2f times the first's (%.2f to %.2f)\n", results.contenders[i].name,
                           summaries[i]->user_ratio.median, summaries[i]->user_ratio.minimum, summaries[i]->user_ratio.maximum);
   }
@@ -34,6 +34,10 @@ void AppendExtras(const Results& results, const Row& row, const std::vector<std:
       absl::StrAppendFormat(text, "    highest rate without loss, %s: %.3f Mpps (%.3f to %.3f), %.2f times the first's\n",
                             results.contenders[i].name, summary.loss_free_pps.median / 1e6, summary.loss_free_pps.minimum / 1e6,
                             summary.loss_free_pps.maximum / 1e6, summary.loss_free_ratio.median);
+    }
+    if (row.cells[i].instructions_per_packet) {
+      absl::StrAppendFormat(text, "    user-space instructions a packet, %s: %.0f\n", results.contenders[i].name,
+                            *row.cells[i].instructions_per_packet);
     }
     if (row.work.latency) {
       const auto percentile_us = [&](double share) { return static_cast<double>(summary.latency_ns.Percentile(share)) / 1e3; };

@@ -32,7 +32,7 @@ struct {
   __type(value, __u64);
 } latency SEC(".maps");
 
-#define LOAD(type, offset) (*(type *)(data + (offset)))
+#define LOAD(type, offset) (*(type*)(data + (offset)))
 
 static __always_inline __u32 latency_bucket(__u64 value) {
   if (value < TRAFFIC_LATENCY_STEPS) return value;
@@ -48,7 +48,7 @@ static __always_inline __u32 latency_bucket(__u64 value) {
   return (shift + 1) * TRAFFIC_LATENCY_STEPS + ((value >> shift) & (TRAFFIC_LATENCY_STEPS - 1));
 }
 
-static __always_inline void look_inside(void *data, void *data_end, struct sink_counters *sum) {
+static __always_inline void look_inside(void* data, void* data_end, struct sink_counters* sum) {
   if (data + TRAFFIC_HEADER_BYTES > data_end || LOAD(__u32, TRAFFIC_MAGIC_OFFSET) != TRAFFIC_MAGIC) {
     sum->foreign++;
     return;
@@ -56,7 +56,7 @@ static __always_inline void look_inside(void *data, void *data_end, struct sink_
   // The flow is the address's lower half: 198.18.0.0 plus the flow's number, which a forwarder leaves alone.
   __u32 flow = LOAD(__u8, TRAFFIC_SOURCE_ADDRESS_OFFSET + 2) << 8 | LOAD(__u8, TRAFFIC_SOURCE_ADDRESS_OFFSET + 3);
   __u64 sequence = LOAD(__u64, TRAFFIC_SEQUENCE_OFFSET);
-  __u64 *next = bpf_map_lookup_elem(&next_sequence, &flow);
+  __u64* next = bpf_map_lookup_elem(&next_sequence, &flow);
   if (next) {
     if (sequence < *next) {
       sum->reordered++;
@@ -67,17 +67,17 @@ static __always_inline void look_inside(void *data, void *data_end, struct sink_
   __u64 sent_ns = LOAD(__u64, TRAFFIC_TIME_OFFSET);
   if (sent_ns) {
     __u32 bucket = latency_bucket(bpf_ktime_get_ns() - sent_ns);
-    __u64 *count = bpf_map_lookup_elem(&latency, &bucket);
+    __u64* count = bpf_map_lookup_elem(&latency, &bucket);
     if (count) (*count)++;
   }
 }
 
 SEC("xdp")
-int traffic_sink(struct xdp_md *context) {
-  void *data = (void *)(long)context->data;
-  void *data_end = (void *)(long)context->data_end;
+int traffic_sink(struct xdp_md* context) {
+  void* data = (void*)(long)context->data;
+  void* data_end = (void*)(long)context->data_end;
   __u32 zero = 0;
-  struct sink_counters *sum = bpf_map_lookup_elem(&counters, &zero);
+  struct sink_counters* sum = bpf_map_lookup_elem(&counters, &zero);
   if (!sum) return XDP_DROP;
   sum->packets++;
   sum->bytes += data_end - data;

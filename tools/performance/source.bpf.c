@@ -29,12 +29,12 @@ struct {
 } target_device SEC(".maps");
 
 // Packet fields are not aligned to their size; the machines that XDP runs on do not mind, packed structures would become byte stores.
-#define STORE(type, offset, value) (*(type *)(data + (offset)) = (value))
+#define STORE(type, offset, value) (*(type*)(data + (offset)) = (value))
 
 SEC("xdp")
-int traffic_source(struct xdp_md *context) {
-  void *data = (void *)(long)context->data;
-  void *data_end = (void *)(long)context->data_end;
+int traffic_source(struct xdp_md* context) {
+  void* data = (void*)(long)context->data;
+  void* data_end = (void*)(long)context->data_end;
   if (context->ingress_ifindex != LOOPBACK_IFINDEX || data + TRAFFIC_MINIMUM_FRAME_BYTES > data_end) return XDP_DROP;
 
   __u32 flow = next_flow;

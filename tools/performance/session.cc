@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/performance/session.h"
+
+#include <thread>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include "tools/performance/process.h"
+
+namespace pollux::performance {
+namespace {
+
+constexpr double kProbeRate_pps = 1000;  // until the forwarder answers
+constexpr double kStartTimeout_s = 20;
+constexpr double kSlowStartTimeout_s = 120;  // under valgrind
+constexpr double kQuiet_s = 0.02;            // nothing arrived for so long: all is out of the forwarder
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
+
+std::string WorkName(const Work& work) {
+  std::string name = WorkKindName(work.kind);
+  absl::StrAppend(&name, ", ", work.frame_bytes, " bytes");
+  if (work.kind != WorkKind::kTxonly) absl::StrAppend(&name, ", ", work.flow_count, work.flow_count == 1 ? " flow" : " flows");
+  if (work.kind != WorkKind::kRxonly) absl::StrAppend(&name, ", receiver ", ReceiverName(work.receiver));
+  if (work.offered_pps > 0) absl::StrAppend(&name, ", ", absl::StrFormat("%.3g", work.offered_pps), " packets/s offered");
+  return name;
+}
+
+void Sleep(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
+
+absl::Status Session::Start(const Contender* contender, const std::string& callgrind_file) {
+  auto rig = Rig::Create();
+  if (!rig.ok()) return rig.status();
+  rig_ = *std::move(rig);
+  const SinkOptions sink_options = {
+      .interface = contender != nullptr ? kSinkInterface : kInInterface, .receiver = work_.receiver, .inspect = work_.latency};
+  auto sink = Sink::Create(contender != nullptr ? *rig_->sink : *rig_->forwarder, sink_options);
+  if (!sink.ok()) return sink.status();
+  sink_ = *std::move(sink);
+  if (contender != nullptr) {
+    auto forwarder = contender->Start(*rig_, {.kind = work_.kind,
+                                              .frame_bytes = work_.frame_bytes,
+                                              .forwarder_cpu = conditions_.forwarder_cpu,
+                                              .other_cpu = conditions_.source_cpu,
+                                              .callgrind_file = callgrind_file});
+    if (!forwarder.ok()) return forwarder.status();
+    forwarder_ = *std::move(forwarder);
+  }
+  if (work_.kind != WorkKind::kTxonly) {
+    if (absl::Status status = StartSource(); !status.ok()) return status;
+  }
+  return WaitForFirstPacket(callgrind_file.empty() ? kStartTimeout_s : kSlowStartTimeout_s);
+}
+
+absl::Status Session::StartSource() {
+  auto source = Source::Create(*rig_->source, {.interface = kSourceInterface,
+                                               .frame_bytes = work_.frame_bytes,
+                                               .flow_count = work_.flow_count,
+                                               .time_stamps = work_.latency,
+                                               .cpu = conditions_.source_cpu});
+  if (!source.ok()) return source.status();
+  source_ = *std::move(source);
+  source_->SetRate(kProbeRate_pps);
+  return absl::OkStatus();
+}
+
+absl::Status Session::WaitForFirstPacket(double timeout_s) {
+  const auto deadline = Clock::now() + std::chrono::duration<double>(timeout_s);
+  while (true) {
+    auto moment = Look();
+    if (!moment.ok()) return moment.status();
+    if (Delivered(*moment) > 0) return absl::OkStatus();
+    if (forwarder_ != nullptr) {
+      if (absl::Status status = forwarder_->Check(); !status.ok()) return status;
+    }
+    if (Clock::now() > deadline) {
+      return absl::DeadlineExceededError(absl::StrCat("no packet arrived within ", timeout_s, " s, ", moment->offered, " were offered\n",
+                                                      forwarder_ != nullptr ? LastWords(forwarder_->Output()) : ""));
+    }
+    Sleep(0.01);
+  }
+}
+
+void Session::Offer(double packets_per_second) {
+  if (source_ == nullptr) return;
+  if (packets_per_second > 0) {
+    source_->SetRate(packets_per_second);
+  } else {
+    source_->SetFullRate();
+  }
+}
+
+absl::StatusOr<Moment> Session::Look() const {
+  Moment moment;
+  if (source_ != nullptr) {
+    moment.source = source_->Read();
+    auto in = ReadLinkCounters(*rig_->forwarder, kInInterface);
+    if (!in.ok()) return in.status();
+    moment.offered = in->rx_packets;
+    auto driver = ReadDriverCounters(*rig_->forwarder, kInInterface);
+    if (!driver.ok()) return driver.status();
+    moment.accepted = (*driver)["xdp_redirect"];
+  }
+  auto sink = sink_->Read();
+  if (!sink.ok()) return sink.status();
+  moment.time = Clock::now();
+  moment.sink = *std::move(sink);
+  auto cpu = ReadCpuTimes(conditions_.forwarder_cpu);
+  if (!cpu.ok()) return cpu.status();
+  moment.cpu = *cpu;
+  return moment;
+}
+
+absl::StatusOr<Moment> Session::Settle() {
+  source_->Stop();
+  uint64_t last = ~0ull;
+  while (true) {
+    auto moment = Look();
+    if (!moment.ok() || Delivered(*moment) == last) return moment;
+    last = Delivered(*moment);
+    Sleep(kQuiet_s);
+  }
+}
+
+uint64_t Session::Delivered(const Moment& moment) const {
+  return work_.kind == WorkKind::kRxonly && forwarder_ != nullptr ? moment.accepted : moment.sink.packets;
+}
+
+absl::Status Session::End() {
+  if (source_ != nullptr) source_->Stop();
+  return forwarder_ != nullptr ? forwarder_->Stop() : absl::OkStatus();
+}
+
+}  // namespace pollux::performance

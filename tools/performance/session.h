@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session: a rig at work, for as long as a measurement needs it.
+#ifndef TOOLS_PERFORMANCE_SESSION_H_
+#define TOOLS_PERFORMANCE_SESSION_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "tools/performance/contender.h"
+#include "tools/performance/cpu_usage.h"
+#include "tools/performance/sink.h"
+#include "tools/performance/source.h"
+
+namespace pollux::performance {
+
+// What is measured; a row of the report.
+struct Work {
+  WorkKind kind = WorkKind::kIo;
+  Receiver receiver = Receiver::kXdp;
+  uint32_t frame_bytes = 64;
+  uint32_t flow_count = 1;
+  double offered_pps = 0;  // 0: all that the source can
+  bool latency = false;    // order and latency as well, at a cost
+  bool operator==(const Work&) const = default;
+};
+std::string WorkName(const Work& work);
+
+// How it is measured.
+struct Conditions {
+  int source_cpu = 0;
+  int forwarder_cpu = 1;
+  double warm_up_s = 1;
+  double measure_s = 3;
+  double system_call_s = 0.3;  // a while of its own, after the measured one; 0: not counted
+};
+
+// Everything that counts, at one moment.
+struct Moment {
+  std::chrono::steady_clock::time_point time;
+  uint64_t offered = 0;   // what the forwarder's in port took from the source
+  uint64_t accepted = 0;  // of that, what the forwarder's XDP program sent on to a socket or device
+  SinkSnapshot sink;
+  SourceSnapshot source;
+  CpuTimes cpu;
+};
+
+void Sleep(double seconds);
+
+// Members end in reverse order: source, forwarder, sink, rig.
+class Session {
+ public:
+  Session(const Work& work, const Conditions& conditions) : work_(work), conditions_(conditions) {}
+
+  // Returns when the first packet came through. `contender` null: the sink sits at the in port. With a callgrind_file the contender
+  // runs under valgrind.
+  absl::Status Start(const Contender* contender, const std::string& callgrind_file = "");
+  // 0: all that the source can.
+  void Offer(double packets_per_second);
+  absl::StatusOr<Moment> Look() const;
+  // Stops the source and returns when nothing arrives any more.
+  absl::StatusOr<Moment> Settle();
+  // What came through: counted by the sink, or where nothing is sent on, by the in port.
+  uint64_t Delivered(const Moment& moment) const;
+  absl::Status End();
+  Forwarder* forwarder() { return forwarder_.get(); }
+
+ private:
+  absl::Status StartSource();
+  absl::Status WaitForFirstPacket(double timeout_s);
+
+  const Work work_;
+  const Conditions conditions_;
+  std::unique_ptr<Rig> rig_;
+  std::unique_ptr<Sink> sink_;
+  std::unique_ptr<Forwarder> forwarder_;
+  std::unique_ptr<Source> source_;
+};
+
+}  // namespace pollux::performance
+
+#endif  // TOOLS_PERFORMANCE_SESSION_H_
