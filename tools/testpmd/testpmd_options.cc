@@ -118,7 +118,7 @@ void AddRunOptions(OptionTable& table, TestpmdOptions& options) {
 }
 
 void AddPortOptions(OptionTable& table, TestpmdOptions& options) {
-  table.Add({"nb-cores", 0, kRequired, "N", "forwarding lcores (all but the main one)", SetNumber(options.forward_core_count, 1, 1024)});
+  table.Add({"nb-cores", 0, kRequired, "N", "forwarding lcores (1)", SetNumber(options.forward_core_count, 1, 1024)});
   table.Add({"coremask", 0, kRequired, "MASK", "forwarding lcores as a hexadecimal mask", SetParsed(options.forward_cores, ParseBitMask)});
   table.Add({"nb-ports", 0, kRequired, "N", "forwarding ports (all)", SetNumber(options.forward_port_count, 1, 64)});
   table.Add({"portlist", 0, kRequired, "PORTS", "forwarding ports: 0,2-3",
