@@ -126,7 +126,7 @@ std::vector<NamedCounter> QueuePair::Counters() const {
           {"rx_fill_ring_empty", kernel.rx_fill_ring_empty_descs},
           {"rx_invalid_descriptors", kernel.rx_invalid_descs},
           {"tx_taken", tx.taken.value()},
-          {"tx_completed", tx.completed.value()},
+          {"tx_packets", Minus(tx.completed.value(), tx.dropped_busy.value())},
           {"tx_bytes", tx.bytes.value()},
           {"tx_copied", tx.copied.value()},
           {"tx_dropped_too_short", tx.dropped_too_short.value()},
@@ -148,7 +148,7 @@ void QueuePair::AppendExtendedStats(std::vector<NamedCounter>& stats) const {
   std::vector<NamedCounter> counters = Counters();
   for (std::size_t index = 0; index < counters.size(); ++index) {
     NamedCounter& counter = counters[index];
-    counter.value -= baseline_[index].value;
+    counter.value = Minus(counter.value, baseline_[index].value);
     // DPDK's form of a queue's counter: rx_q0_packets.
     counter.name.insert(3, absl::StrCat("q", number_, "_"));
     stats.push_back(std::move(counter));
