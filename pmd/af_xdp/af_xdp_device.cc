@@ -174,7 +174,7 @@ absl::Status AfXdpDevice::StartQueues(int interface_index) {
 }
 
 absl::Status AfXdpDevice::Stop() {
-  if (!started_) return absl::OkStatus();
+  if (!started_) return absl::FailedPreconditionError(absl::StrCat(name_, ": is not started"));
   started_ = false;
   const int index = netdev_->Index().value_or(0);
   // The newest first: the first socket holds the memory registration of the others.

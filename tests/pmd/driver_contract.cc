@@ -63,6 +63,7 @@ DeviceConfig DriverContract::Config(std::size_t queues) const {
 }
 
 void DriverContract::ConfigureAndStart(Ports& ports, std::size_t queues) {
+  started_queues_ = queues;
   for (Device* device : {ports.sender.get(), ports.second.get()}) {
     if (device == nullptr) continue;
     const absl::Status configured = device->Configure(Config(queues));
@@ -127,7 +128,7 @@ std::vector<Packet> DriverContract::ReceiveCount(Device& receiver, std::size_t f
 
 void DriverContract::PassPackets(Ports& ports, std::size_t queue, std::size_t count) {
   const std::size_t first_queue = traits_.keeps_queue ? queue : 0;
-  const std::size_t queue_count = traits_.keeps_queue ? 1 : queues();
+  const std::size_t queue_count = traits_.keeps_queue ? 1 : started_queues_;
   for (std::size_t done = 0; done < count;) {
     std::vector<std::size_t> lengths(std::min(traits_.window, count - done));
     for (std::size_t& length : lengths) length = RandomLength();

@@ -117,6 +117,7 @@ class DriverContract : public testing::TestWithParam<DriverCase> {
 
   std::unique_ptr<DriverRig> rig_;
   RigTraits traits_;
+  std::size_t started_queues_ = 0;
   std::shared_ptr<mempool::Pool> pool_;
 
  private:

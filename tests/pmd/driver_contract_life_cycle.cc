@@ -25,7 +25,7 @@ TEST_P(DriverContract, InfoTellsWhoItIs) {
   EXPECT_FALSE(info.mac.is_multicast());
   EXPECT_GE(info.maximum_rx_queues, traits_.maximum_queues);
   EXPECT_GE(info.maximum_tx_queues, traits_.maximum_queues);
-  EXPECT_GE(info.mtu + 14, traits_.maximum_length);
+  EXPECT_GE(info.mtu + 18, traits_.maximum_length) << "an Ethernet header and a VLAN tag come on top";
   EXPECT_GT(info.recommended_burst, 0u);
   EXPECT_LE(info.recommended_burst, mempool::kMaximumBurst);
   EXPECT_GT(info.recommended_ring, 0u);
