@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/performance/measurement.h"
+
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "tools/performance/loss_free_rate.h"
+
+namespace pollux::performance {
+namespace {
+
+class MeasurementTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2) GTEST_SKIP() << "source and forwarder need a CPU each";
+  }
+  static std::unique_ptr<Contender> Make(const std::string& name) {
+    ContenderOptions options;
+    options.names = {name};
+    auto contenders = MakeContenders(options);
+    EXPECT_TRUE(contenders.ok()) << contenders.status();
+    return std::move(contenders->front());
+  }
+  const Conditions conditions_ = {.warm_up_s = 0.1, .measure_s = 0.3, .system_call_s = 0};
+};
+
+TEST_F(MeasurementTest, TheKernelForwardsInAThreadOfItsOwn) {
+  for (const char* name : {"redirect", "bridge"}) {
+    for (Receiver receiver : {Receiver::kXdp, Receiver::kStack}) {
+      auto measured = Measure(*Make(name), {.receiver = receiver}, conditions_);
+      ASSERT_TRUE(measured.ok()) << name << ": " << measured.status();
+      EXPECT_GT(measured->delivered_pps, 0);
+      EXPECT_GT(measured->offered_pps, 0);
+      EXPECT_GT(measured->source_calls, 0u);
+      EXPECT_EQ(measured->worker.rfind("napi/plxin-", 0), 0u) << measured->worker;
+      EXPECT_EQ(measured->user_ns_per_packet, 0);
+    }
+  }
+}
+
+TEST_F(MeasurementTest, AtAPacedRateNothingIsLostAndLatencyIsMeasured) {
+  auto measured = Measure(*Make("redirect"), {.flow_count = 10, .offered_pps = 20000, .latency = true}, conditions_);
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  EXPECT_LT(measured->loss, 0.01);
+  EXPECT_FALSE(measured->source_limited);
+  EXPECT_EQ(measured->reordered, 0u);
+  EXPECT_GT(measured->latency_ns.count(), 0u);
+  EXPECT_GT(measured->latency_ns.Percentile(0.5), 500u);
+}
+
+TEST_F(MeasurementTest, TheSourceAloneIsItsOwnLimit) {
+  auto measured = MeasureSource({}, conditions_);
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  EXPECT_GT(measured->delivered_pps, 0);
+  EXPECT_TRUE(measured->source_limited);
+}
+
+TEST_F(MeasurementTest, ALossFreeRateIsFound) {
+  auto rate = SearchLossFreeRate(*Make("redirect"), {}, conditions_);
+  ASSERT_TRUE(rate.ok()) << rate.status();
+  EXPECT_GT(rate->trials, 0);
+}
+
+TEST_F(MeasurementTest, AContenderThatEndsIsAnErrorWithItsLastWords) {
+  ContenderOptions options;
+  options.names = {"testpmd"};
+  options.testpmd = "/bin/false";
+  auto contenders = MakeContenders(options);
+  ASSERT_TRUE(contenders.ok()) << contenders.status();
+  auto measured = Measure(*contenders->front(), {}, conditions_);
+  ASSERT_FALSE(measured.ok());
+  EXPECT_NE(std::string(measured.status().message()).find("exit code 1"), std::string::npos) << measured.status();
+}
+
+TEST(ContenderTest, AnUnknownNameIsRefusedWithTheKnownOnes) {
+  ContenderOptions options;
+  options.names = {"trex"};
+  const auto contenders = MakeContenders(options);
+  ASSERT_FALSE(contenders.ok());
+  EXPECT_NE(std::string(contenders.status().message()).find("dpdk-no-busy-poll"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pollux::performance

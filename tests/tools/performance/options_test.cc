@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/performance/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pollux::performance {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(OptionsTest, RowsAreTheProductOfTheLists) {
+  auto options = ParseOptions({"--work=io,macswap", "--receivers=xdp,stack", "--sizes=64,1500", "--flows=1,1000", "--rate=1e5"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->works.size(), 16u);
+  const Work first = {.kind = WorkKind::kIo, .receiver = Receiver::kXdp, .frame_bytes = 64, .flow_count = 1, .offered_pps = 1e5};
+  EXPECT_EQ(options->works.front(), first);
+  const Work last = {.kind = WorkKind::kMacswap, .receiver = Receiver::kStack, .frame_bytes = 1500, .flow_count = 1000, .offered_pps = 1e5};
+  EXPECT_EQ(options->works.back(), last);
+}
+
+TEST(OptionsTest, WhatMakesNoDifferenceIsMeasuredOnce) {
+  EXPECT_EQ(ParseOptions({"--work=rxonly", "--receivers=xdp,stack", "--sizes=64"})->works.size(), 1u);
+  EXPECT_EQ(ParseOptions({"--work=txonly", "--receivers=xdp", "--sizes=64", "--flows=1,1000"})->works.size(), 1u);
+}
+
+TEST(OptionsTest, AValueMayFollowAsAWordOfItsOwn) {
+  auto options = ParseOptions({"--rounds", "7", "--contenders", "dpdk,bridge", "--json", "-"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->rounds, 7);
+  EXPECT_THAT(options->contenders.names, ElementsAre("dpdk", "bridge"));
+  EXPECT_EQ(options->json_file, "-");
+}
+
+TEST(OptionsTest, QuickIsShort) {
+  auto options = ParseOptions({"--quick"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  const double seconds = options->rounds * static_cast<double>(options->works.size() * options->contenders.names.size()) *
+                         (options->conditions.measure_s + options->conditions.warm_up_s + 3);
+  EXPECT_LT(seconds, 180);
+}
+
+TEST(OptionsTest, LatencyNeedsTheLossFreeRate) {
+  EXPECT_TRUE(ParseOptions({"--latency"})->loss_free);
+}
+
+TEST(OptionsTest, EveryRefusalNamesTheOptionAndWhatItTakes) {
+  const struct {
+    std::vector<std::string> arguments;
+    const char* words;
+  } cases[] = {
+      {{"--bogus"}, "no option --bogus"},
+      {{"--sizes=63"}, "64 to 1514"},
+      {{"--sizes=64,"}, "64 to 1514"},
+      {{"--flows=0"}, "1 to 65536"},
+      {{"--work=io,fly"}, "io,macswap,rxonly,txonly"},
+      {{"--receivers=tcp"}, "stack,xdp"},
+      {{"--rate=-1"}, "--rate=-1"},
+      {{"--rounds=0"}, "--rounds=0"},
+      {{"--rounds"}, "needs a value"},
+      {{"--source-cpu=0", "--forwarder-cpu=0"}, "the same"},
+  };
+  for (const auto& [arguments, words] : cases) {
+    auto options = ParseOptions(arguments);
+    ASSERT_FALSE(options.ok()) << arguments.front();
+    EXPECT_THAT(std::string(options.status().message()), HasSubstr(words));
+  }
+}
+
+}  // namespace
+}  // namespace pollux::performance

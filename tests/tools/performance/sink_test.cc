@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/performance/sink.h"
+
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+
+#include <gtest/gtest.h>
+
+namespace pollux::performance {
+namespace {
+
+class SinkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
+    auto left = NetworkNamespace::Create();
+    auto right = NetworkNamespace::Create();
+    ASSERT_TRUE(left.ok() && right.ok()) << left.status() << right.status();
+    left_ = *std::move(left);
+    right_ = *std::move(right);
+    ASSERT_TRUE(AddVethPair(*left_, "plxsource", *right_, "plxsink").ok());
+  }
+
+  void Open(const SinkOptions& options) {
+    auto sink = Sink::Create(*right_, options);
+    ASSERT_TRUE(sink.ok()) << sink.status();
+    sink_ = *std::move(sink);
+    ASSERT_TRUE(left_
+                    ->Call([this] {
+                      socket_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+                      sockaddr_ll address = {};
+                      address.sll_family = AF_PACKET;
+                      address.sll_ifindex = static_cast<int>(if_nametoindex("plxsource"));
+                      return bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 ? absl::OkStatus()
+                                                                                                       : absl::InternalError("bind");
+                    })
+                    .ok());
+  }
+
+  void Send(uint8_t flow, uint64_t sequence, uint32_t magic = TRAFFIC_MAGIC) {
+    std::array<uint8_t, 64> frame = {};
+    frame[12] = 0x08;
+    frame[14] = 0x45;
+    frame[TRAFFIC_SOURCE_ADDRESS_OFFSET + 3] = flow;
+    std::memcpy(frame.data() + TRAFFIC_SEQUENCE_OFFSET, &sequence, sizeof sequence);
+    std::memcpy(frame.data() + TRAFFIC_MAGIC_OFFSET, &magic, sizeof magic);
+    ASSERT_EQ(send(socket_, frame.data(), frame.size(), 0), 64);
+  }
+
+  void TearDown() override {
+    if (socket_ >= 0) close(socket_);
+  }
+
+  std::unique_ptr<NetworkNamespace> left_;
+  std::unique_ptr<NetworkNamespace> right_;
+  std::unique_ptr<Sink> sink_;
+  int socket_ = -1;
+};
+
+TEST_F(SinkTest, CountsByProgramAndByInterface) {
+  Open({.interface = "plxsink"});
+  for (uint64_t i = 0; i < 5; ++i) Send(0, i);
+  auto snapshot = sink_->Read();
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  EXPECT_EQ(snapshot->packets, 5u);
+  EXPECT_EQ(snapshot->interface_packets, 5u);
+}
+
+TEST_F(SinkTest, APlainStackIsCountedByItsInterface) {
+  Open({.interface = "plxsink", .receiver = Receiver::kStack});
+  for (uint64_t i = 0; i < 5; ++i) Send(0, i);
+  EXPECT_EQ(sink_->Read()->packets, 5u);
+}
+
+TEST_F(SinkTest, OrderIsThatOfAFlow) {
+  Open({.interface = "plxsink", .inspect = true});
+  Send(1, 10);
+  Send(2, 5);  // another flow: in order
+  Send(1, 12);
+  Send(1, 11);  // behind
+  Send(1, 13);
+  EXPECT_EQ(sink_->Read()->reordered, 1u);
+  EXPECT_EQ(sink_->Read()->packets, 5u);
+}
+
+TEST_F(SinkTest, ForeignFramesAreTold) {
+  Open({.interface = "plxsink", .inspect = true});
+  Send(0, 0, /*magic=*/1);
+  EXPECT_EQ(sink_->Read()->foreign, 1u);
+  EXPECT_EQ(sink_->Read()->packets, 1u);
+}
+
+TEST_F(SinkTest, OnlyAProgramCanInspect) {
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(Sink::Create(*right_, {.interface = "plxsink", .receiver = Receiver::kStack, .inspect = true}).status()));
+}
+
+}  // namespace
+}  // namespace pollux::performance

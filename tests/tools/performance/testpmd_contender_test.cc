@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/performance/testpmd_contender.h"
+
+#include <absl/strings/str_join.h>
+
+#include <gtest/gtest.h>
+
+namespace pollux::performance {
+namespace {
+
+std::string Command(const TestpmdOptions& options, const Assignment& assignment) {
+  return absl::StrJoin(TestpmdCommand(options, options.program, assignment), " ");
+}
+
+TEST(TestpmdCommandTest, ForwardingHasTwoPorts) {
+  EXPECT_EQ(Command({.name = "dpdk", .program = "dpdk-testpmd", .device_arguments = ",busy_budget=0", .eal_options = {"--no-shconf"}},
+                    {.kind = WorkKind::kMacswap, .forwarder_cpu = 3, .other_cpu = 2}),
+            "dpdk-testpmd -l 2,3 --no-huge -m 512 --no-pci --no-shconf --vdev net_af_xdp0,iface=plxin,busy_budget=0 "
+            "--vdev net_af_xdp1,iface=plxout,busy_budget=0 -- --forward-mode=macswap --auto-start --total-num-mbufs=32768 --nb-cores=1");
+}
+
+TEST(TestpmdCommandTest, TheOneSidedWorksHaveTheirPortAlone) {
+  EXPECT_EQ(Command({.name = "ours", .program = "testpmd"}, {.kind = WorkKind::kTxonly, .frame_bytes = 256}),
+            "testpmd -l 0,1 --no-huge -m 512 --no-pci --vdev net_af_xdp0,iface=plxout -- --forward-mode=txonly --auto-start "
+            "--total-num-mbufs=32768 --nb-cores=1 --port-topology=loop --txpkts=256");
+  EXPECT_EQ(Command({.name = "ours", .program = "testpmd"}, {.kind = WorkKind::kRxonly}),
+            "testpmd -l 0,1 --no-huge -m 512 --no-pci --vdev net_af_xdp0,iface=plxin -- --forward-mode=rxonly --auto-start "
+            "--total-num-mbufs=32768 --nb-cores=1 --port-topology=loop");
+}
+
+TEST(TestpmdContenderTest, AMissingProgramIsNamed) {
+  const absl::Status status = MakeTestpmdContender({.name = "x", .program = "no-such-testpmd"})->Available();
+  EXPECT_EQ(status.message(), "no-such-testpmd is not installed");
+}
+
+}  // namespace
+}  // namespace pollux::performance
