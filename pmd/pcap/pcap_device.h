@@ -19,9 +19,11 @@ inline constexpr const char* kPcapArguments =
     "infinite_rx=0|1  begin anew at the end of the capture (0); loop= is the same\n"
     "rate=NUMBER      packets per second of each rx queue (as fast as asked)";
 
-// Opening reads and checks every rx_pcap, whole (capture.h). Configure creates the files of its tx queues, which are then written to until
-// the device goes, also over further configurations; every Start replays from the first packet. Without rx_pcap the rx queues stay empty,
-// without tx_pcap the tx queues drop (named). Live interfaces are net_af_xdp's affair: DPDK's keys for them are errors that say so.
+// Opening reads and checks every rx_pcap, whole (capture.h). Configure creates the files of its tx queues, which are then written to
+// until the device goes, also over further configurations; every Start replays from the first packet. Without rx_pcap the rx queues
+// stay empty, without tx_pcap the tx queues drop (named). What a write error kept out of the file is tx_dropped
+// ("dropped_write_error"), and Stop, having stopped, returns DATA_LOSS. Live interfaces are net_af_xdp's affair: DPDK's keys for
+// them are errors that say so.
 absl::StatusOr<std::unique_ptr<Device>> OpenPcapDevice(DeviceArguments arguments);
 
 }  // namespace pollux::pmd
