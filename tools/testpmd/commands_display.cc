@@ -18,10 +18,13 @@ absl::Status ForPorts(Session& session, const std::string& word, const std::func
 
 absl::Status ShowPort(Session& session, const Words& words) {
   if (words[2] == "summary") session.Print(FormatSummaryHeading(session.OpenPortNumbers().size()));
+  if (words[2] == "stats") {
+    const absl::StatusOr<std::vector<std::size_t>> numbers = session.SelectPorts(words[3]);
+    if (numbers.ok()) session.Print(session.PortStats(*numbers));
+    return numbers.status();
+  }
   return ForPorts(session, words[3], [&](Port& port) {
-    if (words[2] == "stats") {
-      session.Print(session.PortStats(port.number()));
-    } else if (words[2] == "xstats") {
+    if (words[2] == "xstats") {
       session.Print(FormatExtendedStats(port.number(), AllExtendedStats(port.ShownStats(), port.ShownExtendedStats())));
     } else if (words[2] == "info") {
       session.Print(FormatPortInfo(port, port.device().Link()));

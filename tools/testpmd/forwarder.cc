@@ -31,15 +31,21 @@ Forwarder::~Forwarder() {
 
 absl::Status Forwarder::Start(const ForwardConfig& config, std::size_t tx_first_bursts, BurstObserver* observer) {
   if (running_) return absl::FailedPreconditionError("Packet forwarding already started");
+  streams_.clear();
+  lcores_.clear();
+  flushed_.clear();
   for (std::size_t port : config.ports) {
     if (!ports_[port]->started()) {
       return absl::FailedPreconditionError(absl::StrCat("Not all ports were started: port ", port, " is not (port start ", port, ")"));
     }
+    const pmd::DeviceConfig& has = ports_[port]->config();
+    if (has.rx_queues < config.rx_queues || has.tx_queues < config.tx_queues) {
+      return absl::FailedPreconditionError(absl::StrCat("port ", port, " has ", has.rx_queues, " rx and ", has.tx_queues,
+                                                        " tx queues, the others ", config.rx_queues, " and ", config.tx_queues,
+                                                        " (port config all rxq|txq N)"));
+    }
   }
   config_ = config;
-  streams_.clear();
-  lcores_.clear();
-  flushed_.clear();
   if (absl::Status status = MakeStreams(observer); !status.ok()) return status;
   if (config_.flush_rx && FindForwardMode(config_.mode)->receives) FlushRxQueues();
   if (tx_first_bursts != 0) {

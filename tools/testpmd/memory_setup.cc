@@ -87,10 +87,10 @@ std::shared_ptr<mempool::Pool> MemorySetup::PoolOf(int node) const {
 
 std::string DescribePool(const mempool::Pool& pool) {
   const mempool::RegionReport& report = pool.region().report();
-  std::string text = absl::StrCat("testpmd: create a new mbuf pool <mb_pool_", pool.id(), ">: n=", pool.frame_count(),
-                                  ", size=", pool.frame_size(), ", headroom=", pool.headroom(), ", socket=", NodeName(report.node),
+  std::string text = absl::StrCat("mbuf pool <mb_pool_", pool.id(), ">: n=", pool.frame_count(), ", size=", pool.frame_size(),
+                                  ", headroom=", pool.headroom(), ", socket=", NodeName(report.node),
                                   ", pages=", mempool::PageKindName(report.pages), "\n");
-  if (!report.fallback.empty()) absl::StrAppend(&text, "testpmd: <mb_pool_", pool.id(), ">: ", report.fallback, "\n");
+  if (!report.fallback.empty()) absl::StrAppend(&text, "  <mb_pool_", pool.id(), ">: ", report.fallback, "\n");
   return text;
 }
 

@@ -44,7 +44,7 @@ class MemorySetup {
 // and the lcores' caches one and a half times, 16384 at least.
 absl::StatusOr<mempool::PoolOptions> PoolOptionsFor(const TestpmdOptions& options, const FrameDemand& demand);
 
-// "testpmd: create a new mbuf pool <mb_pool_0>: n=32768, size=2048, headroom=256, socket=0, pages=2M", with a second line for what the
+// "mbuf pool <mb_pool_0>: n=32768, size=2048, headroom=256, socket=0, pages=2M", with a second line for what the
 // machine could not give.
 std::string DescribePool(const mempool::Pool& pool);
 

@@ -65,7 +65,11 @@ void Session::Fail(const absl::Status& status) {
 
 bool Session::Close() {
   if (std::exchange(closed_, true)) return !failed_;
-  if (forwarder_ == nullptr) return !failed_;
+  if (!set_up_) {
+    // Half a session: whoever made it says what failed.
+    for (const auto& port : ports_) Fail(port->Close());
+    return false;
+  }
   if (forwarding()) Fail(StopForwarding());
   for (const auto& port : ports_) {
     if (!port->started()) continue;
@@ -73,17 +77,7 @@ bool Session::Close() {
     Fail(port->Stop());
     Print("Done\n");
   }
-  const std::vector<PortAccount> accounts = Accounts();
-  Print(absl::StrCat("\n", FormatAccounts(accounts)));
-  Fail(CheckAccounts(accounts));
-  bool balanced = true;
-  Print(AuditText(balanced));
-  failed_ = failed_ || !balanced;
-  nlohmann::json final = {
-      {"event", "final"}, {"balanced", !failed_}, {"ports", nlohmann::json::array()}, {"pools", nlohmann::json::array()}};
-  for (const PortAccount& account : accounts) final["ports"].push_back(JsonOf(account));
-  for (const auto& audit : Audit()) final["pools"].push_back(JsonOf(*audit));
-  output_.PrintJson(final);
+  output_.PrintJson(Account());
   for (const auto& port : ports_) {
     if (port->state() == PortState::kClosed) continue;
     Print(absl::StrCat("\nShutting down port ", port->number(), "...\nClosing ports...\n"));
@@ -91,6 +85,20 @@ bool Session::Close() {
     Print(absl::StrCat("Port ", port->number(), " is closed\nDone\n"));
   }
   return !failed_;
+}
+
+nlohmann::json Session::Account() {
+  const std::vector<PortAccount> accounts = Accounts();
+  Print(absl::StrCat("\n", FormatAccounts(accounts)));
+  Fail(CheckAccounts(accounts));
+  bool balanced = true;
+  Print(AuditText(balanced));
+  failed_ = failed_ || !balanced;
+  nlohmann::json account = {
+      {"event", "final"}, {"balanced", !failed_}, {"ports", nlohmann::json::array()}, {"pools", nlohmann::json::array()}};
+  for (const PortAccount& port : accounts) account["ports"].push_back(JsonOf(port));
+  for (const auto& audit : Audit()) account["pools"].push_back(JsonOf(*audit));
+  return account;
 }
 
 absl::Status Session::SetVerbose(uint32_t level) {
@@ -175,35 +183,37 @@ void Session::WatchPorts() {
   }
 }
 
-std::string Session::PortStats(std::size_t port) {
-  Port& shown = *ports_[port];
-  const Port::Rates rates = shown.TakeRates(std::chrono::steady_clock::now());
-  std::vector<ShownCounter> counters;
-  if (!options_.display_xstats.empty()) {
-    const std::vector<pmd::NamedCounter> all = AllExtendedStats(shown.ShownStats(), shown.ShownExtendedStats());
-    for (const std::string& name : options_.display_xstats) {
-      const auto entry = std::find_if(all.begin(), all.end(), [&name](const pmd::NamedCounter& counter) { return counter.name == name; });
-      if (entry == all.end()) continue;
-      const auto rate = rates.extended.find(name);
-      counters.push_back({name, entry->value, rate == rates.extended.end() ? 0 : rate->second});
-    }
+std::vector<ShownCounter> Session::ShownCounters(const Port& port, const Port::Rates& rates) const {
+  std::vector<ShownCounter> shown;
+  if (options_.display_xstats.empty()) return shown;
+  const std::vector<pmd::NamedCounter> all = AllExtendedStats(port.ShownStats(), port.ShownExtendedStats());
+  for (const std::string& name : options_.display_xstats) {
+    const auto entry = std::find_if(all.begin(), all.end(), [&name](const pmd::NamedCounter& counter) { return counter.name == name; });
+    if (entry == all.end()) continue;
+    const auto rate = rates.extended.find(name);
+    shown.push_back({name, entry->value, rate == rates.extended.end() ? 0 : rate->second});
   }
-  output_.PrintJson({{"event", "stats"},
-                     {"seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count()},
-                     {"stats", JsonOf(port, shown.ShownStats(), rates)}});
-  return FormatPortStats(port, shown.ShownStats(), rates, counters);
+  return shown;
 }
 
-std::string Session::AllPortStats() {
-  std::string text = "\nPort statistics ====================================";
-  for (const auto& port : ports_) {
-    if (port->state() != PortState::kClosed) absl::StrAppend(&text, PortStats(port->number()));
+std::string Session::PortStats(const std::vector<std::size_t>& ports) {
+  std::string text;
+  const std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now();
+  nlohmann::json event = {
+      {"event", "stats"}, {"seconds", std::chrono::duration<double>(now - begin_).count()}, {"ports", nlohmann::json::array()}};
+  for (std::size_t number : ports) {
+    Port& port = *ports_[number];
+    const pmd::QueueStats stats = port.ShownStats();
+    const Port::Rates rates = port.TakeRates(now);
+    event["ports"].push_back(JsonOf(number, stats, rates));
+    absl::StrAppend(&text, FormatPortStats(number, stats, rates, ShownCounters(port, rates)));
   }
+  output_.PrintJson(event);
   return text;
 }
 
 ForwardReport Session::Report() const {
-  const ForwardConfig& config = forwarder_->config();
+  const ForwardConfig& config = forwarder_->config().ports.empty() ? config_ : forwarder_->config();
   ForwardReport report{.mode = config.mode,
                        .record_core_cycles = config.record_core_cycles,
                        .record_burst_stats = config.record_burst_stats,

@@ -24,6 +24,7 @@
 #include "tools/testpmd/memory_setup.h"
 #include "tools/testpmd/output.h"
 #include "tools/testpmd/port.h"
+#include "tools/testpmd/port_display.h"
 #include "tools/testpmd/testpmd_options.h"
 
 namespace pollux::testpmd {
@@ -68,9 +69,8 @@ class Session {
 
   // --- display ---
   void Print(absl::string_view text) { output_.Print(text); }
-  std::string PortStats(std::size_t port);
-  // Every started port, in text and as JSON.
-  std::string AllPortStats();
+  // Their blocks, one after the other; printed as one JSON object as well.
+  std::string PortStats(const std::vector<std::size_t>& ports);
   ForwardReport Report() const;
   void ClearForwardStats();
   std::string ForwardConfigText() const;
@@ -98,6 +98,8 @@ class Session {
   std::vector<std::string> PlacementReport() const;
   std::vector<PortAccount> Accounts() const;
   std::vector<std::unique_ptr<mempool::FrameAudit>> Audit() const;
+  nlohmann::json Account();
+  std::vector<ShownCounter> ShownCounters(const Port& port, const Port::Rates& rates) const;
   void Fail(const absl::Status& status);
 
   const EalOptions eal_;
@@ -118,6 +120,7 @@ class Session {
   Accounting accounting_;
   std::map<std::size_t, pmd::QueueStats> forward_base_;  // of the ports, when forwarding started or was cleared
   std::vector<StreamTotals> stream_base_;
+  bool set_up_ = false;
   bool failed_ = false;
   bool closed_ = false;
 };

@@ -46,6 +46,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const EalOptions& eal, 
   if (status.ok()) status = session->SetUpMemory();
   if (status.ok()) status = session->StartPorts();
   if (!status.ok()) return status;
+  session->set_up_ = true;
   session->ReportStart();
   return session;
 }
@@ -91,7 +92,7 @@ absl::StatusOr<std::size_t> Session::AttachPort(const std::string& text) {
   const bool is_set_up = !memory_.pools().empty();
   ports_.push_back(*std::move(port));
   if (!is_set_up) return ports_.size() - 1;
-  const absl::Status status = ConfigurePort(*ports_.back(), {.rx_queues = options_.rx_queues, .tx_queues = options_.tx_queues});
+  const absl::Status status = ConfigurePort(*ports_.back(), {.rx_queues = config_.rx_queues, .tx_queues = config_.tx_queues});
   if (!status.ok()) {
     ports_.pop_back();
     return status;
@@ -165,7 +166,7 @@ absl::Status Session::SetUpMemory() {
   Print(absl::StrCat("Lcores: main ", main_lcore(), ", forwarding ",
                      absl::StrJoin(config_.lcores.begin(), config_.lcores.begin() + config_.lcore_count, ","),
                      topology_.has_value() ? absl::StrCat("; ", topology_->Describe()) : "", "\n"));
-  Print(PoolsText());
+  for (const auto& [node, pool] : memory_.pools()) Print(absl::StrCat("testpmd: create a new ", DescribePool(*pool)));
   return absl::OkStatus();
 }
 

@@ -73,7 +73,7 @@ void RunUntilStopped(Session& session, lcore::StopSignal& stop, Output& output) 
     if (stop.flag().load(std::memory_order_relaxed) || (ready > 0 && descriptors[1].revents != 0)) return;
     session.WatchPorts();
     if (options.stats_period_s != 0 && Clock::now() >= next_statistics) {
-      screen.Show(session.AllPortStats());
+      screen.Show(absl::StrCat("\nPort statistics ====================================", session.PortStats(session.OpenPortNumbers())));
       next_statistics += std::chrono::seconds(options.stats_period_s);
     }
   }
