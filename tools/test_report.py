@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Counts test cases of Bazel runs: test_report.py [--must-run PREFIX]... [--checks PASSED,FAILED] NAME=EVENTS.json...
+"""Counts test cases of Bazel runs: test_report.py [--must-run PREFIX]... [--may-skip CASE]... [--checks PASSED,FAILED] NAME=EVENTS.json...
 
 EVENTS.json is what --build_event_json_file writes. A target that failed without a failed case in its XML (it crashed, ran out of
-time, or did not build) counts as one failed case; so does a skipped case under a label that begins with a --must-run PREFIX.
+time, or did not build) counts as one failed case; so does a skipped case under a label that begins with a --must-run PREFIX, unless
+it is a --may-skip CASE.
 Prints what failed and what was skipped, with the reason, and last "N passed, N failed, N skipped". Exit code 0: nothing failed,
 and something passed.
 """
@@ -66,7 +67,7 @@ def read_cases(uri):
     return cases
 
 
-def count_run(run, path, must_run, count):
+def count_run(run, path, must_run, may_skip, count):
     results = {}  # (label, run, shard) -> result; a later attempt replaces an earlier one
     not_built = {}
     aborted = None
@@ -98,7 +99,7 @@ def count_run(run, path, must_run, count):
                 count.passed += 1
             elif verdict == "failed":
                 count.failed.append((full, reason))
-            elif any(label.startswith(prefix) for prefix in must_run):
+            elif name not in may_skip and any(label.startswith(prefix) for prefix in must_run):
                 count.failed.append((full, "skipped, and may not be here: " + reason))
             else:
                 count.skipped.append((full, reason))
@@ -111,6 +112,7 @@ def count_run(run, path, must_run, count):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--must-run", action="append", default=[], metavar="PREFIX")
+    parser.add_argument("--may-skip", action="append", default=[], metavar="CASE")
     parser.add_argument("--checks", default="0,0", metavar="PASSED,FAILED", help="added to the counts")
     parser.add_argument("runs", nargs="+", metavar="NAME=EVENTS.json")
     arguments = parser.parse_args()
@@ -118,7 +120,7 @@ def main():
     count = Count()
     for run in arguments.runs:
         name, _, path = run.partition("=")
-        count_run(name, path, arguments.must_run, count)
+        count_run(name, path, arguments.must_run, arguments.may_skip, count)
     checks_passed, checks_failed = (int(number) for number in arguments.checks.split(","))
 
     for title, cases in (("skipped", count.skipped), ("failed", count.failed)):

@@ -78,6 +78,8 @@ class TestReportTest(unittest.TestCase):
         run = self.run_of().result("//a:x", "PASSED", case("One"), case("Two", SKIPPED)).end("SUCCESS")
         self.assertEqual(self.report("--must-run", "//b", run.argument())[0], 0)
         self.assertEqual(self.report("--must-run", "//a", run.argument())[:2], (1, "1 passed, 1 failed, 0 skipped"))
+        self.assertEqual(self.report("--must-run", "//a", "--may-skip", "Suite.Two", run.argument())[:2], (0, "1 passed, 0 failed, 1 skipped"))
+        self.assertEqual(self.report("--must-run", "//a", "--may-skip", "Suite.One", run.argument())[:2], (1, "1 passed, 1 failed, 0 skipped"))
 
     def test_a_failed_case(self):
         run = self.run_of().result("//a:x", "FAILED", case("One"), case("Two", FAILED)).end("TESTS_FAILED")
