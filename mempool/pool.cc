@@ -8,8 +8,6 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "mempool/thread_slot.h"
-
 namespace pollux::mempool {
 namespace {
 
@@ -85,7 +83,7 @@ Pool& Pool::FromId(uint16_t id) {
   return *pools[id].load(std::memory_order_acquire);
 }
 
-// --- Get, Put: the data path ------------------------------------------------------------------------------------------------
+// --- Get, Put: what pool.h leaves ------------------------------------------------------------------------------------------------
 
 template <typename Operation>
 std::size_t Pool::WithCache(Operation operation) {
@@ -101,11 +99,11 @@ std::size_t Pool::WithCache(Operation operation) {
   return operation(shared_cache_);
 }
 
-std::size_t Pool::Get(std::span<FrameNumber> frames) {
+std::size_t Pool::GetAcrossSlabs(std::span<FrameNumber> frames) {
   return WithCache([&](Cache& cache) { return GetFrom(cache, frames); });
 }
 
-void Pool::Put(std::span<const FrameNumber> frames) {
+void Pool::PutAcrossSlabs(std::span<const FrameNumber> frames) {
   WithCache([&](Cache& cache) {
     PutInto(cache, frames);
     return frames.size();

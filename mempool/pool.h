@@ -30,6 +30,7 @@
 #include "mempool/packet.h"
 #include "mempool/region.h"
 #include "mempool/slab.h"
+#include "mempool/thread_slot.h"
 
 namespace pollux::mempool {
 
@@ -58,9 +59,20 @@ class Pool {
 
   // Takes up to frames.size() free frames; returns how many. Fewer than asked: the depot is empty (other threads may still
   // cache up to two slabs each). The first call of a thread makes its cache.
-  std::size_t Get(std::span<FrameNumber> frames);
+  std::size_t Get(std::span<FrameNumber> frames) {
+    Slab* const slab = LoadedSlab();
+    if (slab == nullptr || slab->count() < frames.size()) [[unlikely]]
+      return GetAcrossSlabs(frames);
+    slab->Pop(frames.data(), frames.size());
+    return frames.size();
+  }
   // Returns frames; the caller owned them.
-  void Put(std::span<const FrameNumber> frames);
+  void Put(std::span<const FrameNumber> frames) {
+    Slab* const slab = LoadedSlab();
+    if (slab == nullptr || slab->room() < frames.size()) [[unlikely]]
+      return PutAcrossSlabs(frames);
+    slab->Push(frames.data(), frames.size());
+  }
 
   // The same, as packets of length 0 that start behind the headroom.
   std::size_t Allocate(std::span<Packet> packets);
@@ -105,6 +117,13 @@ class Pool {
   };
 
   Pool(std::shared_ptr<const Region> region, const PoolOptions& options, uint16_t id);
+  // This thread's; null if it has none yet, or shares one.
+  Slab* LoadedSlab() const {
+    const int slot = ThreadSlot::Current();
+    return slot >= 0 ? caches_[slot].loaded : nullptr;
+  }
+  std::size_t GetAcrossSlabs(std::span<FrameNumber> frames);
+  void PutAcrossSlabs(std::span<const FrameNumber> frames);
   template <typename Operation>
   std::size_t WithCache(Operation operation);
   std::size_t GetFrom(Cache& cache, std::span<FrameNumber> frames);

@@ -26,16 +26,25 @@ class Slab {
   // The caller keeps to count() and room().
   void Pop(FrameNumber* out, std::size_t count) {
     const std::size_t left = this->count() - count;
-    std::memcpy(out, frames_.get() + left, count * sizeof(FrameNumber));
+    Copy(out, frames_.get() + left, count);
     count_.store(left, std::memory_order_relaxed);
   }
   void Push(const FrameNumber* in, std::size_t count) {
     const std::size_t before = this->count();
-    std::memcpy(frames_.get() + before, in, count * sizeof(FrameNumber));
+    Copy(frames_.get() + before, in, count);
     count_.store(before + count, std::memory_order_relaxed);
   }
 
  private:
+  // Bursts are short and mostly multiples of eight: copies of a constant size are a few vector moves, where memcpy of an unknown size is a
+  // call that costs more than the copy (tests/mempool/pool_benchmark.cc).
+  static void Copy(FrameNumber* out, const FrameNumber* in, std::size_t count) {
+    for (; count >= 8; count -= 8, out += 8, in += 8) std::memcpy(out, in, 8 * sizeof(FrameNumber));
+    if (count & 4) std::memcpy(out, in, 4 * sizeof(FrameNumber)), out += 4, in += 4;
+    if (count & 2) std::memcpy(out, in, 2 * sizeof(FrameNumber)), out += 2, in += 2;
+    if (count & 1) *out = *in;
+  }
+
   std::atomic<std::size_t> count_{0};
   const std::size_t capacity_;
   const std::unique_ptr<FrameNumber[]> frames_;

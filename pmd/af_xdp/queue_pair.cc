@@ -181,7 +181,7 @@ void QueuePair::AppendFeatures(bool native, std::vector<FeatureState>& features)
                       .got = options_.need_wakeup ? "on" : "off",
                       .present = options_.need_wakeup,
                       .reason = options_.need_wakeup ? "" : "need_wakeup=0 was asked for"});
-  FeatureState busy{.feature = kFeatureBusyPoll, .queue = queue, .asked = "off", .got = "off", .reason = "busy_budget= was not given"};
+  FeatureState busy{.feature = kFeatureBusyPoll, .queue = queue, .asked = "off", .got = "off", .reason = "not asked for"};
   if (options_.busy_polling.budget > 0) {
     busy.asked = absl::StrCat("budget ", options_.busy_polling.budget);
     const uint32_t napi = socket_->NapiId();
