@@ -68,9 +68,9 @@ void QueuePair::Stop(bpf::XdpProgram& program, int interface_index, int patience
   Accumulate(closed_sockets_, socket_->Statistics());
   const bool zero_copy = socket_->zero_copy();
   socket_.reset();
-  if (zero_copy) WaitForRelease(interface_index, options_.queue, kReleasePatienceMs);
-  rx_.Close();
-  tx_.Close();
+  const bool released = !zero_copy || WaitForRelease(interface_index, options_.queue, kReleasePatienceMs);
+  rx_.Close(released);
+  tx_.Close(released);
 }
 
 xdp_statistics QueuePair::KernelStatistics() const {

@@ -97,14 +97,16 @@ void XskRxQueue::Discard() {
   }
 }
 
-void XskRxQueue::Close() {
+void XskRxQueue::Close(bool released) {
   rx_ = {};
   fill_ = {};
   target_ = 0;
   socket_ = -1;
   busy_polling_ = false;
-  held_.ForEach([this](mempool::FrameNumber frame) { pool_->Put({&frame, 1}); });
-  held_.Clear();
+  if (released) {
+    held_.ForEach([this](mempool::FrameNumber frame) { pool_->Put({&frame, 1}); });
+    held_.Clear();
+  }
   outstanding_ = 0;
 }
 

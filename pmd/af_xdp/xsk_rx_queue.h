@@ -41,8 +41,9 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   void SetBusyPolling(bool on) { busy_polling_ = on; }
   // Frees what waits in the rx ring, counted as discarded; the socket gets no more packets by now.
   void Discard();
-  // After the socket is closed: takes the rings away and returns the frames that the kernel held.
-  void Close();
+  // After the socket is closed: takes the rings away and returns the frames that the kernel held. If it has not released them
+  // yet (a zero-copy device may still write to them), they stay held until a later Close.
+  void Close(bool released = true);
 
   const RxCounters& counters() const { return counters_; }
   const mempool::FrameSet& held() const { return held_; }

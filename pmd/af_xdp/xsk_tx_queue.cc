@@ -153,12 +153,14 @@ std::size_t XskTxQueue::Drain() {
   return outstanding_;
 }
 
-void XskTxQueue::Close() {
+void XskTxQueue::Close(bool released) {
   tx_ = {};
   completion_ = {};
   socket_ = -1;
-  held_.ForEach([this](mempool::FrameNumber frame) { pool_->Put({&frame, 1}); });
-  held_.Clear();
+  if (released) {
+    held_.ForEach([this](mempool::FrameNumber frame) { pool_->Put({&frame, 1}); });
+    held_.Clear();
+  }
   counters_.dropped_at_stop.Add(outstanding_);
   outstanding_ = 0;
 }

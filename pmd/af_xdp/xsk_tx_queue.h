@@ -50,8 +50,9 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
   void SetMaximumLength(std::size_t bytes) { maximum_length_ = static_cast<uint32_t>(bytes); }
   // One step towards an empty queue: kicks and reclaims; returns the packets that the kernel still has.
   std::size_t Drain();
-  // After the socket is closed: takes the rings away, returns the frames that the kernel held and counts them as dropped.
-  void Close();
+  // After the socket is closed: takes the rings away, counts what was not sent as dropped, and returns the frames as
+  // XskRxQueue::Close does.
+  void Close(bool released = true);
 
   // The interface is gone (ENXIO): nothing is taken any more. Any thread may ask.
   bool device_gone() const { return device_gone_.load(std::memory_order_relaxed); }

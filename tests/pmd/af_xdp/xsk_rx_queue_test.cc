@@ -145,5 +145,14 @@ TEST_P(XskRxQueueTest, StopLosesNoFrame) {
   EXPECT_EQ(pool_->FreeCount(), kFrames);
 }
 
+TEST_P(XskRxQueueTest, FramesThatTheKernelHasNotReleasedStayHeld) {
+  Open();
+  queue_.Close(false);
+  EXPECT_EQ(pool_->FreeCount(), kFrames - kRing);
+  EXPECT_TRUE(Balance(0).ok()) << Balance(0);
+  queue_.Close(true);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
 }  // namespace
 }  // namespace pollux::pmd::af_xdp
