@@ -4,39 +4,18 @@
 #define TESTS_SUPPORT_TESTPMD_PROCESS_H_
 
 #include <chrono>
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include <signal.h>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
-#include <absl/strings/string_view.h>
 
 #include "tests/support/child_process.h"
+#include "tests/support/testpmd_account.h"
 
 namespace pollux::support {
-
-// One "Forward statistics" block.
-struct ForwardTotals {
-  uint64_t rx_packets = 0;
-  uint64_t rx_dropped = 0;
-  uint64_t tx_packets = 0;
-  uint64_t tx_dropped = 0;
-};
-
-// What testpmd says when it stops.
-struct TestpmdAccount {
-  int exit_code = -1;
-  std::vector<ForwardTotals> ports;  // by port number
-  ForwardTotals total;
-};
-
-// Reads the closing blocks out of testpmd's output. The last set counts if forwarding was stopped more than once.
-absl::StatusOr<TestpmdAccount> ParseAccount(absl::string_view output);
 
 class TestpmdProcess {
  public:

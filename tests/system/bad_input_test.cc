@@ -139,7 +139,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"TooLittleMemlock",
                  {"net_af_xdp0,iface=p0"},
                  {},
-                 {"memlock"},
+                 {"RLIMIT_MEMLOCK is 65536", "CAP_IPC_LOCK"},
                  {"prlimit", "--memlock=65536:65536", "setpriv", "--bounding-set=-ipc_lock,-sys_resource"}},
         BadInput{"RequiredButNotThere", {"net_af_xdp0,iface=p0"}, {"--require=zerocopy"}, {"zerocopy"}}),
     [](const auto& parameter) { return parameter.param.name; });

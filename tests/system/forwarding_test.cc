@@ -68,6 +68,12 @@ void ForwardingTest::StartForwarding(const CommandLine& command) {
 }
 
 void ForwardingTest::StartWords(const Arguments& words) {
+  counters_before_.clear();
+  for (std::size_t port = 0; port < rig_->options().ports; ++port) {
+    const auto counters = rig_->ClientCounters(port);
+    ASSERT_OK(counters);
+    counters_before_.push_back(*counters);
+  }
   auto started = TestpmdProcess::Start(rig_->switch_namespace(), words);
   ASSERT_OK(started);
   testpmd_ = std::move(*started);
@@ -83,15 +89,24 @@ void ForwardingTest::StopForwarding(int signal) {
 }
 
 void ForwardingTest::CheckAccount() {
-  const support::ForwardTotals& total = account_.total;
-  EXPECT_EQ(total.rx_packets, total.tx_packets + total.tx_dropped) << Transcript();
-  for (std::size_t port = 0; port < std::min(account_.ports.size(), rig_->options().ports); ++port) {
+  EXPECT_GT(account_.balanced_pools, 0u) << Transcript();
+  EXPECT_EQ(account_.unbalanced_pools, 0u) << Transcript();
+  for (const support::PortTotals& port : account_.ports) {
+    EXPECT_EQ(port.received + port.generated, port.forwarded + port.dropped + port.ended) << Transcript();
+    EXPECT_EQ(port.taken, port.sent + port.tx_dropped) << Transcript();
+    EXPECT_EQ(port.pending, 0u) << Transcript();
+  }
+  EXPECT_EQ(account_.total.forwarded, account_.total.taken) << Transcript();
+  for (std::size_t port = 0; !others_on_ports_ && port < counters_before_.size() && port < account_.ports.size(); ++port) {
     const auto counters = rig_->ClientCounters(port);
     if (!counters.ok()) continue;  // the test deleted it
-    EXPECT_LE(account_.ports[port].rx_packets, counters->tx_packets) << "port " << port << " received what client never sent\n"
-                                                                     << Transcript();
-    EXPECT_GE(account_.ports[port].tx_packets, counters->rx_packets) << "client " << port << " received what was never sent\n"
-                                                                     << Transcript();
+    const support::PortTotals& totals = account_.ports[port];
+    EXPECT_LE(totals.received + totals.lost_before, counters->tx_packets - counters_before_[port].tx_packets)
+        << "port " << port << " received what its client never sent\n"
+        << Transcript();
+    EXPECT_GE(totals.sent, counters->rx_packets - counters_before_[port].rx_packets)
+        << "client " << port << " received what was never sent\n"
+        << Transcript();
   }
 }
 

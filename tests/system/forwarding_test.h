@@ -69,7 +69,12 @@ class ForwardingTest : public ::testing::Test {
   void StopForwarding(int signal = SIGINT);
 
   // For a second testpmd beside the first, which the caller ends.
-  std::unique_ptr<TestpmdProcess> TakeTestpmd() { return std::move(testpmd_); }
+  std::unique_ptr<TestpmdProcess> TakeTestpmd() {
+    ShareThePorts();
+    return std::move(testpmd_);
+  }
+  // The clients also hear from others than testpmd: their counters say nothing about it.
+  void ShareThePorts() { others_on_ports_ = true; }
 
   // What testpmd changed on the switch is as it was before, or becomes so soon.
   void ExpectSwitchRestored();
@@ -99,6 +104,8 @@ class ForwardingTest : public ::testing::Test {
   std::unique_ptr<TestpmdProcess> testpmd_;
   std::vector<std::unique_ptr<FrameSocket>> sockets_;
   std::string state_before_;
+  std::vector<support::InterfaceCounters> counters_before_;
+  bool others_on_ports_ = false;
   TestpmdAccount account_;
 };
 

@@ -29,9 +29,9 @@ class IperfTest : public ForwardingTest {
     for (std::size_t port = 0; port < 2; ++port) {
       const auto client = rig().ClientCounters(port);
       ASSERT_OK(client);
-      const support::ForwardTotals& totals = account().ports[port];
-      EXPECT_EQ(client->tx_packets, totals.rx_packets + totals.rx_dropped) << Transcript();
-      EXPECT_EQ(client->rx_packets + client->rx_dropped, totals.tx_packets) << Transcript();
+      const support::PortTotals& totals = account().ports[port];
+      EXPECT_EQ(client->tx_packets, totals.received + totals.lost_before) << Transcript();
+      EXPECT_EQ(client->rx_packets + client->rx_dropped, totals.sent) << Transcript();
     }
   }
 
@@ -56,7 +56,7 @@ TEST_F(IperfTest, UdpAtTwentyMegabitsASecond) {
   StopForwarding();
   ExpectFramesAccountedFor();
   EXPECT_GT(end_["sum"]["packets"].get<int>(), 1000) << end_.dump(2);
-  const uint64_t drops = account().total.rx_dropped + account().total.tx_dropped;
+  const uint64_t drops = account().total.lost_before + account().total.dropped + account().total.tx_dropped;
   EXPECT_LE(end_["sum"]["lost_packets"].get<uint64_t>(), drops) << end_.dump(2) << Transcript();
 }
 

@@ -78,8 +78,8 @@ TEST_F(PcapTest, WhatAnInterfaceReceivesIsRecorded) {
   for (const auto& frame : frames) ASSERT_OK(Socket(0).Send(frame));
   ASSERT_OK(testpmd().process().WaitForText(absl::StrCat("TX-packets: ", frames.size())));
   StopForwarding();
-  EXPECT_EQ(account().ports[0].rx_packets, frames.size());
-  EXPECT_EQ(account().ports[1].tx_packets, frames.size());
+  EXPECT_EQ(account().ports[0].received, frames.size());
+  EXPECT_EQ(account().ports[1].sent, frames.size());
   EXPECT_TRUE(Read(file) == frames) << "the capture differs from what was sent\n" << Transcript();
 }
 
@@ -97,8 +97,8 @@ TEST_F(PcapTest, ACaptureIsReplayedIntoAnInterface) {
     ASSERT_EQ(*arrived, frame);
   }
   StopForwarding();
-  EXPECT_EQ(account().ports[1].rx_packets, frames.size());
-  EXPECT_EQ(account().ports[0].tx_packets, frames.size());
+  EXPECT_EQ(account().ports[1].received, frames.size());
+  EXPECT_EQ(account().ports[0].sent, frames.size());
 }
 
 }  // namespace

@@ -38,8 +38,8 @@ TEST_F(PingTest, TheKernelsCountersAndTheAccountAgree) {
     ASSERT_OK(client);
     EXPECT_EQ(client->tx_packets, 100u);
     EXPECT_EQ(client->rx_packets, 100u);
-    EXPECT_EQ(account().ports[port].rx_packets, 100u);
-    EXPECT_EQ(account().ports[port].tx_packets, 100u);
+    EXPECT_EQ(account().ports[port].received, 100u);
+    EXPECT_EQ(account().ports[port].sent, 100u);
     EXPECT_EQ(account().ports[port].tx_dropped, 0u);
   }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ports that go down and up, or away for good, while they forward.
+#include <absl/strings/str_cat.h>
+
 #include "tests/system/forwarding_test.h"
 
 namespace pollux::system_tests {
@@ -39,6 +41,7 @@ TEST_F(PortLossTest, APortThatGoesDownAndUpForwardsAgain) {
   for (const std::size_t port : {1, 0}) {
     Ping(0, VethRig::ClientIpv4(1));
     ASSERT_OK(rig().SetPortUp(port, false));
+    ASSERT_OK(testpmd().process().WaitForText(absl::StrCat("Port ", port, " (p", port, "): link state change: down")));
     const auto lost = support::RunCommand({"ping", "-n", "-c", "2", "-i", "0.1", "-W", "1", VethRig::ClientIpv4(1)}, &rig().client(0));
     ASSERT_OK(lost);
     EXPECT_NE(lost->exit_code, 0);
@@ -68,7 +71,7 @@ TEST_F(PortLossTest, ADeletedPortIsReportedAndTheOthersGoOn) {
   Ping(2, VethRig::ClientIpv4(3));
   ASSERT_OK(rig().DeletePort(1));
   ForgetSwitchState();
-  ASSERT_OK(testpmd().process().WaitForText("p1"));
+  ASSERT_OK(testpmd().process().WaitForText("Port 1 (p1): the interface is gone, the other ports go on"));
   Ping(2, VethRig::ClientIpv4(3), 20);
   Ping(3, VethRig::ClientIpv6(2), 20);
   EXPECT_TRUE(testpmd().process().running()) << Transcript();
@@ -82,6 +85,9 @@ TEST_F(PortLossTest, AllPortsDeletedIsNoReasonToCrash) {
   ForgetSwitchState();
   ASSERT_OK(rig().DeletePort(0));
   ASSERT_OK(rig().DeletePort(1));
+  for (const char* port : {"Port 0 (p0): the interface is gone", "Port 1 (p1): the interface is gone"}) {
+    ASSERT_OK(testpmd().process().WaitForText(port));
+  }
   EXPECT_TRUE(testpmd().process().running()) << Transcript();
   StopForwarding();
 }

@@ -73,12 +73,12 @@ TEST_F(QueueTest, TwoProcessesDivideTheQueuesOfTheirInterfaces) {
   const auto ended = first->Stop();
   ASSERT_OK(ended);
   EXPECT_EQ(ended->exit_code, 0) << first->process().Transcript();
-  EXPECT_GT(ended->ports[0].rx_packets, 0u);
+  EXPECT_GT(ended->ports[0].received, 0u);
   const int rest = FlowsThatArrive(0, 1, milliseconds(500));
   EXPECT_GT(rest, 0) << Transcript();
   EXPECT_LT(rest, kFlows);
   StopForwarding();
-  EXPECT_GT(account().ports[0].rx_packets, 0u);
+  EXPECT_GT(account().ports[0].received, 0u);
 }
 
 TEST_F(QueueTest, AProcessMayLeaveAndComeBackWhileAnotherForwards) {

@@ -41,7 +41,6 @@ TEST_F(SettingTest, PromiscuousModeEndsWithAKilledProcess) {
 
 TEST_F(SettingTest, MtuAndAddressAreAsBeforeAtTheEnd) {
   ASSERT_NO_FATAL_FAILURE(StartForwarding({.options = {"-i", "--forward-mode=io"}}));
-  ASSERT_NO_FATAL_FAILURE(Command("port stop 0"));
   ASSERT_NO_FATAL_FAILURE(Command("port config mtu 0 1400"));
   ASSERT_NO_FATAL_FAILURE(Command("mac_addr set 0 02:00:00:00:03:33"));
   ExpectLink("mtu 1400");
@@ -53,7 +52,6 @@ TEST_F(SettingTest, MtuAndAddressAreAsBeforeAtTheEnd) {
 
 TEST_F(SettingTest, WhatAKilledProcessChangedIsPutBackByTheNext) {
   ASSERT_NO_FATAL_FAILURE(StartForwarding({.options = {"-i", "--forward-mode=io"}}));
-  ASSERT_NO_FATAL_FAILURE(Command("port stop 0"));
   ASSERT_NO_FATAL_FAILURE(Command("port config mtu 0 1400"));
   ExpectLink("mtu 1400");
   ASSERT_OK(testpmd().process().Signal(SIGKILL));

@@ -18,6 +18,7 @@ class SteeringTest : public ForwardingTest {
   // The switch's kernel has an address on port 0, that client 0 knows without asking.
   void BuildRigWithPortAddress() {
     ASSERT_NO_FATAL_FAILURE(BuildRig());
+    ShareThePorts();
     ASSERT_OK(support::RunSuccessfully({"ip", "address", "add", "10.77.0.100/24", "dev", "p0"}, &rig().switch_namespace()));
     ASSERT_OK(support::RunSuccessfully({"ip", "neighbour", "add", VethRig::ClientIpv4(0), "lladdr", VethRig::ClientMac(0), "dev", "p0"},
                                        &rig().switch_namespace()));
@@ -72,7 +73,7 @@ TEST_F(SteeringTest, OnlyTheDatagramsOfOnePortAreOurs) {
   Ping(0, kPortIpv4);
   EXPECT_TRUE(ConnectsToTheSwitch(80)) << Transcript();
   StopForwarding();
-  EXPECT_EQ(account().ports[0].rx_packets, 1u);
+  EXPECT_EQ(account().ports[0].received, 1u);
 }
 
 TEST_F(SteeringTest, EverythingButSshIsOurs) {

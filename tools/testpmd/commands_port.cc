@@ -30,6 +30,12 @@ absl::Status SetMtu(Session& session, const Words& words) {
   return ForPorts(session, words[3], [&](std::size_t port) { return session.ports()[port]->device().SetMtu(*mtu); });
 }
 
+absl::Status SetMac(Session& session, const Words& words) {
+  const std::optional<pmd::MacAddress> mac = pmd::MacAddress::Parse(words[3]);
+  if (!mac.has_value()) return absl::InvalidArgumentError(absl::StrCat("'", words[3], "' is no MAC address"));
+  return ForPorts(session, words[2], [&](std::size_t port) { return session.ports()[port]->device().SetMac(*mac); });
+}
+
 absl::Status SetQueues(Session& session, const Words& words) {
   if (session.forwarding()) return absl::FailedPreconditionError("Please stop forwarding first");
   const bool is_ring = words[3] == "rxd" || words[3] == "txd";
@@ -65,6 +71,7 @@ void AddPortCommands(CommandTable& table, Session& session) {
   add("port start|stop|close PORT|all", "Start, stop or close a port, or all. A closed port is gone for good.",
       [&](const Words& words) { return ActOnPort(session, words); });
   add("port config mtu PORT|all N", "Set the MTU.", [&](const Words& words) { return SetMtu(session, words); });
+  add("mac_addr set PORT MAC", "Set the MAC address.", [&](const Words& words) { return SetMac(session, words); });
   add("port config all rxq|txq|rxd|txd N", "Number of queues or of descriptors, of all ports; they must be stopped.",
       [&](const Words& words) { return SetQueues(session, words); });
   add("port attach DEVICE", "Add a port: DRIVER-AND-SUFFIX[,KEY=VALUE]... Then: port start.",

@@ -173,7 +173,9 @@ absl::Status Session::SetUpMemory() {
 absl::Status Session::ConfigurePort(Port& port, const pmd::DeviceConfig& wanted) {
   const pmd::DeviceInfo info = port.Info();
   const std::string name = absl::StrCat("port ", port.number(), " (", port.ShortName(), ")");
-  if (wanted.rx_queues > info.maximum_rx_queues || wanted.tx_queues > info.maximum_tx_queues) {
+  // A device without any queue says itself what is wrong with its arguments.
+  const bool has_queues = info.maximum_rx_queues + info.maximum_tx_queues > 0;
+  if (has_queues && (wanted.rx_queues > info.maximum_rx_queues || wanted.tx_queues > info.maximum_tx_queues)) {
     return absl::InvalidArgumentError(absl::StrCat(name, ": --rxq=", wanted.rx_queues, " --txq=", wanted.tx_queues, ", and it has ",
                                                    info.maximum_rx_queues, " rx and ", info.maximum_tx_queues, " tx queues at most",
                                                    info.interface.empty() ? "" : " (see queue_count=)"));
