@@ -23,6 +23,11 @@ void AddNew(std::vector<std::string>& list, const std::string& word) {
   if (std::find(list.begin(), list.end(), word) == list.end()) list.push_back(word);
 }
 
+// These stand for numbers only; a word in their place is more likely a misspelt literal.
+bool IsNumber(const std::string& placeholder) {
+  return placeholder == "PORT" || placeholder == "QUEUE" || placeholder == "N" || placeholder == "LEVEL" || placeholder == "US";
+}
+
 std::string SectionTitle(const std::string& section) {
   std::string title = section;
   title[0] = absl::ascii_toupper(title[0]);
@@ -32,7 +37,8 @@ std::string SectionTitle(const std::string& section) {
 }  // namespace
 
 bool CommandTable::Token::Matches(const std::string& word) const {
-  return !placeholder.empty() || std::find(choices.begin(), choices.end(), word) != choices.end();
+  const bool fits_placeholder = !placeholder.empty() && (!IsNumber(placeholder) || absl::ascii_isdigit(word.front()));
+  return fits_placeholder || std::find(choices.begin(), choices.end(), word) != choices.end();
 }
 
 std::string CommandTable::Token::Describe() const {

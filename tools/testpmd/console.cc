@@ -33,9 +33,21 @@ char* Prompt(EditLine*) {
   return prompt;
 }
 
+// Waits until descriptor 0 can be read (true) or the stop came (false), ticking meanwhile; `redraw` is called when a tick has printed.
+bool WaitForInput(const ConsoleHooks& hooks, const std::function<void()>& redraw) {
+  for (;;) {
+    pollfd descriptors[2] = {{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
+                             {.fd = hooks.stop_descriptor, .events = POLLIN, .revents = 0}};
+    const int ready = poll(descriptors, 2, kConsoleTickMs);
+    if (ready > 0 && descriptors[1].revents != 0) return false;
+    if (ready > 0 && descriptors[0].revents != 0) return true;
+    if (hooks.tick()) redraw();
+  }
+}
+
 // One byte at a time, so that a signal or a tick is served between two of them. 0 ends the input.
 int ReadCharacter(EditLine* editor, wchar_t* character) {
-  if (WaitForInput(ContextOf(editor).hooks) == InputEvent::kStop) return 0;
+  if (!WaitForInput(ContextOf(editor).hooks, [editor] { el_set(editor, EL_REFRESH); })) return 0;
   unsigned char byte = 0;
   if (read(STDIN_FILENO, &byte, 1) != 1) return 0;
   *character = byte;
@@ -101,7 +113,7 @@ void RunScript(const ConsoleHooks& hooks) {
       hooks.echo(absl::StrCat(kPrompt, line, "\n"));
       hooks.run(line);
     }
-    if (hooks.finished() || WaitForInput(hooks) == InputEvent::kStop) return;
+    if (hooks.finished() || !WaitForInput(hooks, [] {})) return;
     const ssize_t count = read(STDIN_FILENO, buffer, sizeof(buffer));
     if (count > 0) {
       pending.append(buffer, static_cast<std::size_t>(count));
@@ -114,17 +126,6 @@ void RunScript(const ConsoleHooks& hooks) {
 }
 
 }  // namespace
-
-InputEvent WaitForInput(const ConsoleHooks& hooks) {
-  for (;;) {
-    pollfd descriptors[2] = {{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
-                             {.fd = hooks.stop_descriptor, .events = POLLIN, .revents = 0}};
-    const int ready = poll(descriptors, 2, kConsoleTickMs);
-    if (ready > 0 && descriptors[1].revents != 0) return InputEvent::kStop;
-    if (ready > 0 && descriptors[0].revents != 0) return InputEvent::kInput;
-    hooks.tick();
-  }
-}
 
 void RunConsole(const CommandTable& table, const ConsoleHooks& hooks) {
   EditorContext context{table, hooks};

@@ -16,17 +16,13 @@ inline constexpr int kConsoleTickMs = 500;
 struct ConsoleHooks {
   int stop_descriptor = -1;        // readable: the console ends
   std::function<bool()> finished;  // asked after every line
-  std::function<void()> tick;      // called while waiting for input
+  std::function<bool()> tick;      // called while waiting for input; true: it printed something
   std::function<void(const std::string& line)> run;
   std::function<void(const std::string& text)> echo;  // prompt and line, where no terminal shows them
 };
 
 // Reads the standard input until it ends, `finished` says so, or stop_descriptor is readable.
 void RunConsole(const CommandTable& table, const ConsoleHooks& hooks);
-
-enum class InputEvent { kInput, kStop };
-// Waits until descriptor 0 can be read or the stop came, ticking meanwhile.
-InputEvent WaitForInput(const ConsoleHooks& hooks);
 
 }  // namespace pollux::testpmd
 

@@ -64,8 +64,8 @@ class Session {
   // The same as `port stop`, a new configuration, `port start`.
   absl::Status ReconfigurePort(std::size_t port, std::size_t rx_queues, std::size_t tx_queues, std::size_t rx_ring, std::size_t tx_ring);
   absl::Status SetPromiscuous(std::size_t port, bool on);
-  // Reports links that changed and interfaces that are gone, once each.
-  void WatchPorts();
+  // Reports links that changed and interfaces that are gone, once each; true if something was printed.
+  bool WatchPorts();
 
   // --- display ---
   void Print(absl::string_view text) { output_.Print(text); }

@@ -41,7 +41,7 @@ void RunInteractive(Session& session, CommandTable& table, lcore::StopSignal& st
   ConsoleHooks hooks;
   hooks.stop_descriptor = stop.file_descriptor();
   hooks.finished = [&] { return quit || stop.flag().load(std::memory_order_relaxed); };
-  hooks.tick = [&session] { session.WatchPorts(); };
+  hooks.tick = [&session] { return session.WatchPorts(); };
   hooks.run = [&](const std::string& line) { RunCommand(table, session, line); };
   hooks.echo = [&output](const std::string& text) { output.Print(text); };
   if (!session.options().command_file.empty()) {
