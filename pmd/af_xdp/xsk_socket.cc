@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include <absl/strings/str_cat.h>
@@ -19,7 +20,9 @@ namespace {
 
 using lcore::ErrnoStatus;
 
-constexpr int kBindPatienceMs = 500;
+// The kernel takes the socket of an ended process apart in a work queue, which on a loaded machine took more than half a second.
+constexpr int kBindPatienceMs = 3000;
+constexpr int kLongestBindPauseMs = 64;
 constexpr std::size_t kSendBufferBytesAPacket = 8192;  // an sk_buff with a page, as the kernel accounts it
 
 int SetOption(int descriptor, int level, int option, uint32_t value) {
@@ -152,7 +155,8 @@ absl::Status XskSocket::Bind(int interface_index, CopyMode mode, bool need_wakeu
     if (need_wakeup) address.sxdp_flags |= XDP_USE_NEED_WAKEUP;
   }
   int error = 0;
-  for (int waited_ms = 0, pause_ms = 1; waited_ms < kBindPatienceMs; waited_ms += pause_ms, pause_ms *= 2) {
+  for (int waited_ms = 0, pause_ms = 1; waited_ms < kBindPatienceMs;
+       waited_ms += pause_ms, pause_ms = std::min(2 * pause_ms, kLongestBindPauseMs)) {
     error = bind(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
     if (error != EBUSY) break;
     SleepMs(pause_ms);

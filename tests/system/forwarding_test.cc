@@ -111,13 +111,17 @@ void ForwardingTest::CheckAccount() {
 }
 
 void ForwardingTest::Ping(std::size_t from, const std::string& address, int count, const Arguments& more) {
-  Arguments command = {"ping", "-n", "-i", "0.05", "-c", absl::StrCat(count), "-W", "5"};
+  // With -w, ping sends on until so many were answered: a late echo is no lost echo. Lost is one whose successor came instead.
+  Arguments command = {"ping", "-n", "-i", "0.05", "-c", absl::StrCat(count), "-w", "10"};
   command.insert(command.end(), more.begin(), more.end());
   command.push_back(address);
   const auto pinged = support::RunCommand(command, &rig_->client(from));
   ASSERT_OK(pinged);
   EXPECT_EQ(pinged->exit_code, 0) << pinged->output << pinged->errors << Transcript();
-  EXPECT_NE(pinged->output.find(absl::StrCat(" ", count, " received")), std::string::npos) << pinged->output << Transcript();
+  for (int sequence = 1; sequence <= count; ++sequence) {
+    ASSERT_NE(pinged->output.find(absl::StrCat("icmp_seq=", sequence, " ")), std::string::npos) << "echo " << sequence << " was lost\n"
+                                                                                                << pinged->output << Transcript();
+  }
 }
 
 void ForwardingTest::PingBothWays() {
