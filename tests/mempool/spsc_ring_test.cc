@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <numeric>
 #include <span>
@@ -62,8 +63,10 @@ TEST(SpscRing, KeepsOrderOverEveryWrapAround) {
 TEST(SpscRing, TwoThreadsSeeEveryElementOnceInOrder) {
   constexpr uint64_t kCount = 300000;
   SpscRing<uint64_t> ring(64);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);  // a broken ring fails the test, not hangs it
+  const auto in_time = [end] { return std::chrono::steady_clock::now() < end; };
   std::thread producer([&] {
-    for (uint64_t next = 0; next < kCount;) {
+    for (uint64_t next = 0; next < kCount && in_time();) {
       const std::size_t pushed = ring.Push(Numbers(next, std::min<uint64_t>(1 + next % 31, kCount - next)));
       next += pushed;
       if (pushed == 0) std::this_thread::yield();
@@ -72,7 +75,7 @@ TEST(SpscRing, TwoThreadsSeeEveryElementOnceInOrder) {
   uint64_t received = 0;
   uint64_t wrong = 0;
   std::array<uint64_t, 32> burst;
-  while (received < kCount) {
+  while (received < kCount && in_time()) {
     const std::size_t count = ring.Pop(std::span(burst).first(1 + received % 32));
     for (std::size_t index = 0; index < count; ++index) wrong += burst[index] != received + index;
     received += count;
@@ -80,6 +83,7 @@ TEST(SpscRing, TwoThreadsSeeEveryElementOnceInOrder) {
   }
   producer.join();
   EXPECT_EQ(wrong, 0u);
+  EXPECT_EQ(received, kCount);
   EXPECT_EQ(ring.size(), 0u);
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pmd/ring/wire.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -52,36 +54,51 @@ TEST(Wire, DestructorFreesWhatIsLeft) {
   EXPECT_TRUE(support::FramesAreFree(*pool));
 }
 
-// The handshake: the receiver opens and closes while the sender sends, and every packet is received, found by Close, or was never taken.
+// The handshake: the receiver opens and closes while the sender does nothing but send; after Close no packet enters any more, and each
+// was received, found by Close, or never taken.
 TEST(Wire, ClosesWhileTheSenderSends) {
   const auto pool = support::MakePool();
   Wire wire;
   std::atomic<bool> stop{false};
-  std::size_t sent = 0;
+  std::atomic<std::size_t> sent{0};
   std::thread sender([&] {
-    std::array<Packet, 4> burst;
+    std::array<Packet, 64> burst;
+    std::size_t held = 0;
     while (!stop) {
-      const std::size_t count = pool->Allocate(burst);
-      const std::size_t taken = wire.Send(std::span(burst).first(count)).value_or(0);
-      mempool::Pool::Free(std::span(burst).subspan(taken, count - taken));
+      held += pool->Allocate(std::span(burst).subspan(held));
+      const std::size_t taken = wire.Send(std::span(burst).first(held)).value_or(0);
+      std::copy(burst.begin() + taken, burst.begin() + held, burst.begin());
+      held -= taken;
       sent += taken;
     }
+    mempool::Pool::Free(std::span(burst).first(held));
   });
   std::size_t received = 0;
   std::size_t discarded = 0;
-  for (std::size_t round = 0; round < 3000; ++round) {
-    wire.Open(round % 2 == 0 ? 8 : 32);
+  std::size_t late = 0;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto in_time = [end] { return std::chrono::steady_clock::now() < end; };
+  for (std::size_t round = 0; round < 50000 && in_time(); ++round) {
+    wire.Open(round / 64 % 2 == 0 ? 256 : 512);
+    // Every so often the wire stays open until something is in it: however threads are scheduled, both sides meet.
     std::array<Packet, 8> burst;
-    const std::size_t count = wire.Receive(burst);
+    std::size_t count = wire.Receive(burst);
+    while (round % 256 == 0 && count == 0 && in_time()) {
+      std::this_thread::yield();
+      count = wire.Receive(burst);
+    }
     mempool::Pool::Free(std::span(burst).first(count));
     received += count;
-    if (round % 16 == 0) std::this_thread::yield();
     discarded += wire.Close();
+    // A moment in which a packet that was on its way would get in.
+    for (int pause = 0; pause < 100; ++pause) asm volatile("" : : : "memory");
+    wire.ForEach([&](const Packet&) { ++late; });
   }
   stop = true;
   sender.join();
+  EXPECT_EQ(late, 0u) << "packets that entered a closed wire";
   EXPECT_EQ(sent, received + discarded);
-  EXPECT_GT(sent, 0u);
+  EXPECT_GT(received, 100u);
   EXPECT_TRUE(support::FramesAreFree(*pool));
 }
 
