@@ -127,6 +127,8 @@ class CampaignRunner {
       auto count = CountInstructions(*contenders_[i], work, options_.conditions, kCallgrindPackets);
       if (count.ok()) {
         cell.instructions_per_packet = static_cast<double>(count->instructions) / static_cast<double>(count->packets);
+        if (!count->overloaded) cell.errors.push_back("instructions a packet: the source did not fill the bursts");
+        cell.profile = std::move(count->profile);
         progress_.End(absl::StrFormat("%.0f", *cell.instructions_per_packet));
       } else {
         cell.errors.push_back(count.status().ToString());

@@ -23,6 +23,7 @@ struct Cell {
   std::vector<std::optional<Measurement>> rounds;  // by round; nothing where it failed
   std::vector<double> loss_free_pps;               // by round, if searched
   std::optional<double> instructions_per_packet;   // in user space, if counted
+  std::string profile;                             // of callgrind, if counted
   std::vector<std::string> errors;
   bool not_applicable = false;
 };

@@ -89,10 +89,13 @@ absl::StatusOr<InstructionCount> CountInstructions(const Contender& contender, c
   if (absl::Status status = WaitForPackets(&session, session.Delivered(*begin), packets); !status.ok()) return status;
   auto end = Dump(&session);
   if (!end.ok()) return end.status();
-  auto total = CallgrindTotal(ReadFile(file + ".2"));
+  InstructionCount count = {.packets = session.Delivered(*end) - session.Delivered(*begin), .profile = ReadFile(file + ".2")};
+  count.overloaded = end->offered - begin->offered > count.packets;
+  auto total = CallgrindTotal(count.profile);
   if (!total.ok()) return total.status();
   if (absl::Status status = session.End(); !status.ok()) return status;
-  return InstructionCount{.packets = session.Delivered(*end) - session.Delivered(*begin), .instructions = *total};
+  count.instructions = *total;
+  return count;
 }
 
 }  // namespace pollux::performance

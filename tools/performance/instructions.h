@@ -16,6 +16,8 @@ namespace pollux::performance {
 struct InstructionCount {
   uint64_t packets = 0;       // that came through while it was counted
   uint64_t instructions = 0;  // of all the program's threads
+  bool overloaded = false;    // more was offered than came through; otherwise polls that found nothing are counted in
+  std::string profile;        // what callgrind dumped, for callgrind_annotate
 };
 
 // Runs the contender under valgrind with all that the source can offer, so that its bursts are full, and counts from one moment until

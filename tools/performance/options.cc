@@ -93,6 +93,11 @@ std::map<std::string, Setter> ValueOptions(Options* options, Lists* lists) {
        [=](const std::string& value) { return ParseInteger("--forwarder-cpu", value, 0, last_cpu, &options->conditions.forwarder_cpu); }},
       {"--testpmd", text(&options->contenders.testpmd)},
       {"--dpdk-testpmd", text(&options->contenders.dpdk_testpmd)},
+      {"--callgrind",
+       [=](const std::string& value) {
+         options->instructions = true;
+         return options->callgrind_folder = value, absl::OkStatus();
+       }},
       {"--json", text(&options->json_file)},
       {"--html", text(&options->html_file)},
   };
@@ -137,6 +142,7 @@ Measures forwarders against each other on a rig of veth pairs: every contender d
   --quick               two rounds of one second, the shortest list: done within three minutes
   --source-cpu=N        (0)      --forwarder-cpu=N     (1)
   --instructions        count user-space instructions a packet under callgrind, too
+  --callgrind=FOLDER    the same, and the profiles there, for callgrind_annotate
   --testpmd=FILE        our testpmd       --dpdk-testpmd=FILE   DPDK's
   --json=FILE           all figures; - is stdout                       --html=FILE  a report with plots
   --help

@@ -18,10 +18,11 @@ struct Options {
   std::vector<Work> works;
   Conditions conditions;
   int rounds = 5;
-  bool loss_free = false;     // search the highest rate without loss, for every row and contender
-  bool latency = false;       // and the latency at 10 and 50 percent of the smallest of them
-  bool instructions = false;  // user-space instructions a packet under callgrind, for contenders that are programs
-  std::string json_file;      // "-": stdout
+  bool loss_free = false;        // search the highest rate without loss, for every row and contender
+  bool latency = false;          // and the latency at 10 and 50 percent of the smallest of them
+  bool instructions = false;     // user-space instructions a packet under callgrind, for contenders that are programs
+  std::string callgrind_folder;  // where the profiles go; empty: nowhere
+  std::string json_file;         // "-": stdout
   std::string html_file;
   bool help = false;
 };

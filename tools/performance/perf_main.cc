@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
 #include "lcore/errno_status.h"
@@ -36,6 +37,19 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
   return file ? absl::OkStatus() : lcore::ErrnoStatus(errno, path);
 }
 
+// FOLDER/callgrind.ROW.CONTENDER, rows counted from 1.
+absl::Status WriteProfiles(const Results& results, const std::string& folder) {
+  absl::Status status;
+  for (size_t row = 0; row < results.rows.size(); ++row) {
+    for (size_t i = 0; i < results.contenders.size(); ++i) {
+      const std::string& profile = results.rows[row].cells[i].profile;
+      if (profile.empty()) continue;
+      status.Update(WriteFile(absl::StrCat(folder, "/callgrind.", row + 1, ".", results.contenders[i].name), profile));
+    }
+  }
+  return status;
+}
+
 absl::Status Main(const std::string& program, const std::vector<std::string>& arguments) {
   auto options = ParseOptions(arguments);
   if (!options.ok()) return options.status();
@@ -54,6 +68,7 @@ absl::Status Main(const std::string& program, const std::vector<std::string>& ar
   absl::Status status;
   if (options->json_file != "-") status.Update(WriteFile("-", TextReport(results, command)));
   if (!options->json_file.empty()) status.Update(WriteFile(options->json_file, JsonReport(results, command)));
+  if (!options->callgrind_folder.empty()) status.Update(WriteProfiles(results, options->callgrind_folder));
   for (const Row& row : results.rows) {
     for (const Cell& cell : row.cells) {
       if (!cell.errors.empty()) status.Update(absl::InternalError("some measurements failed; the report names them"));
