@@ -56,8 +56,8 @@ class Contender {
 };
 
 struct ContenderOptions {
-  std::string testpmd = "testpmd";            // path or name of ours
-  std::string dpdk_testpmd = "dpdk-testpmd";  // and of DPDK's
+  std::string testpmd;                        // path of ours
+  std::string dpdk_testpmd = "dpdk-testpmd";  // path or name of DPDK's
   std::vector<std::string> names;             // in this order; the first is what the others are compared with
 };
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -80,12 +79,13 @@ absl::StatusOr<Measurement> MeasureSession(const Contender* contender, const Wor
 
 Measurement Compare(const Session& session, const Work& work, const Moment& begin, const Moment& end) {
   Measurement result;
-  result.seconds = std::chrono::duration<double>(end.time - begin.time).count();
+  result.seconds = static_cast<double>(end.sink.time_ns - begin.sink.time_ns) / 1e9;
   const double delivered = static_cast<double>(session.Delivered(end) - session.Delivered(begin));
   result.delivered_pps = delivered / result.seconds;
   if (work.kind != WorkKind::kTxonly) {
     const double offered = static_cast<double>(end.offered - begin.offered);
     result.offered_pps = offered / result.seconds;
+    result.taken_pps = static_cast<double>(end.taken - begin.taken) / result.seconds;
     result.loss = offered > 0 ? std::max(0.0, 1 - delivered / offered) : 0;
     result.source_limited = work.offered_pps == 0 && result.loss < kSourceLimitedLoss;
     const Histogram gap_ns = end.source.gap_ns - begin.source.gap_ns;

@@ -19,7 +19,8 @@ namespace pollux::performance {
 
 struct Measurement {
   double seconds = 0;
-  double offered_pps = 0;       // what the forwarder's in port took from the source
+  double offered_pps = 0;       // what the source sent
+  double taken_pps = 0;         // of that, what the forwarder's in port received
   double delivered_pps = 0;     // what arrived at the sink; rxonly: what the forwarder's socket took
   double loss = 0;              // share of what was offered; 0 for txonly
   bool source_limited = false;  // everything that was offered arrived: the contender may be faster than this

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -50,10 +52,18 @@ absl::Status WriteProfiles(const Results& results, const std::string& folder) {
   return status;
 }
 
+// Ours, as built with this program: beside its folder.
+std::string DefaultTestpmd() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (self.parent_path().parent_path() / "testpmd" / "testpmd").string();
+}
+
 absl::Status Main(const std::string& program, const std::vector<std::string>& arguments) {
   auto options = ParseOptions(arguments);
   if (!options.ok()) return options.status();
   if (options->help) return WriteFile("-", Usage());
+  if (options->contenders.testpmd.empty()) options->contenders.testpmd = DefaultTestpmd();
   auto contenders = MakeContenders(options->contenders);
   if (!contenders.ok()) return contenders.status();
   if (geteuid() != 0) return absl::PermissionDeniedError("a rig of network namespaces needs root");
@@ -68,6 +78,7 @@ absl::Status Main(const std::string& program, const std::vector<std::string>& ar
   absl::Status status;
   if (options->json_file != "-") status.Update(WriteFile("-", TextReport(results, command)));
   if (!options->json_file.empty()) status.Update(WriteFile(options->json_file, JsonReport(results, command)));
+  if (!options->html_file.empty()) status.Update(WriteFile(options->html_file, HtmlReport(results, command)));
   if (!options->callgrind_folder.empty()) status.Update(WriteProfiles(results, options->callgrind_folder));
   for (const Row& row : results.rows) {
     for (const Cell& cell : row.cells) {
@@ -81,6 +92,8 @@ absl::Status Main(const std::string& program, const std::vector<std::string>& ar
 }  // namespace pollux::performance
 
 int main(int count, char** words) {
+  // `bazel run` starts programs elsewhere, and says where it was called: files named on the command line are there.
+  if (const char* folder = std::getenv("BUILD_WORKING_DIRECTORY"); folder != nullptr && chdir(folder) != 0) std::perror(folder);
   const absl::Status status = pollux::performance::Main("perf", std::vector<std::string>(words + 1, words + count));
   if (!status.ok()) std::fprintf(stderr, "perf: %s\n", std::string(status.message()).c_str());
   return status.ok() ? 0 : 1;

@@ -13,6 +13,7 @@ namespace pollux::performance {
 // `command` is the whole command line: no figure is shown without it.
 std::string TextReport(const Results& results, const std::string& command);
 std::string JsonReport(const Results& results, const std::string& command);
+std::string HtmlReport(const Results& results, const std::string& command);
 
 }  // namespace pollux::performance
 

@@ -21,6 +21,7 @@ Json LatencyJson(const Histogram& latency_ns) {
 Json MeasurementJson(const Measurement& m) {
   Json json = {{"seconds", m.seconds},
                {"offered_pps", m.offered_pps},
+               {"taken_pps", m.taken_pps},
                {"delivered_pps", m.delivered_pps},
                {"loss", m.loss},
                {"source_limited", m.source_limited},

@@ -3,7 +3,6 @@
 #ifndef TOOLS_PERFORMANCE_SESSION_H_
 #define TOOLS_PERFORMANCE_SESSION_H_
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -41,8 +40,8 @@ struct Conditions {
 
 // Everything that counts, at one moment.
 struct Moment {
-  std::chrono::steady_clock::time_point time;
-  uint64_t offered = 0;   // what the forwarder's in port took from the source
+  uint64_t offered = 0;   // what the source sent
+  uint64_t taken = 0;     // of that, what the in port received; a forwarder that polls in the kernel leaves the rest in veth's ring
   uint64_t accepted = 0;  // of that, what the forwarder's XDP program sent on to a socket or device
   SinkSnapshot sink;
   SourceSnapshot source;
@@ -70,6 +69,7 @@ class Session {
   Forwarder* forwarder() { return forwarder_.get(); }
 
  private:
+  absl::StatusOr<Moment> LookOnce() const;
   absl::Status StartSource();
   absl::Status WaitForFirstPacket(double timeout_s);
 

@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,6 +18,12 @@
 
 namespace pollux::performance {
 namespace {
+
+uint64_t Now_ns() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
+}
 
 class VethSink final : public Sink {
  public:
@@ -46,6 +53,7 @@ class VethSink final : public Sink {
     if (!link.ok()) return link.status();
     snapshot.interface_packets = link->rx_packets;
     if (options_.receiver == Receiver::kStack) {
+      snapshot.time_ns = Now_ns();
       snapshot.packets = link->rx_packets;
       return snapshot;
     }
@@ -54,6 +62,7 @@ class VethSink final : public Sink {
     if (const int error = bpf_map_lookup_elem(bpf_map__fd(program_->maps.counters), &zero, counters.data())) {
       return lcore::ErrnoStatus(-error, "bpf_map_lookup_elem(sink counters)");
     }
+    snapshot.time_ns = Now_ns();
     for (const sink_counters& cpu : counters) {
       snapshot.packets += cpu.packets;
       snapshot.foreign += cpu.foreign;

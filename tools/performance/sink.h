@@ -28,6 +28,7 @@ struct SinkOptions {
 };
 
 struct SinkSnapshot {
+  uint64_t time_ns = 0;            // when `packets` was read, by CLOCK_MONOTONIC
   uint64_t packets = 0;            // kXdp: as the program counted; kStack: as the interface did
   uint64_t interface_packets = 0;  // the interface's own count, to compare with
   uint64_t foreign = 0;

