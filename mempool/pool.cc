@@ -150,8 +150,7 @@ void Pool::LoadEmpty(Cache& cache) {
   }
   const std::lock_guard lock(depot_mutex_);
   AddFilled(cache.loaded);
-  cache.loaded = empty_.back();
-  empty_.pop_back();
+  cache.loaded = TakeEmpty();
 }
 
 std::size_t Pool::Allocate(std::span<Packet> packets) {
@@ -183,12 +182,14 @@ void Pool::Free(std::span<const Packet> packets) {
 
 void Pool::MakeCache(Cache& cache) {
   const std::lock_guard lock(depot_mutex_);
+  ++live_caches_;
+  const std::size_t full_slabs = (options_.frame_count + options_.slab_frames - 1) / options_.slab_frames;
+  while (slabs_.size() < full_slabs + 2 * live_caches_) empty_.push_back(slabs_.emplace_back(new Slab(options_.slab_frames)).get());
   cache.loaded = TakeEmpty();
   cache.spare = TakeEmpty();
 }
 
 Slab* Pool::TakeEmpty() {
-  if (empty_.empty()) return slabs_.emplace_back(new Slab(options_.slab_frames)).get();
   Slab* slab = empty_.back();
   empty_.pop_back();
   return slab;
@@ -223,6 +224,7 @@ void Pool::Flush(Cache& cache) {
   Scatter(cache.loaded);
   Scatter(cache.spare);
   cache = {};
+  --live_caches_;
 }
 
 void Pool::FlushThisThread() {

@@ -156,6 +156,7 @@ class Pool {
   std::vector<std::unique_ptr<Slab>> slabs_;  // owns all slabs
   std::vector<Slab*> filled_;                 // hold a frame at least; only the last may be short of full
   std::vector<Slab*> empty_;
+  std::size_t live_caches_ = 0;  // caches that hold two slabs
 };
 
 }  // namespace pollux::mempool

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <random>
 #include <set>
 #include <thread>
@@ -153,6 +154,31 @@ TEST(Pool, MoreThreadsThanSlotsStillWork) {
 
 // One core gets, another puts: frames circulate by slabs through the depot, and none is lost. (Under TSan this is also the proof
 // that the hand-over through the depot orders the frames' contents.)
+// Caches of waiting threads hold empty slabs while one thread returns all frames: there must be slabs enough for both.
+TEST(Pool, OneThreadReturnsAllFramesWhileOthersKeepEmptySlabs) {
+  const auto pool = SmallPool();
+  std::array<FrameNumber, 100> frames;
+  std::vector<std::thread> threads;
+  std::atomic<int> have_caches{0};
+  std::atomic<bool> done{false};
+  std::size_t count = pool->Get(frames);  // the slabs in the depot are empty when the next caches are made
+  ASSERT_EQ(count, 100u);
+  for (int thread = 0; thread < 5; ++thread) {
+    threads.emplace_back([&] {
+      FrameNumber frame;
+      EXPECT_EQ(pool->Get({&frame, 1}), 0u);
+      have_caches.fetch_add(1);
+      while (!done.load()) std::this_thread::yield();
+    });
+  }
+  while (have_caches.load() < 5) std::this_thread::yield();
+  pool->Put(frames);
+  EXPECT_EQ(pool->FreeCount(), 100u);
+  done.store(true);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(FrameAudit(*pool).Balance().ok());
+}
+
 TEST(Pool, FramesCrossThreads) {
   const auto pool = MakePool({.frame_count = 512, .slab_frames = 16});
   constexpr std::size_t kRounds = 20000;
