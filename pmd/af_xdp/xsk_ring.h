@@ -66,6 +66,8 @@ class ProducerRing {
   }
   // The entry `offset` places after the last submitted one; offset < Room().
   Entry& At(uint32_t offset) { return static_cast<Entry*>(memory_.entries)[(next_ + offset) & mask_]; }
+  // How many entries from `offset` on lie in a row in memory: a loop over them needs no mask.
+  uint32_t InARow(uint32_t offset) const { return memory_.size - ((next_ + offset) & mask_); }
   // Hands the first `count` entries to the kernel.
   void Submit(uint32_t count) {
     next_ += count;
@@ -104,6 +106,7 @@ class ConsumerRing {
     return std::min(wanted, limit_ - next_);
   }
   const Entry& At(uint32_t offset) const { return static_cast<const Entry*>(memory_.entries)[(next_ + offset) & mask_]; }
+  uint32_t InARow(uint32_t offset) const { return memory_.size - ((next_ + offset) & mask_); }
   // Gives the first `count` entries back to the kernel.
   void Release(uint32_t count) {
     next_ += count;

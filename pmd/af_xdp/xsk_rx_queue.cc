@@ -30,13 +30,9 @@ std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
     Idle();
     return 0;
   }
-  uint64_t bytes = 0;
-  for (uint32_t index = 0; index < count; ++index) {
-    const xdp_desc& descriptor = rx_.At(index);
-    held_.Erase(static_cast<mempool::FrameNumber>(descriptor.addr >> frame_shift_));
-    packets[index] = {.data = base_ + descriptor.addr, .length = descriptor.len, .pool = pool_id_};
-    bytes += descriptor.len;
-  }
+  const uint32_t before_end = std::min(count, rx_.InARow(0));
+  uint64_t bytes = Take(&rx_.At(0), packets.data(), before_end);
+  if (before_end < count) bytes += Take(&rx_.At(before_end), packets.data() + before_end, count - before_end);
   rx_.Release(count);
   outstanding_ -= count;
   counters_.packets.Add(count);
@@ -44,6 +40,22 @@ std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
   counters_.bursts.Add(1);
   if (target_ - outstanding_ >= kRefillBatch) Refill();
   return count;
+}
+
+uint64_t XskRxQueue::Take(const xdp_desc* descriptors, Packet* packets, uint32_t count) {
+  // Copied first, since the compiler must assume that a store to the ledger's bytes could change them.
+  std::byte* const base = base_;
+  const uint16_t pool_id = pool_id_;
+  const unsigned frame_shift = frame_shift_;
+  const mempool::FrameSet::Writer held = held_.writer();
+  uint64_t bytes = 0;
+  for (uint32_t index = 0; index < count; ++index) {
+    const xdp_desc descriptor = descriptors[index];
+    held.Erase(static_cast<mempool::FrameNumber>(descriptor.addr >> frame_shift));
+    packets[index] = {.data = base + descriptor.addr, .length = descriptor.len, .pool = pool_id};
+    bytes += descriptor.len;
+  }
+  return bytes;
 }
 
 void XskRxQueue::Idle() {
@@ -56,13 +68,16 @@ void XskRxQueue::Idle() {
 
 void XskRxQueue::Refill() {
   std::array<mempool::FrameNumber, 64> frames;
+  const unsigned frame_shift = frame_shift_;
+  const mempool::FrameSet::Writer held = held_.writer();
   uint32_t missing = fill_.Room(target_ - outstanding_);
   while (missing > 0) {
-    const uint32_t wanted = std::min<uint32_t>(missing, frames.size());
+    const uint32_t wanted = std::min({missing, static_cast<uint32_t>(frames.size()), fill_.InARow(0)});
     const auto got = static_cast<uint32_t>(pool_->Get({frames.data(), wanted}));
+    uint64_t* const addresses = &fill_.At(0);
     for (uint32_t index = 0; index < got; ++index) {
-      fill_.At(index) = uint64_t{frames[index]} << frame_shift_;
-      held_.Insert(frames[index]);
+      addresses[index] = uint64_t{frames[index]} << frame_shift;
+      held.Insert(frames[index]);
     }
     fill_.Submit(got);
     outstanding_ += got;

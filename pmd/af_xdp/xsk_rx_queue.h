@@ -49,6 +49,7 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   const mempool::FrameSet& held() const { return held_; }
 
  private:
+  uint64_t Take(const xdp_desc* descriptors, Packet* packets, uint32_t count);
   void Idle();
   void Refill();
 

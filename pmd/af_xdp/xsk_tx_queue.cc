@@ -5,6 +5,8 @@
 #include <net/ethernet.h>
 
 #include <array>
+#include <bit>
+#include <cstddef>
 #include <cstring>
 
 namespace pollux::pmd::af_xdp {
@@ -18,39 +20,27 @@ constexpr uint32_t kFewestPacketsACall = 32;
 
 XskTxQueue::XskTxQueue(std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
     : held_(pool->frame_count()),
-      base_(pool->region().base()),
-      pool_id_(pool->id()),
-      frame_shift_(pool->frame_shift()),
-      frame_size_(static_cast<uint32_t>(pool->frame_size())),
-      copy_limit_(static_cast<uint32_t>(pool->maximum_length())),
+      limits_{.base = pool->region().base(),
+              .shortest_of_pool = uint64_t{pool->id()} << 32 | ETH_HLEN,
+              .frame_mask = pool->frame_size() - 1,
+              .frame_shift = pool->frame_shift()},
       pool_(std::move(pool)),
       calls_(calls) {}
 
 std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
   if (outstanding_ >= kReclaimThreshold || packets.empty()) Reclaim();
   if (device_gone()) return 0;
-  const uint32_t room = tx_.Room(static_cast<uint32_t>(packets.size()));
-  uint32_t submitted = 0;
-  uint64_t bytes = 0;
+  uint32_t room = tx_.Room(static_cast<uint32_t>(packets.size()));
   std::size_t taken = 0;
-  for (; taken < packets.size() && submitted < room; ++taken) {
-    Packet packet = packets[taken];
-    if (!Fits(packet)) [[unlikely]] {
-      Drop(packet);
-      continue;
-    }
-    if (packet.pool != pool_id_) [[unlikely]] {
-      if (!CopyIn(packets[taken], packet)) break;
-    }
-    const auto address = static_cast<uint64_t>(packet.data - base_);
-    tx_.At(submitted++) = {.addr = address, .len = packet.length, .options = 0};
-    held_.Insert(static_cast<mempool::FrameNumber>(address >> frame_shift_));
-    bytes += packet.length;
-  }
-  if (submitted > 0) {
-    tx_.Submit(submitted);
-    outstanding_ += submitted;
-    counters_.bytes.Add(bytes);
+  while (room > 0) {
+    const uint32_t in_a_row = std::min(room, tx_.InARow(0));
+    const uint32_t put = PutInARow(packets.subspan(taken, in_a_row));
+    taken += put;
+    room -= put;
+    if (put == in_a_row) continue;
+    if (!PutUnusual(packets[taken])) break;  // too long, too short, or of another pool
+    ++taken;
+    --room;
   }
   counters_.taken.Add(taken);
   if (taken < packets.size()) counters_.ring_full.Add(1);
@@ -58,12 +48,53 @@ std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
   return taken;
 }
 
-bool XskTxQueue::Fits(const Packet& packet) const {
-  // One comparison for both ends: a length below the minimum wraps to a huge number.
-  if (packet.length - ETH_HLEN > maximum_length_ - ETH_HLEN) return false;
-  if (packet.pool != pool_id_) return packet.length <= copy_limit_;
-  const auto offset = static_cast<uint32_t>(packet.data - base_) & (frame_size_ - 1);
-  return offset + packet.length <= frame_size_;
+// Descriptors for the first packets, as many as can be sent as they are; the ring has them all in a row. What the loop needs of the
+// queue is copied first, since the compiler must assume that a store to the ledger's bytes could change it.
+[[gnu::noinline]] uint32_t XskTxQueue::PutInARow(std::span<const Packet> packets) {
+  const Limits limits = limits_;
+  const mempool::FrameSet::Writer held = held_.writer();
+  xdp_desc* descriptor = &tx_.At(0);
+  uint64_t bytes = 0;
+  uint32_t count = 0;
+  for (const Packet& packet : packets) {
+    const auto address = static_cast<uint64_t>(packet.data - limits.base);
+    if (!limits.Allow(address, packet)) [[unlikely]]
+      break;
+    *descriptor++ = {.addr = address, .len = packet.length, .options = 0};
+    held.Insert(static_cast<mempool::FrameNumber>(address >> limits.frame_shift));
+    bytes += packet.length;
+    ++count;
+  }
+  tx_.Submit(count);
+  outstanding_ += count;
+  counters_.bytes.Add(bytes);
+  return count;
+}
+
+// Length, pool and the reserved bits are one word: one subtraction and one comparison check that the pool is ours and the length neither
+// too short nor too long, since whatever is not wraps to, or is, a huge number.
+bool XskTxQueue::Limits::Allow(uint64_t address, const Packet& packet) const {
+  static_assert(std::endian::native == std::endian::little && offsetof(Packet, length) == 8 && offsetof(Packet, pool) == 12);
+  uint64_t length_and_pool;
+  std::memcpy(&length_and_pool, &packet.length, sizeof(length_and_pool));
+  return length_and_pool - shortest_of_pool <= length_range && (address & frame_mask) + packet.length <= frame_mask + 1;
+}
+
+void XskTxQueue::SetMaximumLength(std::size_t bytes) {
+  limits_.length_range = bytes - ETH_HLEN;
+}
+
+// What PutInARow stopped at: copied into our pool, or taken and dropped. False: not taken, for want of a frame.
+bool XskTxQueue::PutUnusual(const Packet& packet) {
+  const bool foreign = packet.pool != pool_->id();
+  const std::size_t maximum_length = limits_.length_range + ETH_HLEN;
+  const std::size_t limit = foreign ? std::min(maximum_length, pool_->maximum_length()) : maximum_length;
+  if (!foreign || packet.length < ETH_HLEN || packet.length > limit) {
+    Drop(packet);
+    return true;
+  }
+  Packet copy;
+  return CopyIn(packet, copy) && PutInARow({&copy, 1}) == 1;
 }
 
 void XskTxQueue::Drop(const Packet& packet) {
@@ -124,10 +155,14 @@ void XskTxQueue::Kick() {
 
 void XskTxQueue::Reclaim() {
   std::array<mempool::FrameNumber, 64> frames;
-  while (const uint32_t count = completion_.Available(frames.size())) {
+  const unsigned frame_shift = limits_.frame_shift;
+  const mempool::FrameSet::Writer held = held_.writer();
+  while (uint32_t count = completion_.Available(frames.size())) {
+    count = std::min(count, completion_.InARow(0));
+    const uint64_t* const addresses = &completion_.At(0);
     for (uint32_t index = 0; index < count; ++index) {
-      frames[index] = static_cast<mempool::FrameNumber>(completion_.At(index) >> frame_shift_);
-      held_.Erase(frames[index]);
+      frames[index] = static_cast<mempool::FrameNumber>(addresses[index] >> frame_shift);
+      held.Erase(frames[index]);
     }
     completion_.Release(count);
     pool_->Put({frames.data(), count});

@@ -47,7 +47,7 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
 
   void Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length);
   // The longest packet that is sent, headers included.
-  void SetMaximumLength(std::size_t bytes) { maximum_length_ = static_cast<uint32_t>(bytes); }
+  void SetMaximumLength(std::size_t bytes);
   // One step towards an empty queue: kicks and reclaims; returns the packets that the kernel still has.
   std::size_t Drain();
   // After the socket is closed: takes the rings away, counts what was not sent as dropped, and returns the frames as
@@ -60,7 +60,19 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
   const mempool::FrameSet& held() const { return held_; }
 
  private:
-  bool Fits(const Packet& packet) const;
+  // What can be sent as it is.
+  struct Limits {
+    std::byte* base = nullptr;      // of the region
+    uint64_t shortest_of_pool = 0;  // the second word of a packet of our pool with the shortest length there is
+    uint64_t length_range = 0;      // longest less shortest
+    uint64_t frame_mask = 0;        // offset of an address in its frame
+    unsigned frame_shift = 0;
+
+    bool Allow(uint64_t address, const Packet& packet) const;
+  };
+
+  uint32_t PutInARow(std::span<const Packet> packets);
+  bool PutUnusual(const Packet& packet);
   void Drop(const Packet& packet);
   bool CopyIn(const Packet& packet, Packet& copy);
   void Kick();
@@ -69,12 +81,7 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
   ProducerRing<xdp_desc> tx_;
   ConsumerRing<uint64_t> completion_;
   mempool::FrameSet held_;  // in the tx ring, in the kernel, in the completion ring
-  std::byte* const base_;
-  const uint16_t pool_id_;
-  const unsigned frame_shift_;
-  const uint32_t frame_size_;
-  const uint32_t copy_limit_;
-  uint32_t maximum_length_ = 0;
+  Limits limits_;
   uint32_t outstanding_ = 0;  // held_.Count()
   int socket_ = -1;
   std::atomic<bool> device_gone_{false};
