@@ -30,6 +30,19 @@ std::optional<unsigned> NodeNumber(int node) {
   return node < 0 ? std::nullopt : std::optional<unsigned>(static_cast<unsigned>(node));
 }
 
+std::string NameOf(const Port& port) {
+  return absl::StrCat("port ", port.number(), " (", port.ShortName(), ")");
+}
+
+absl::Status CheckQueueCounts(const std::string& name, const pmd::DeviceInfo& info, std::size_t rx_queues, std::size_t tx_queues) {
+  // A device without any queue says itself what is wrong with its arguments.
+  if (info.maximum_rx_queues + info.maximum_tx_queues == 0) return absl::OkStatus();
+  if (rx_queues <= info.maximum_rx_queues && tx_queues <= info.maximum_tx_queues) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, ": --rxq=", rx_queues, " --txq=", tx_queues, ", and it has ", info.maximum_rx_queues,
+                                                 " rx and ", info.maximum_tx_queues, " tx queues at most",
+                                                 info.interface.empty() ? "" : " (see queue_count=)"));
+}
+
 std::size_t RingOf(const pmd::DeviceInfo& info, std::size_t asked) {
   return asked != 0 ? asked : info.recommended_ring;
 }
@@ -150,6 +163,8 @@ absl::Status Session::SetUpMemory() {
   std::map<int, FrameDemand> demand;
   for (const auto& port : ports_) {
     const pmd::DeviceInfo info = port->Info();
+    // Before memory is taken for queues that cannot be.
+    if (absl::Status status = CheckQueueCounts(NameOf(*port), info, options_.rx_queues, options_.tx_queues); !status.ok()) return status;
     FrameDemand& node = demand[MemoryNodeOf(*port)];
     // Twice the rx ring: what waits in it, and what the kernel fills meanwhile.
     node.ring_descriptors += options_.rx_queues * 2 * RingOf(info, options_.rx_ring) + options_.tx_queues * RingOf(info, options_.tx_ring);
@@ -172,14 +187,8 @@ absl::Status Session::SetUpMemory() {
 
 absl::Status Session::ConfigurePort(Port& port, const pmd::DeviceConfig& wanted) {
   const pmd::DeviceInfo info = port.Info();
-  const std::string name = absl::StrCat("port ", port.number(), " (", port.ShortName(), ")");
-  // A device without any queue says itself what is wrong with its arguments.
-  const bool has_queues = info.maximum_rx_queues + info.maximum_tx_queues > 0;
-  if (has_queues && (wanted.rx_queues > info.maximum_rx_queues || wanted.tx_queues > info.maximum_tx_queues)) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": --rxq=", wanted.rx_queues, " --txq=", wanted.tx_queues, ", and it has ",
-                                                   info.maximum_rx_queues, " rx and ", info.maximum_tx_queues, " tx queues at most",
-                                                   info.interface.empty() ? "" : " (see queue_count=)"));
-  }
+  const std::string name = NameOf(port);
+  if (absl::Status status = CheckQueueCounts(name, info, wanted.rx_queues, wanted.tx_queues); !status.ok()) return status;
   if (options_.maximum_packet.has_value() && *options_.maximum_packet > kEthernetOverhead) {
     const absl::Status status = port.device().SetMtu(*options_.maximum_packet - kEthernetOverhead);
     if (!status.ok() && !absl::IsUnimplemented(status))
