@@ -143,6 +143,7 @@ absl::Status AfXdpDevice::Start() {
   if (auto status = CheckInterface(static_cast<uint32_t>(queues_.size())); !status.ok()) return lcore::Annotate(status, name_);
   const auto index = netdev_->Index();
   if (!index.ok()) return lcore::Annotate(index.status(), name_);
+  driver_features_ = bpf::ProbeDevice(netdev_->name()).value_or(bpf::DeviceFeatures{});
   auto program = bpf::XdpProgram::Attach(netdev_->name(), options_.program);
   if (!program.ok()) return lcore::Annotate(program.status(), name_);
   program_ = *std::move(program);
@@ -255,7 +256,7 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
                       .got = absl::StrCat(native ? "native" : "generic", program_->joined() ? ", attached by another process" : ""),
                       .present = native,
                       .reason = native ? "" : program_->fallback_reason()});
-  for (const auto& queue : queues_) queue->AppendFeatures(native, features);
+  for (const auto& queue : queues_) queue->AppendFeatures(native, driver_features_, features);
   const mempool::RegionReport& memory = config_.pool->region().report();
   const bool huge = memory.pages == mempool::PageKind::kHuge2M || memory.pages == mempool::PageKind::kHuge1G;
   features.push_back({.feature = kFeatureHugepages,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/feature_probe.h"
 #include "bpf/xdp_program.h"
 #include "pmd/af_xdp/af_xdp_options.h"
 #include "pmd/af_xdp/netdev.h"
@@ -57,6 +58,7 @@ class AfXdpDevice final : public Device {
   const std::unique_ptr<Netdev> netdev_;
   DeviceConfig config_;
   bool started_ = false;
+  bpf::DeviceFeatures driver_features_;  // as of the last Start
 
   std::unique_ptr<SavedSettings> settings_;
   std::unique_ptr<PromiscuousMembership> promiscuous_;

@@ -7,6 +7,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "bpf/uapi.h"
+
 namespace pollux::pmd::af_xdp {
 namespace {
 
@@ -160,7 +162,14 @@ void QueuePair::ResetStats() {
   totals_baseline_ = Totals();
 }
 
-void QueuePair::AppendFeatures(bool native, std::vector<FeatureState>& features) const {
+std::string QueuePair::WhyCopy(bool native, const bpf::DeviceFeatures& driver) const {
+  if (options_.copy_mode == CopyMode::kCopy) return "copy was asked for";
+  if (driver.known && (driver.xdp_actions & bpf::kXdpActionZeroCopy) == 0) return "the driver has no zero-copy";
+  if (!native) return "the XDP program is not attached natively";
+  return "the driver refused zero-copy for this queue as the interface is set up";
+}
+
+void QueuePair::AppendFeatures(bool native, const bpf::DeviceFeatures& driver, std::vector<FeatureState>& features) const {
   if (socket_ == nullptr) return;
   const int queue = static_cast<int>(number_);
   const char* const asked_mode[] = {"auto", "zero-copy", "copy"};
@@ -171,10 +180,7 @@ void QueuePair::AppendFeatures(bool native, std::vector<FeatureState>& features)
                       .asked = asked_mode[static_cast<int>(options_.copy_mode)],
                       .got = zero_copy ? "zero-copy" : "copy",
                       .present = zero_copy,
-                      .reason = zero_copy                               ? ""
-                                : options_.copy_mode == CopyMode::kCopy ? "copy was asked for"
-                                : socket_->zero_copy() && !native       ? "the XDP program is not attached natively"
-                                                                        : "the driver bound the queue in copy mode"});
+                      .reason = zero_copy ? "" : WhyCopy(native, driver)});
   features.push_back({.feature = kFeatureNeedWakeup,
                       .queue = queue,
                       .asked = options_.need_wakeup ? "on" : "off",

@@ -11,6 +11,7 @@
 
 #include <absl/status/status.h>
 
+#include "bpf/feature_probe.h"
 #include "bpf/xdp_program.h"
 #include "mempool/frame_audit.h"
 #include "pmd/af_xdp/xsk_rx_queue.h"
@@ -47,10 +48,12 @@ class QueuePair {
   QueueStats Stats() const;
   void AppendExtendedStats(std::vector<NamedCounter>& stats) const;
   void ResetStats();
-  void AppendFeatures(bool native, std::vector<FeatureState>& features) const;
+  // `driver` is what the interface's driver says of itself.
+  void AppendFeatures(bool native, const bpf::DeviceFeatures& driver, std::vector<FeatureState>& features) const;
   void CollectFrames(const std::string& device, mempool::FrameAudit& audit) const;
 
  private:
+  std::string WhyCopy(bool native, const bpf::DeviceFeatures& driver) const;
   std::vector<NamedCounter> Counters() const;
   xdp_statistics KernelStatistics() const;
   QueueStats Totals() const;

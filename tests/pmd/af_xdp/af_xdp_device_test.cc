@@ -112,7 +112,7 @@ TEST_F(AfXdpDeviceTest, ReportsWhatWasGot) {
   const auto features = device->Features();
   EXPECT_TRUE(CheckRequired(features, {"native", "need_wakeup", "numa"}).ok());
   EXPECT_THAT(std::string(CheckRequired(features, {"zerocopy"}).message()),
-              HasSubstr("zerocopy is missing on queue 0: asked auto, got copy"));
+              HasSubstr("zerocopy is missing on queue 0: asked auto, got copy; the driver has no zero-copy"));
   EXPECT_FALSE(CheckRequired(features, {"busy_poll"}).ok());
 }
 
