@@ -38,6 +38,15 @@ pmd::QueueStats Difference(const pmd::QueueStats& later, const pmd::QueueStats& 
   return difference;
 }
 
+std::vector<pmd::NamedCounter> AllExtendedStats(const pmd::QueueStats& stats, std::vector<pmd::NamedCounter> drivers) {
+  std::vector<pmd::NamedCounter> all = {{"rx_good_packets", stats.rx_packets}, {"tx_good_packets", stats.tx_packets},
+                                        {"rx_good_bytes", stats.rx_bytes},     {"tx_good_bytes", stats.tx_bytes},
+                                        {"rx_missed_errors", stats.rx_missed}, {"rx_errors", stats.rx_errors},
+                                        {"tx_errors", stats.tx_dropped},       {"rx_mbuf_allocation_errors", stats.rx_nombuf}};
+  for (pmd::NamedCounter& counter : drivers) all.push_back(std::move(counter));
+  return all;
+}
+
 absl::StatusOr<std::unique_ptr<Port>> Port::Open(std::size_t number, const std::string& text) {
   absl::StatusOr<std::unique_ptr<pmd::Device>> device = pmd::OpenDevice(text);
   if (!device.ok()) return lcore::Annotate(device.status(), absl::StrCat("port ", number, " (--vdev ", text, ")"));
@@ -129,7 +138,7 @@ void Port::ClearExtendedStats() {
 
 Port::Rates Port::TakeRates(std::chrono::steady_clock::time_point now) {
   const pmd::QueueStats stats = Stats();
-  std::map<std::string, uint64_t> extended = ByName(ExtendedStats());
+  std::map<std::string, uint64_t> extended = ByName(AllExtendedStats(stats, ExtendedStats()));
   Rates rates;
   if (rates_time_.has_value()) {
     const double seconds = std::chrono::duration<double>(now - *rates_time_).count();

@@ -60,7 +60,7 @@ class Port {
     uint64_t rx_bits = 0;
     uint64_t tx_packets = 0;
     uint64_t tx_bits = 0;
-    std::map<std::string, uint64_t> extended;
+    std::map<std::string, uint64_t> extended;  // of AllExtendedStats
   };
   // A second, since the last call; 0 at the first.
   Rates TakeRates(std::chrono::steady_clock::time_point now);
@@ -89,6 +89,9 @@ class Port {
   pmd::QueueStats rates_stats_;
   std::map<std::string, uint64_t> rates_extended_;
 };
+
+// DPDK's generic names ("rx_good_packets") before the driver's own.
+std::vector<pmd::NamedCounter> AllExtendedStats(const pmd::QueueStats& stats, std::vector<pmd::NamedCounter> drivers);
 
 pmd::QueueStats Difference(const pmd::QueueStats& later, const pmd::QueueStats& earlier);
 

@@ -46,15 +46,6 @@ std::string FormatPortStats(std::size_t port, const pmd::QueueStats& stats, cons
   return absl::StrCat(text, "  ", kBorder, "############################", kBorder, "\n");
 }
 
-std::vector<pmd::NamedCounter> AllExtendedStats(const pmd::QueueStats& stats, std::vector<pmd::NamedCounter> drivers) {
-  std::vector<pmd::NamedCounter> all = {{"rx_good_packets", stats.rx_packets}, {"tx_good_packets", stats.tx_packets},
-                                        {"rx_good_bytes", stats.rx_bytes},     {"tx_good_bytes", stats.tx_bytes},
-                                        {"rx_missed_errors", stats.rx_missed}, {"rx_errors", stats.rx_errors},
-                                        {"tx_errors", stats.tx_dropped},       {"rx_mbuf_allocation_errors", stats.rx_nombuf}};
-  for (pmd::NamedCounter& counter : drivers) all.push_back(std::move(counter));
-  return all;
-}
-
 std::string FormatExtendedStats(std::size_t port, const std::vector<pmd::NamedCounter>& counters) {
   std::string text = absl::StrCat("###### NIC extended statistics for port ", port, " \n");
   for (const pmd::NamedCounter& counter : counters) absl::StrAppend(&text, counter.name, ": ", counter.value, "\n");

@@ -24,8 +24,6 @@ std::string FormatPortStats(std::size_t port, const pmd::QueueStats& stats, cons
                             const std::vector<ShownCounter>& shown = {});
 // `show port xstats`: DPDK's generic names first, then the driver's own.
 std::string FormatExtendedStats(std::size_t port, const std::vector<pmd::NamedCounter>& counters);
-// The generic ones ("rx_good_packets") before the driver's.
-std::vector<pmd::NamedCounter> AllExtendedStats(const pmd::QueueStats& stats, std::vector<pmd::NamedCounter> drivers);
 
 // `show port info`.
 std::string FormatPortInfo(const Port& port, const absl::StatusOr<pmd::LinkState>& link);

@@ -59,8 +59,12 @@ Result Type(const std::string& commands, absl::string_view ports = "--vdev net_n
 }
 
 TEST(TestpmdProcess, ForwardsAndAccounts) {
-  const Result result = RunTestpmd(CommandLine("--no-pci -n 4 --vdev net_null0 --vdev net_null1 -- --seconds 1 --stats-period 1"));
+  const Result result =
+      RunTestpmd(CommandLine("--no-pci -n 4 --vdev net_null0 --vdev net_null1 -- --seconds 2 --stats-period 1 "
+                             "--display-xstats=rx_good_packets,tx_q0_packets"));
   EXPECT_EQ(result.exit_code, 0) << result.output << result.errors;
+  EXPECT_THAT(result.output,
+              ::testing::ContainsRegex("  rx_good_packets  +[0-9]+  +[1-9][0-9]+\n  tx_q0_packets  +[0-9]+  +[1-9][0-9]+\n"));
   EXPECT_THAT(result.output, HasSubstr("EAL options without meaning here, accepted: --no-pci, -n 4\n"));
   EXPECT_THAT(result.output, HasSubstr("RX P=0/Q=0 (socket "));
   EXPECT_THAT(result.output, HasSubstr("Forward statistics for port 1"));
