@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/veth_rig.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -29,12 +31,31 @@ absl::Status Ip(const NetworkNamespace& network, Arguments words) {
   return RunSuccessfully(command).status();
 }
 
-absl::StatusOr<InterfaceCounters> Counters(const NetworkNamespace& network, const std::string& interface) {
+absl::StatusOr<nlohmann::json> Link(const NetworkNamespace& network, const std::string& interface) {
   const auto output = RunSuccessfully({"ip", "-n", network.name(), "-json", "-s", "link", "show", "dev", interface});
   if (!output.ok()) return output.status();
   const auto json = nlohmann::json::parse(*output, nullptr, false);
   if (json.is_discarded() || !json.is_array() || json.empty()) return absl::InternalError("no JSON from ip: " + *output);
-  const auto& counters = json[0]["stats64"];
+  return json[0];
+}
+
+// Until the kernel's link watch has seen the carrier, at most a second or so after "up", what a client sends is dropped by the
+// queueing discipline that an inactive device has.
+absl::Status AwaitUp(const NetworkNamespace& network, const std::string& interface) {
+  constexpr int kPatience_ms = 5000;
+  for (int waited_ms = 0; waited_ms < kPatience_ms; waited_ms += 10) {
+    const auto link = Link(network, interface);
+    if (!link.ok()) return link.status();
+    if ((*link)["operstate"] == "UP") return absl::OkStatus();
+    poll(nullptr, 0, 10);
+  }
+  return absl::DeadlineExceededError(absl::StrCat(interface, " in ", network.name(), " did not come up in ", kPatience_ms, " ms"));
+}
+
+absl::StatusOr<InterfaceCounters> Counters(const NetworkNamespace& network, const std::string& interface) {
+  const auto link = Link(network, interface);
+  if (!link.ok()) return link.status();
+  const auto& counters = (*link)["stats64"];
   return InterfaceCounters{counters["rx"]["packets"], counters["rx"]["dropped"], counters["tx"]["packets"], counters["tx"]["dropped"]};
 }
 
@@ -74,6 +95,10 @@ absl::StatusOr<std::unique_ptr<VethRig>> VethRig::Create(const VethRigOptions& o
     status = rig->AddPort(port);
   }
   for (std::size_t port = 0; port < options.ports && status.ok(); ++port) status = rig->ConfigureClient(port);
+  for (std::size_t port = 0; port < options.ports && status.ok(); ++port) {
+    status = AwaitUp(*rig->switch_, PortInterface(port));
+    if (status.ok()) status = AwaitUp(rig->client(port), ClientInterface(port));
+  }
   if (!status.ok()) return status;
   return rig;
 }
