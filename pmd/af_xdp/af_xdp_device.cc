@@ -147,17 +147,12 @@ absl::Status AfXdpDevice::Start() {
   auto program = bpf::XdpProgram::Attach(netdev_->name(), options_.program);
   if (!program.ok()) return lcore::Annotate(program.status(), name_);
   program_ = *std::move(program);
-  if (auto status = StartQueues(*index); !status.ok()) {
+  absl::Status status = StartQueues(*index);
+  if (status.ok() && config_.promiscuous) status = SetPromiscuous(true);
+  if (!status.ok()) {
     for (auto& queue : queues_) queue->Stop(*program_, *index, 0);
     program_.reset();
     return lcore::Annotate(status, name_);
-  }
-  if (config_.promiscuous) {
-    if (auto status = SetPromiscuous(true); !status.ok()) {
-      for (auto& queue : queues_) queue->Stop(*program_, *index, 0);
-      program_.reset();
-      return lcore::Annotate(status, name_);
-    }
   }
   started_ = true;
   return absl::OkStatus();
