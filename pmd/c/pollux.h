@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pollux for C: pools, devices, bursts. Everything that a consumer in C needs, in one header; the objects behind the handles are those of
+// mempool/pool.h, pmd/device.h and pmd/queue.h, and so are the rules.
+//
+//   pollux_pool_create ----> pool ----------------------------> pollux_pool_release      (its memory goes with the last packet)
+//                              | frames
+//   pollux_device_open ----> opened --configure--> configured --start--> started
+//                              |                     |    ^                 |
+//                              +------- close -------+    +------stop-------+            (close stops by itself)
+//
+// Errors. A function that can fail returns 0 or a positive errno value, and then pollux_last_error() has a sentence for a person: the call,
+// the values and what to do. A failed call leaves the object as it was, and an output argument untouched. A null handle or pointer
+// where none is allowed is EINVAL (a count: 0); it does not crash.
+//
+//   EINVAL      a bad value: the text names it and what is allowed      EBUSY       wrong order of calls, or something is in the way
+//   ENODEV      no such driver, interface, queue or file                EOPNOTSUPP  the driver or the kernel has no such thing
+//   EPERM       a capability is missing                                 ENOMEM      memory, frames, or another limit
+//   EIO and others: what the kernel said, in the text
+//
+// Threads. The control path of one device (open to close, settings, queue handles) belongs to one thread at a time; while it stops,
+// configures or closes, no other thread uses the device's queues. A queue belongs to one thread at a time; the rx and the tx queue of one
+// number may be different threads, and different queues need no lock between them. Information, link, statistics, counters
+// and features may be read by any thread while the device is started. Pools and pollux_free: any thread, any time. Nothing here may be
+// called in a signal handler.
+//
+// No C++ exception crosses this line, nothing is printed, no signal handler is installed.
+#ifndef PMD_C_POLLUX_H_
+#define PMD_C_POLLUX_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#define POLLUX_NOEXCEPT noexcept
+#else
+#define POLLUX_NOEXCEPT
+#endif
+
+// --- Version ---------------------------------------------------------------------------------------------------------------------
+
+// Counts up whenever a function, a structure or a meaning here changes in a way that a compiled consumer would notice.
+#define POLLUX_ABI_VERSION 1
+
+// 0 if the library was built with the header that the caller was compiled with; else EINVAL and both numbers in the text. To be called
+// first: pollux_check_abi(POLLUX_ABI_VERSION).
+int pollux_check_abi(uint32_t header_version) POLLUX_NOEXCEPT;
+// "0.1.0"
+const char* pollux_version(void) POLLUX_NOEXCEPT;
+
+// What the last failed call of this thread had to say; "" if none failed yet. Valid until this thread's next call that fails.
+const char* pollux_last_error(void) POLLUX_NOEXCEPT;
+
+// --- Packets ---------------------------------------------------------------------------------------------------------------------
+
+// A packet in a frame of a pool, by value. Whoever holds it owns the frame: exactly one holder may send it or free it, once. The holder
+// may write anywhere in the frame, move `data` inside it, and set `length` accordingly:
+//
+//   frame start                    data                  data + length              frame start + frame_size
+//      |<------- headroom ---------->|<------ packet ------>|<-------- tailroom -------->|
+//
+// A received packet has at least 256 bytes of headroom, all of it the holder's. The value may be taken apart and put together
+// again: `pool` is pollux_pool_layout.id of the frame's pool, `reserved` is 0.
+struct pollux_packet {
+  unsigned char* data;  // first byte of the packet (the Ethernet header)
+  uint32_t length;      // bytes from data on, without FCS
+  uint16_t pool;
+  uint16_t reserved;
+};
+
+// Frees packets of any pools, in any mix, also after the devices are closed and the pools were released. Any thread.
+void pollux_free(const struct pollux_packet* packets, size_t count) POLLUX_NOEXCEPT;
+
+// --- Pools -----------------------------------------------------------------------------------------------------------------------
+
+typedef struct pollux_pool pollux_pool;
+
+#define POLLUX_ANY_NODE (-1)
+
+enum pollux_pages {
+  POLLUX_PAGES_AUTOMATIC = 0,  // as request: 2 MiB pages if the node has enough free ones, else ordinary ones
+  POLLUX_PAGES_ORDINARY = 1,
+  POLLUX_PAGES_2M = 2,
+  POLLUX_PAGES_1G = 3
+};
+
+struct pollux_pool_options {
+  uint32_t frame_count;    // 0: 32768
+  uint32_t frame_size;     // bytes: 2048 or 4096; 0: 2048
+  uint32_t headroom;       // bytes before a packet: 256 to frame_size - 256; 0: 256
+  int32_t numa_node;       // POLLUX_ANY_NODE: wherever the kernel puts it
+  uint32_t pages;          // enum pollux_pages
+  uint32_t require_pages;  // 1: too few pages of this kind is an error instead of a fall-back
+  uint32_t require_node;   // 1: a page on another node is an error
+};
+#define POLLUX_POOL_DEFAULTS \
+  { 0, 0, 0, POLLUX_ANY_NODE, POLLUX_PAGES_AUTOMATIC, 0, 0 }
+
+// Memory for frames, all of it touched. All ports of a NUMA node should share a pool: packets then travel between them without a
+// copy. A port needs frames for its fill rings (rx_ring and the interface's own ring, for every queue), what is under way in the tx rings,
+// and what the caller holds; a thread caches up to 512. At most 64 pools exist at a time.
+int pollux_pool_create(const struct pollux_pool_options* options, pollux_pool** pool) POLLUX_NOEXCEPT;
+
+// Gives the handle up. The memory stays until every device that was configured with the pool is closed and every packet is freed,
+// so that a packet may outlive port and handle; which pools can go is looked at in pollux_pool_create, pollux_pool_release,
+// pollux_device_close and pollux_pools_lingering. NULL is allowed.
+void pollux_pool_release(pollux_pool* pool) POLLUX_NOEXCEPT;
+
+// Lets go of what can go; returns how many released pools wait for packets or devices. 0 after everything was closed and freed:
+// else packets have leaked.
+size_t pollux_pools_lingering(void) POLLUX_NOEXCEPT;
+
+// Where the frames are. Constant for the life of the pool: copy it to where the hot path reads it. Frame n starts at
+// base + n * frame_size, and every frame at a multiple of frame_size in memory.
+struct pollux_pool_layout {
+  unsigned char* base;
+  uint32_t frame_count;
+  uint32_t frame_size;   // bytes, power of two
+  uint32_t frame_shift;  // frame_size == 1 << frame_shift
+  uint32_t headroom;     // of a packet that pollux_allocate returns
+  uint16_t id;           // pollux_packet.pool
+};
+int pollux_pool_get_layout(const pollux_pool* pool, struct pollux_pool_layout* layout) POLLUX_NOEXCEPT;
+
+// What was asked and what was got.
+struct pollux_pool_report {
+  int32_t numa_node;       // where the pages are; POLLUX_ANY_NODE: on several nodes, or unknown
+  uint32_t pages;          // enum pollux_pages
+  uint64_t pages_total;    // pages that were looked at
+  uint64_t pages_on_node;  // of these, on the node that was asked for (on any one node if none was)
+  char fallback[512];      // "", or what is missing and what would cure it
+};
+int pollux_pool_get_report(const pollux_pool* pool, struct pollux_pool_report* report) POLLUX_NOEXCEPT;
+
+// Free frames now, those in threads' caches included. Exact only while no other thread allocates or frees.
+size_t pollux_pool_free_count(const pollux_pool* pool) POLLUX_NOEXCEPT;
+
+// Takes up to `count` packets of length 0 that start behind the headroom; returns how many. Fewer: the pool is empty.
+size_t pollux_allocate(pollux_pool* pool, struct pollux_packet* packets, size_t count) POLLUX_NOEXCEPT;
+
+// Hands the frames that this thread caches back to all; a thread's exit does it by itself. For a thread that stops using the pool.
+void pollux_pool_flush_thread(pollux_pool* pool) POLLUX_NOEXCEPT;
+
+// Where a packet lies in its frame, from a frame_size that the caller keeps. Nothing is called.
+static inline unsigned char* pollux_frame_start(const unsigned char* data, uint32_t frame_size) {
+  return (unsigned char*)((uintptr_t)data & ~((uintptr_t)frame_size - 1));
+}
+static inline uint32_t pollux_packet_headroom(const struct pollux_packet* packet, uint32_t frame_size) {
+  return (uint32_t)((uintptr_t)packet->data & (frame_size - 1));
+}
+static inline uint32_t pollux_packet_tailroom(const struct pollux_packet* packet, uint32_t frame_size) {
+  return frame_size - pollux_packet_headroom(packet, frame_size) - packet->length;
+}
+// The number of the frame that holds this byte, below layout->frame_count: an index for metadata of the caller's.
+static inline uint32_t pollux_frame_number(const struct pollux_pool_layout* layout, const unsigned char* data) {
+  return (uint32_t)((size_t)(data - layout->base) >> layout->frame_shift);
+}
+// True if the byte lies in a frame of this pool.
+static inline int pollux_pool_owns(const struct pollux_pool_layout* layout, const unsigned char* data) {
+  return (uintptr_t)data - (uintptr_t)layout->base < (uintptr_t)layout->frame_count << layout->frame_shift;
+}
+
+// --- Devices: the control path ---------------------------------------------------------------------------------------------------
+
+typedef struct pollux_device pollux_device;
+typedef struct pollux_rx_queue pollux_rx_queue;
+typedef struct pollux_tx_queue pollux_tx_queue;
+
+// Opens a port: looks at it, and changes nothing on the machine.
+//   name       driver and suffix: "net_af_xdp0", "net_null0", "net_ring_a", "net_pcap0". Messages and counters name the port by it
+//   interface  the kernel's, for drivers that have one; NULL: none, or it stands in the arguments as "iface="
+//   arguments  "key=value,key=value..." as behind testpmd's --vdev NAME (testpmd --help lists them); NULL or "": none
+// ENODEV: no such driver (the text lists them) or interface. EINVAL: unknown key, bad value.
+int pollux_device_open(const char* name, const char* interface, const char* arguments, pollux_device** device) POLLUX_NOEXCEPT;
+
+// Stops the device if it is started, restores every setting that was changed, and frees the handle and its queues. NULL is allowed.
+// If the process ends without it, even by SIGKILL, the kernel detaches program and sockets.
+void pollux_device_close(pollux_device* device) POLLUX_NOEXCEPT;
+
+struct pollux_device_info {
+  char name[64];       // as opened
+  char driver[32];     // "net_af_xdp"
+  char interface[32];  // "" if none
+  int32_t numa_node;   // POLLUX_ANY_NODE: unknown, or no hardware
+  uint32_t mtu;        // bytes behind the Ethernet header
+  uint32_t maximum_rx_queues;
+  uint32_t maximum_tx_queues;  // logical ones: see pollux_device_config
+  uint32_t recommended_burst;  // packets
+  uint32_t recommended_ring;   // descriptors
+  uint8_t mac[6];
+};
+int pollux_device_get_info(const pollux_device* device, struct pollux_device_info* info) POLLUX_NOEXCEPT;
+
+struct pollux_link {
+  uint64_t speed_mbps;  // 0: unknown
+  uint32_t up;          // administratively up, with a carrier
+  uint32_t full_duplex;
+};
+int pollux_device_get_link(const pollux_device* device, struct pollux_link* link) POLLUX_NOEXCEPT;
+
+struct pollux_device_config {
+  uint32_t rx_queues;  // 0 to maximum_rx_queues
+  // 0 to maximum_tx_queues. Of net_af_xdp these are logical queues: there may be more than the interface has, one for every
+  // thread that sends. Queue i then uses socket i modulo their number; one that has a socket for itself takes no lock, others share
+  // a lock for the time of writing descriptors, never over a system call.
+  uint32_t tx_queues;
+  uint32_t rx_ring;  // descriptors, power of two; 0: recommended_ring
+  uint32_t tx_ring;
+  pollux_pool* pool;  // what the rx queues fill with; the device holds it, the caller may release its handle. Required
+  uint32_t promiscuous;
+};
+#define POLLUX_DEVICE_DEFAULTS \
+  { 1, 1, 0, 0, NULL, 0 }
+
+// Configure acquires what it can check; Start binds the sockets, attaches the program and lets packets in. The device must be stopped
+// to be configured (again); queue handles end with the next successful configure. After Stop nothing is in flight: every frame is back in
+// its pool, or still the caller's.
+int pollux_device_configure(pollux_device* device, const struct pollux_device_config* config) POLLUX_NOEXCEPT;
+int pollux_device_start(pollux_device* device) POLLUX_NOEXCEPT;
+int pollux_device_stop(pollux_device* device) POLLUX_NOEXCEPT;
+
+// Settings of the interface; close restores what they were. EOPNOTSUPP where a driver has none.
+int pollux_device_set_promiscuous(pollux_device* device, int on) POLLUX_NOEXCEPT;
+int pollux_device_set_mtu(pollux_device* device, uint32_t mtu) POLLUX_NOEXCEPT;
+int pollux_device_set_mac(pollux_device* device, const uint8_t mac[6]) POLLUX_NOEXCEPT;
+
+// What was asked of the kernel and the machine, and what was got.
+struct pollux_feature {
+  char name[32];     // "zerocopy", "native", "busy_poll", "need_wakeup", ...
+  char asked[64];    // "auto"
+  char got[64];      // "copy"
+  char reason[512];  // "", or why it is not present and what would cure it
+  int32_t queue;     // -1: the whole device
+  uint32_t present;  // 1: in effect
+};
+// Writes up to `capacity` features; returns how many there are, which may be more. Complete once started.
+size_t pollux_device_get_features(const pollux_device* device, struct pollux_feature* features, size_t capacity) POLLUX_NOEXCEPT;
+
+// 0 if each of these features ("zerocopy,native") is present on the whole device and on each queue; else EBUSY, and the text says what
+// was asked, what was got and why. EINVAL: not a feature. For a started device.
+int pollux_device_require(const pollux_device* device, const char* features) POLLUX_NOEXCEPT;
+
+// --- Statistics ------------------------------------------------------------------------------------------------------------------
+
+#define POLLUX_WHOLE_DEVICE (-1)
+
+// packets taken by pollux_send = tx_packets + tx_dropped + tx_pending
+struct pollux_stats {
+  uint64_t rx_packets;  // handed to the caller
+  uint64_t rx_bytes;
+  uint64_t rx_missed;   // reached the queue, never the caller: ring full, no frame to fill, discarded at stop
+  uint64_t rx_errors;   // reached the queue in a state that could not be handed on
+  uint64_t rx_nombuf;   // times a refill found the pool empty (no packet is lost by that alone)
+  uint64_t tx_packets;  // given to the wire, as far as the driver can know
+  uint64_t tx_bytes;
+  uint64_t tx_dropped;  // taken and not sent: the sum of the named causes
+  uint64_t tx_pending;  // taken, outcome not yet known
+};
+// Of one queue number, or of POLLUX_WHOLE_DEVICE; since configure or the last reset.
+int pollux_device_get_stats(const pollux_device* device, int queue, struct pollux_stats* stats) POLLUX_NOEXCEPT;
+
+struct pollux_counter {
+  char name[56];  // "rx_q0_ring_full"
+  uint64_t value;
+};
+// Writes up to `capacity` counters; returns how many there are, which may be more. Order and names are the same until the device is
+// configured, started or stopped.
+size_t pollux_device_get_counters(const pollux_device* device, struct pollux_counter* counters, size_t capacity) POLLUX_NOEXCEPT;
+
+void pollux_device_reset_stats(pollux_device* device) POLLUX_NOEXCEPT;
+
+// --- Queues: the data path -------------------------------------------------------------------------------------------------------
+
+// NULL (and an error text) if there is no queue of this number. Valid until the next successful configure, or close.
+pollux_rx_queue* pollux_device_rx_queue(pollux_device* device, uint32_t number) POLLUX_NOEXCEPT;
+pollux_tx_queue* pollux_device_tx_queue(pollux_device* device, uint32_t number) POLLUX_NOEXCEPT;
+
+// Receives up to `count` packets into packets[0..returned); the caller owns them. `count` returned: more may be waiting. A stopped queue
+// returns 0. Never blocks, allocates or logs.
+size_t pollux_receive(pollux_rx_queue* queue, struct pollux_packet* packets, size_t count) POLLUX_NOEXCEPT;
+
+// Takes the first `returned` packets, of any pools; the rest stays the caller's, to send again or to free. A packet that was taken is
+// sent, or counted under the name of what prevented it; its frame goes back to its pool, here or later. A packet of another pool than the
+// device's is copied, and counted ("tx_q0_copied"). Never blocks, allocates or logs.
+//
+// count 0 is allowed and useful: it reclaims what was completed, and pushes on what the kernel had put off. A thread that stops
+// sending calls it now and then, so that nothing waits for its next packet.
+size_t pollux_send(pollux_tx_queue* queue, const struct pollux_packet* packets, size_t count) POLLUX_NOEXCEPT;
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif
+
+#endif  // PMD_C_POLLUX_H_
