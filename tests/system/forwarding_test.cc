@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 namespace pollux::system_tests {
 namespace {
@@ -119,9 +120,25 @@ void ForwardingTest::Ping(std::size_t from, const std::string& address, int coun
   ASSERT_OK(pinged);
   EXPECT_EQ(pinged->exit_code, 0) << pinged->output << pinged->errors << Transcript();
   for (int sequence = 1; sequence <= count; ++sequence) {
-    ASSERT_NE(pinged->output.find(absl::StrCat("icmp_seq=", sequence, " ")), std::string::npos) << "echo " << sequence << " was lost\n"
-                                                                                                << pinged->output << Transcript();
+    if (pinged->output.find(absl::StrCat("icmp_seq=", sequence, " ")) != std::string::npos) continue;
+    FAIL() << "echo " << sequence << " was lost\n" << pinged->output << StateOfRig() << Transcript();
   }
+}
+
+std::string ForwardingTest::StateOfRig() {
+  std::string text;
+  const auto append = [&text](const Arguments& command, const support::NetworkNamespace& network) {
+    const auto result = support::RunCommand(command, &network);
+    absl::StrAppend(&text, network.name(), ": ", absl::StrJoin(command, " "), "\n", result.ok() ? result->output : result.status().ToString());
+  };
+  for (std::size_t port = 0; port < rig_->options().ports; ++port) {
+    append({"ip", "-s", "link"}, rig_->client(port));
+    append({"ip", "-s", "neighbour"}, rig_->client(port));
+    append({"nstat", "-a"}, rig_->client(port));
+  }
+  append({"ip", "-s", "link"}, rig_->switch_namespace());
+  if (testpmd_ != nullptr) testpmd_->Stop(SIGTERM).IgnoreError();  // for its account
+  return text;
 }
 
 void ForwardingTest::PingBothWays() {

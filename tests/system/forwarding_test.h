@@ -82,6 +82,8 @@ class ForwardingTest : public ::testing::Test {
   // Pings from client to client, `count` times, `more` options of ping; every echo must come back.
   void Ping(std::size_t from, const std::string& address, int count = 3, const Arguments& more = {});
   void PingBothWays();
+  // Interface counters, neighbours and protocol counters, to tell from a failure where a packet ended. Ends testpmd for its account.
+  std::string StateOfRig();
 
   // Sends from one client; the frame must arrive at the other as `expected`.
   void ExpectArrival(std::size_t from, std::size_t to, const FrameSocket::Frame& frame, const FrameSocket::Frame& expected);
