@@ -80,7 +80,9 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> AttachThroughDispatcher(const std::s
                                                                     const ProgramOptions& options) {
   absl::Status possible = ProbeFunctionReplacement();
   if (!possible.ok()) return possible;
-  absl::StatusOr<ProgramObject> object = ProgramObject::Open(options);
+  ProgramOptions without_injection = options;
+  without_injection.injection.reset();
+  absl::StatusOr<ProgramObject> object = ProgramObject::Open(without_injection, ifindex);
   if (!object.ok()) return object.status();
 
   LibraryMessages messages;

@@ -11,6 +11,7 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
+#include "bpf/inject_shared.h"
 #include "bpf/library_messages.h"
 #include "bpf/privilege.h"
 #include "bpf/xdp_redirect.skel.h"
@@ -43,59 +44,112 @@ ProgramObject::ProgramObject() = default;
 ProgramObject::ProgramObject(ProgramObject&&) noexcept = default;
 ProgramObject::~ProgramObject() = default;
 
-absl::StatusOr<ProgramObject> ProgramObject::Open(const ProgramOptions& options) {
+absl::StatusOr<ProgramObject> ProgramObject::Open(const ProgramOptions& options, int ifindex) {
   ProgramObject result;
-  LibraryMessages messages;
-  std::string source = options.object_file;
-  if (!options.object_file.empty()) {
-    if (!options.steer.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("steer rules and object file ", source, ": rules work with the built-in program only; leave one of them out"));
-    }
-    result.custom_ = true;
-    result.object_.reset(bpf_object__open_file(source.c_str(), nullptr));
-  } else {
-    size_t size = 0;
-    const void* bytes = options.steer.empty() ? xdp_redirect_bpf::elf_bytes(&size) : xdp_steer_bpf::elf_bytes(&size);
-    source = options.steer.empty() ? POLLUX_REDIRECT_PROGRAM : POLLUX_STEER_PROGRAM;
-    DECLARE_LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = source.c_str());
-    result.object_.reset(bpf_object__open_mem(bytes, size, &open_options));
+  if (!options.steer.empty()) {
+    absl::StatusOr<steer_options> steering = MakeSteerOptions(options.steer);
+    if (!steering.ok()) return steering.status();
+    result.steering_ = *steering;
   }
-  if (result.object_ == nullptr) {
-    int error = errno;
-    return absl::InvalidArgumentError(absl::StrCat("open BPF object ", source, ": ", std::strerror(error), Words(messages)));
-  }
-  result.program_ = FirstXdpProgram(result.object_.get());
-  if (result.program_ == nullptr) return absl::InvalidArgumentError(absl::StrCat("BPF object ", source, " has no XDP program"));
-  result.name_ = bpf_program__name(result.program_);
-  // The kernel keeps 15 characters.
-  result.name_.resize(std::min<size_t>(result.name_.size(), BPF_OBJ_NAME_LEN - 1));
-  bpf_program__set_type(result.program_, BPF_PROG_TYPE_XDP);
+  result.custom_ = !options.object_file.empty();
+  absl::Status opened = result.custom_ ? result.OpenFile(options) : result.OpenBuiltIn();
+  if (!opened.ok()) return opened;
+  result.PrepareInjection(options, ifindex);
+  return result;
+}
 
-  struct ::bpf_map* sockets = bpf_object__find_map_by_name(result.object_.get(), POLLUX_SOCKET_MAP);
+absl::Status ProgramObject::OpenFile(const ProgramOptions& options) {
+  const std::string& file = options.object_file;
+  if (!options.steer.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("steer rules and object file ", file, ": rules work with the built-in program only; leave one of them out"));
+  }
+  LibraryMessages messages;
+  object_.reset(bpf_object__open_file(file.c_str(), nullptr));
+  if (object_ == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("open BPF object ", file, ": ", std::strerror(errno), Words(messages)));
+  }
+  return FindParts(file);
+}
+
+absl::Status ProgramObject::OpenBuiltIn() {
+  LibraryMessages messages;
+  size_t size = 0;
+  const void* bytes = steering_ ? xdp_steer_bpf::elf_bytes(&size) : xdp_redirect_bpf::elf_bytes(&size);
+  const char* const name = steering_ ? POLLUX_STEER_PROGRAM : POLLUX_REDIRECT_PROGRAM;
+  DECLARE_LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = name);
+  object_.reset(bpf_object__open_mem(bytes, size, &open_options));
+  if (object_ == nullptr) {
+    return absl::InternalError(absl::StrCat("open BPF object ", name, ": ", std::strerror(errno), Words(messages)));
+  }
+  absl::Status found = FindParts(name);
+  if (!found.ok() || !steering_) return found;
+  int error = bpf_map__set_initial_value(bpf_object__find_map_by_name(object_.get(), ".rodata"), &*steering_, sizeof(*steering_));
+  if (error != 0) return absl::InternalError(absl::StrCat("set the rules of ", name, ": ", std::strerror(-error)));
+  return absl::OkStatus();
+}
+
+// The program, and the map of its sockets.
+absl::Status ProgramObject::FindParts(const std::string& source) {
+  program_ = FirstXdpProgram(object_.get());
+  if (program_ == nullptr) return absl::InvalidArgumentError(absl::StrCat("BPF object ", source, " has no XDP program"));
+  name_ = bpf_program__name(program_);
+  // The kernel keeps 15 characters.
+  name_.resize(std::min<size_t>(name_.size(), BPF_OBJ_NAME_LEN - 1));
+  bpf_program__set_type(program_, BPF_PROG_TYPE_XDP);
+  struct ::bpf_map* sockets = bpf_object__find_map_by_name(object_.get(), POLLUX_SOCKET_MAP);
   if (sockets == nullptr || bpf_map__type(sockets) != BPF_MAP_TYPE_XSKMAP) {
     return absl::InvalidArgumentError(
         absl::StrCat("BPF object ", source, " has no map \"", POLLUX_SOCKET_MAP, "\" of type BPF_MAP_TYPE_XSKMAP"));
   }
-  if (options.steer.empty()) return result;
+  return absl::OkStatus();
+}
 
-  absl::StatusOr<steer_options> steering = MakeSteerOptions(options.steer);
-  if (!steering.ok()) return steering.status();
-  result.steering_ = *steering;
-  int error = bpf_map__set_initial_value(bpf_object__find_map_by_name(result.object_.get(), ".rodata"), &*steering, sizeof(*steering));
-  if (error != 0) return absl::InternalError(absl::StrCat("set the rules of ", source, ": ", std::strerror(-error)));
-  return result;
+void ProgramObject::PrepareInjection(const ProgramOptions& options, int ifindex) {
+  if (custom_) {
+    if (options.injection) injection_refused_ = "the XDP program is not the built-in one";
+    return;
+  }
+  injecting_ = options.injection.has_value();
+  if (injecting_) {
+    const inject_options values = {.region_bytes = static_cast<uint32_t>(options.injection->bytes),
+                                   .target_ifindex = static_cast<uint32_t>(ifindex)};
+    struct ::bpf_object* const object = object_.get();
+    int error = bpf_map__set_initial_value(bpf_object__find_map_by_name(object, POLLUX_INJECT_OPTIONS_MAP), &values, sizeof(values));
+    if (error == 0) error = bpf_map__reuse_fd(bpf_object__find_map_by_name(object, POLLUX_INJECT_FRAMES_MAP), options.injection->map);
+    if (error == 0) return;
+    injection_refused_ = absl::StrCat("prepare the XDP program: ", std::strerror(-error));
+    injecting_ = false;
+  }
+  // The verifier finds the code that uses these maps unreachable.
+  for (const char* map : {POLLUX_INJECT_FRAMES_MAP, POLLUX_INJECT_BLOCKS_MAP, POLLUX_INJECT_TARGET_MAP, POLLUX_INJECT_RUNNING_MAP}) {
+    bpf_map__set_autocreate(bpf_object__find_map_by_name(object_.get(), map), false);
+  }
+  for (const char* program : {POLLUX_INJECT_TRANSMITTED_PROGRAM, POLLUX_INJECT_REFUSED_PROGRAM}) {
+    bpf_program__set_autoload(bpf_object__find_program_by_name(object_.get(), program), false);
+  }
 }
 
 absl::Status ProgramObject::Load() {
   if (loaded_) return absl::OkStatus();
+  absl::Status status = LoadOnce();
+  if (!status.ok() && injecting_) {
+    injection_refused_ = std::string(status.message());
+    // An object that could not be loaded cannot be tried again.
+    status = OpenBuiltIn();
+    if (status.ok()) PrepareInjection({}, 0);
+    if (status.ok()) status = LoadOnce();
+  }
+  loaded_ = status.ok();
+  return status;
+}
+
+absl::Status ProgramObject::LoadOnce() {
   LibraryMessages messages;
   int error = bpf_object__load(object_.get());
-  if (error == 0) {
-    loaded_ = true;
-    return absl::OkStatus();
-  }
+  if (error == 0) return absl::OkStatus();
   std::string call = absl::StrCat("load XDP program '", name_, "'");
+  if (error == -EPERM && injecting_) return CallStatus(-error, call, {CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON});
   if (error == -EPERM) return CallStatus(-error, call, {CAP_BPF, CAP_NET_ADMIN});
   return absl::InternalError(absl::StrCat(call, ": ", std::strerror(-error), Words(messages)));
 }

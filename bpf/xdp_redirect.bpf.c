@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Every packet goes to the socket of its receive queue; where there is none, to the kernel.
-#include <linux/bpf.h>
-
-#include <bpf/bpf_helpers.h>
-
+#include "bpf/inject.bpf.h"
 #include "bpf/xdp_shared.h"
 
 struct {
@@ -15,6 +12,7 @@ struct {
 
 SEC("xdp")
 int pollux_redirect(struct xdp_md* context) {
+  if (is_injected(context)) return inject_frame(context);
   return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // The packets that the rules choose go to the socket of their receive queue, the rest to the kernel. Meaning of the rules:
 // docs/steering.md.
+#include "bpf/inject.bpf.h"
 #include "bpf/parsing.bpf.h"
 #include "bpf/xdp_shared.h"
 
@@ -85,6 +86,7 @@ static __always_inline int is_ours(const struct packet_facts* facts) {
 
 SEC("xdp")
 int pollux_steer(struct xdp_md* context) {
+  if (is_injected(context)) return inject_frame(context);
   struct packet_facts facts = {};
   parse_packet(context, &facts);
   if (is_ours(&facts)) return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);

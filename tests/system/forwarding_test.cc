@@ -129,7 +129,8 @@ std::string ForwardingTest::StateOfRig() {
   std::string text;
   const auto append = [&text](const Arguments& command, const support::NetworkNamespace& network) {
     const auto result = support::RunCommand(command, &network);
-    absl::StrAppend(&text, network.name(), ": ", absl::StrJoin(command, " "), "\n", result.ok() ? result->output : result.status().ToString());
+    absl::StrAppend(&text, network.name(), ": ", absl::StrJoin(command, " "), "\n",
+                    result.ok() ? result->output : result.status().ToString());
   };
   for (std::size_t port = 0; port < rig_->options().ports; ++port) {
     append({"ip", "-s", "link"}, rig_->client(port));

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames from visible memory leave through a veth without sk_buffs, and what the device does not take is told.
+#include "bpf/injection.h"
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "bpf/visible_memory.h"
+#include "tests/bpf/attachment_fixture.h"
+#include "tests/support/child_process.h"
+#include "tests/support/frame_socket.h"
+#include "tests/support/packet_builder.h"
+
+namespace pollux::bpf {
+namespace {
+
+constexpr std::size_t kBytes = 1 << 20;
+constexpr std::size_t kFrameBytes = 2048;
+
+class InjectionTest : public AttachmentTest {
+ protected:
+  void SetUp() override {
+    AttachmentTest::SetUp();
+    if (IsSkipped()) return;
+    auto memory = VisibleMemory::Create(kBytes, -1);
+    ASSERT_TRUE(memory.ok()) << memory.status();
+    memory_ = std::make_unique<VisibleMemory>(std::move(*memory));
+    options_.injection = InjectionSource{.map = memory_->map(), .bytes = kBytes};
+  }
+
+  void Attach() {
+    auto program = XdpProgram::Attach("p0", options_);
+    ASSERT_TRUE(program.ok()) << program.status();
+    program_ = std::move(*program);
+    ASSERT_NE(program_->injection(), nullptr) << program_->injection_refused();
+  }
+
+  void SetGro(bool on) { ASSERT_TRUE(support::RunSuccessfully({"ethtool", "-K", "c0", "gro", on ? "on" : "off"}, &rig_->client(0)).ok()); }
+
+  // A frame of `length` bytes whose content depends on `number`.
+  static support::FrameSocket::Frame FrameOf(std::size_t number, std::size_t length) {
+    auto frame = support::PacketBuilder().Ethernet({.source = VethRig::PortMac(0), .destination = VethRig::ClientMac(0)}).Build();
+    frame.resize(length);
+    frame[12] = std::byte{0x88}, frame[13] = std::byte{0xb5};  // local experimental EtherType
+    for (std::size_t at = 14; at < length; ++at) frame[at] = static_cast<std::byte>(number * 31 + at);
+    return frame;
+  }
+
+  void Put(unsigned block, std::size_t position, std::size_t length) {
+    const std::size_t offset = position * kFrameBytes + 256 + position % 64;
+    const auto frame = FrameOf(position, length);
+    std::memcpy(memory_->base() + offset, frame.data(), length);
+    program_->injection()->block(block).descriptors[position] = {
+        .offset = static_cast<uint32_t>(offset), .length = static_cast<uint16_t>(length), .error = 0};
+  }
+
+  std::unique_ptr<VisibleMemory> memory_;
+  ProgramOptions options_;
+  std::unique_ptr<XdpProgram> program_;
+};
+
+TEST_F(InjectionTest, FramesOfEveryLengthArriveInOrder) {
+  ASSERT_NO_FATAL_FAILURE(SetGro(true));
+  ASSERT_NO_FATAL_FAILURE(Attach());
+  auto socket = support::FrameSocket::Open(rig_->client(0), "c0");
+  ASSERT_TRUE(socket.ok());
+  const std::size_t lengths[] = {14, 60, 64, 65, 127, 128, 1499, 1500, 1514};
+  for (unsigned block : {0u, 1u, 63u}) {
+    std::size_t count = 0;
+    for (std::size_t length : lengths) Put(block, count++, length);
+    EXPECT_EQ(program_->injection()->Emit(block, static_cast<uint32_t>(count), 1514), 0);
+    const inject_block& counts = program_->injection()->block(block);
+    EXPECT_EQ(counts.emitted, count);
+    EXPECT_EQ(counts.sent, count);
+    EXPECT_EQ(counts.dropped, 0u);
+    EXPECT_EQ(counts.refused, 0u);
+    EXPECT_EQ(counts.flushed, count);
+    for (std::size_t position = 0; position < count; ++position) {
+      auto arrived = (*socket)->Receive(milliseconds(2000));
+      ASSERT_TRUE(arrived.ok()) << arrived.status();
+      EXPECT_EQ(*arrived, FrameOf(position, lengths[position])) << "block " << block << ", position " << position;
+    }
+  }
+}
+
+TEST_F(InjectionTest, WithoutGroAtTheOtherEndEveryFrameIsRefused) {
+  ASSERT_NO_FATAL_FAILURE(SetGro(false));
+  ASSERT_NO_FATAL_FAILURE(Attach());
+  for (std::size_t position = 0; position < 200; ++position) Put(3, position, 100);
+  program_->injection()->Emit(3, 200, 100);
+  const inject_block& counts = program_->injection()->block(3);
+  EXPECT_EQ(counts.emitted, 200u);
+  EXPECT_EQ(counts.sent, 0u);
+  EXPECT_EQ(counts.refused, 200u);
+  for (std::size_t position = 0; position < 200; ++position) EXPECT_EQ(counts.descriptors[position].error, EOPNOTSUPP) << position;
+}
+
+TEST_F(InjectionTest, TooLongForTheMtuIsRefusedAndTheOthersGo) {
+  ASSERT_NO_FATAL_FAILURE(SetGro(true));
+  ASSERT_NO_FATAL_FAILURE(Attach());
+  for (std::size_t position = 0; position < 100; ++position) Put(0, position, position % 10 == 5 ? 1700 : 100);
+  EXPECT_EQ(program_->injection()->Emit(0, 100, 1700), 0);
+  const inject_block& counts = program_->injection()->block(0);
+  EXPECT_EQ(counts.sent, 90u);
+  EXPECT_EQ(counts.refused, 10u);
+  EXPECT_EQ(counts.descriptors[15].error, EMSGSIZE);
+  EXPECT_EQ(counts.descriptors[16].error, 0);
+}
+
+TEST_F(InjectionTest, WhatTheReceiverHasNoRoomForIsCountedAsDropped) {
+  ASSERT_NO_FATAL_FAILURE(SetGro(true));
+  ASSERT_NO_FATAL_FAILURE(Attach());
+  for (std::size_t position = 0; position < INJECT_BLOCK_FRAMES; ++position) Put(0, position % 512, 64);
+  uint64_t sent = 0, dropped = 0;
+  for (std::size_t position = 0; position < INJECT_BLOCK_FRAMES; ++position) {
+    program_->injection()->block(0).descriptors[position] = program_->injection()->block(0).descriptors[position % 512];
+  }
+  EXPECT_EQ(program_->injection()->Emit(0, INJECT_BLOCK_FRAMES, 64), 0);
+  const inject_block& counts = program_->injection()->block(0);
+  sent = counts.sent, dropped = counts.dropped;
+  EXPECT_EQ(sent + dropped, uint64_t{INJECT_BLOCK_FRAMES});
+}
+
+TEST_F(InjectionTest, AGenericProgramCannot) {
+  options_.mode = AttachMode::kGeneric;
+  auto program = XdpProgram::Attach("p0", options_);
+  ASSERT_TRUE(program.ok()) << program.status();
+  EXPECT_EQ((*program)->injection(), nullptr);
+  EXPECT_EQ((*program)->injection_refused(), "the XDP program is not attached natively");
+}
+
+TEST_F(InjectionTest, MemoryLargerThanTheVerifierBoundsIsRefused) {
+  EXPECT_TRUE(absl::IsOutOfRange(VisibleMemory::Create(INJECT_LARGEST_REGION + 1, -1).status()));
+}
+
+}  // namespace
+}  // namespace pollux::bpf
