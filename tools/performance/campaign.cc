@@ -9,12 +9,14 @@
 #include "tools/performance/instructions.h"
 #include "tools/performance/loss_free_rate.h"
 #include "tools/performance/machine.h"
+#include "tools/performance/machine_pauses.h"
 #include "tools/performance/statistics.h"
 
 namespace pollux::performance {
 namespace {
 
 constexpr double kStartAndStop_s = 2;  // of a contender, roughly
+constexpr double kPauses_s = 1;
 constexpr double kSearchTrials = 7;
 constexpr double kCallgrind_s = 15;
 constexpr uint64_t kCallgrindPackets = 100000;
@@ -24,6 +26,10 @@ class CampaignRunner {
   CampaignRunner(const Options& options, const std::vector<std::unique_ptr<Contender>>& contenders, Progress* progress)
       : options_(options), contenders_(contenders), progress_(*progress) {
     results_.machine = DescribeMachine();
+    const int cpu = options.conditions.source_cpu;
+    auto pauses_ns = MeasureMachinePauses(cpu, kPauses_s);
+    results_.machine.emplace_back(absl::StrCat("pauses of a spinning loop on CPU ", cpu),
+                                  pauses_ns.ok() ? DescribePauses(*pauses_ns, kPauses_s) : pauses_ns.status().ToString());
     for (const auto& contender : contenders) {
       const absl::Status available = contender->Available();
       results_.contenders.push_back({.name = contender->name(),

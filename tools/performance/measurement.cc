@@ -91,7 +91,7 @@ Measurement Compare(const Session& session, const Work& work, const Moment& begi
     const Histogram gap_ns = end.source.gap_ns - begin.source.gap_ns;
     result.source_pause_us = static_cast<double>(gap_ns.Maximum()) / 1e3;
     result.source_pauses = gap_ns.CountAbove(static_cast<uint64_t>(kSteadyPause_us * 1e3));
-    result.source_calls = end.source.calls - begin.source.calls;
+    result.source_batches = gap_ns.count();
   }
   result.cpu = end.cpu - begin.cpu;
   result.reordered = end.sink.reordered - begin.sink.reordered;

@@ -26,7 +26,7 @@ struct Measurement {
   bool source_limited = false;  // everything that was offered arrived: the contender may be faster than this
   double source_pause_us = 0;   // the longest
   uint64_t source_pauses = 0;   // longer than 100 us
-  uint64_t source_calls = 0;
+  uint64_t source_batches = 0;
 
   CpuTimes cpu;  // the forwarder's CPU
   // Of the thread that used most of it: nanoseconds for every delivered packet. By sampling.

@@ -27,7 +27,7 @@ Json MeasurementJson(const Measurement& m) {
                {"source_limited", m.source_limited},
                {"source_pause_us", m.source_pause_us},
                {"source_pauses_over_100_us", m.source_pauses},
-               {"source_calls", m.source_calls},
+               {"source_batches", m.source_batches},
                {"cpu",
                 {{"user_s", m.cpu.user_s},
                  {"system_s", m.cpu.system_s},

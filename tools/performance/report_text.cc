@@ -62,9 +62,9 @@ std::string TextReport(const Results& results, const std::string& command) {
   for (const Row& row : results.rows) {
     absl::StrAppend(&text, "\n", WorkName(row.work));
     if (row.source_alone)
-      absl::StrAppendFormat(&text, "; the source alone delivers %.3f Mpps, longest pause %.0f us, %d of %d calls over 100 us",
+      absl::StrAppendFormat(&text, "; the source alone delivers %.3f Mpps, longest pause %.0f us, %d of %d batches over 100 us",
                             row.source_alone->delivered_pps / 1e6, row.source_alone->source_pause_us, row.source_alone->source_pauses,
-                            row.source_alone->source_calls);
+                            row.source_alone->source_batches);
     absl::StrAppendFormat(&text, "\n  %-18s %23s  %17s  %7s  %15s  %7s  %15s\n", "", "Mpps", "ratio", "", "ns a packet", "calls", "CPU %");
     absl::StrAppendFormat(&text, "  %-18s %7s %7s %7s  %5s %5s %5s  %7s  %7s %7s  %7s  %3s %3s %3s %3s\n", "contender", "median", "min",
                           "max", "med.", "min", "max", "loss", "user", "kernel", "/packet", "usr", "sys", "sft", "idl");

@@ -5,6 +5,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "tools/performance/latency_bucket.bpf.h"
 #include "tools/performance/traffic_format.h"
 
 // Set before load.
@@ -33,20 +34,6 @@ struct {
 } latency SEC(".maps");
 
 #define LOAD(type, offset) (*(type*)(data + (offset)))
-
-static __always_inline __u32 latency_bucket(__u64 value) {
-  if (value < TRAFFIC_LATENCY_STEPS) return value;
-  __u32 exponent = 0;
-  __u64 rest = value;
-  if (rest >> 32) exponent += 32, rest >>= 32;
-  if (rest >> 16) exponent += 16, rest >>= 16;
-  if (rest >> 8) exponent += 8, rest >>= 8;
-  if (rest >> 4) exponent += 4, rest >>= 4;
-  if (rest >> 2) exponent += 2, rest >>= 2;
-  if (rest >> 1) exponent += 1;
-  __u32 shift = exponent - TRAFFIC_LATENCY_STEP_BITS;
-  return (shift + 1) * TRAFFIC_LATENCY_STEPS + ((value >> shift) & (TRAFFIC_LATENCY_STEPS - 1));
-}
 
 static __always_inline void look_inside(void* data, void* data_end, struct sink_counters* sum) {
   if (data + TRAFFIC_HEADER_BYTES > data_end || LOAD(__u32, TRAFFIC_MAGIC_OFFSET) != TRAFFIC_MAGIC) {

@@ -7,6 +7,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "tools/performance/latency_bucket.bpf.h"
 #include "tools/performance/traffic_format.h"
 
 #define LOOPBACK_IFINDEX 1
@@ -21,12 +22,24 @@ const volatile __u8 with_time = 0;
 __u64 next_sequence = 0;
 __u32 next_flow = 0;
 
+// How steady the stream is: the time from every TRAFFIC_BATCH_FRAMES-th frame to the next such. User space asks for it, and sets the
+// moment to 0 where a stream begins.
+__u32 watching = 0;
+__u64 batch_began_ns = 0;
+__u64 batch_ns[TRAFFIC_LATENCY_BUCKETS];
+
 struct {
   __uint(type, BPF_MAP_TYPE_DEVMAP);
   __uint(max_entries, 1);
   __type(key, __u32);
   __type(value, __u32);
 } target_device SEC(".maps");
+
+static __always_inline void watch_pauses(void) {
+  __u64 now_ns = bpf_ktime_get_ns();
+  if (batch_began_ns) batch_ns[latency_bucket(now_ns - batch_began_ns) & (TRAFFIC_LATENCY_BUCKETS - 1)]++;
+  batch_began_ns = now_ns;
+}
 
 // Packet fields are not aligned to their size; the machines that XDP runs on do not mind, packed structures would become byte stores.
 #define STORE(type, offset, value) (*(type*)(data + (offset)) = (value))
@@ -47,6 +60,7 @@ int traffic_source(struct xdp_md* context) {
   STORE(__u32, TRAFFIC_SOURCE_ADDRESS_OFFSET, bpf_htonl(address));
   STORE(__u16, TRAFFIC_SOURCE_PORT_OFFSET, bpf_htons((TRAFFIC_FIRST_PORT + flow) & 0xffff));
   STORE(__u64, TRAFFIC_SEQUENCE_OFFSET, next_sequence);
+  if (watching && next_sequence % TRAFFIC_BATCH_FRAMES == 0) watch_pauses();
   next_sequence = next_sequence + 1;
   STORE(__u64, TRAFFIC_TIME_OFFSET, with_time ? bpf_ktime_get_ns() : 0);
   STORE(__u32, TRAFFIC_MAGIC_OFFSET, TRAFFIC_MAGIC);

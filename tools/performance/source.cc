@@ -30,8 +30,8 @@ namespace {
 constexpr uint32_t kSourceNetwork = 0xc6120000;       // 198.18.0.0, RFC 2544's; the flow's number is its lower half
 constexpr uint32_t kDestinationAddress = 0xc6130001;  // 198.19.0.1
 constexpr uint16_t kDestinationPort = 9;              // discard
-constexpr uint32_t kMaximumFramesPerCall = 256;       // of a paced call that is late
-constexpr uint32_t kBatchSize = 64;                   // frames that the kernel makes and sends at a time
+constexpr uint32_t kMaximumFramesPerCall = 65536;     // so that a source stops within some 10 ms
+constexpr uint32_t kMaximumLateFrames = 1024;         // of a paced call
 constexpr char kHoldInterface[] = "plxhold0";         // where the program is attached, so that it is in the dispatcher
 constexpr char kHoldPeer[] = "plxhold1";
 
@@ -39,9 +39,9 @@ constexpr char kHoldPeer[] = "plxhold1";
 constexpr double kStopped = 0;
 constexpr double kFull = -1;
 
-uint64_t Now_ns() {
+uint64_t Now_ns(clockid_t clock = CLOCK_MONOTONIC) {
   timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
@@ -86,6 +86,8 @@ class LiveFrameSource final : public Source {
     if (thread_.joinable()) thread_.join();
     if (link_descriptor_ >= 0) close(link_descriptor_);
     if (program_ != nullptr) source_bpf__destroy(program_);
+    // The other end goes with it. Nobody hears of an error: the namespace's end removes both.
+    if (network_ != nullptr) RunIp(*network_, absl::StrCat("link del ", kHoldInterface)).IgnoreError();
   }
 
   absl::Status Open(const NetworkNamespace& network) {
@@ -120,7 +122,11 @@ class LiveFrameSource final : public Source {
     snapshot.time_ns = Now_ns();
     snapshot.calls = calls_.value();
     snapshot.errors = errors_.value();
-    snapshot.gap_ns = gap_ns_.Read();
+    snapshot.cpu_ns = cpu_ns_.load();
+    snapshot.gap_ns = late_ns_.Read();
+    for (uint32_t i = 0; i < TRAFFIC_LATENCY_BUCKETS; ++i) {
+      snapshot.gap_ns.Add(i, std::atomic_ref<__u64>(program_->bss->batch_ns[i]).load(std::memory_order_relaxed));
+    }
     return snapshot;
   }
 
@@ -149,7 +155,8 @@ class LiveFrameSource final : public Source {
 
   int Send(uint32_t frames) {
     LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame_.data(), .data_size_in = static_cast<uint32_t>(frame_.size()),
-                .repeat = static_cast<int>(frames), .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = std::min(frames, kBatchSize));
+                .repeat = static_cast<int>(frames), .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+                .batch_size = std::min<uint32_t>(frames, TRAFFIC_BATCH_FRAMES));
     return bpf_prog_test_run_opts(program_descriptor_, &run);
   }
 
@@ -184,17 +191,15 @@ class LiveFrameSource final : public Source {
 
   void Count(int result) {
     calls_.Add(1);
+    cpu_ns_.store(Now_ns(CLOCK_THREAD_CPUTIME_ID));
     if (result != 0) errors_.Add(1);
   }
 
   void RunFull(uint64_t generation) {
-    uint64_t last_ns = 0;
-    while (!Changed(generation)) {
-      Count(Send(options_.frames_per_call));
-      const uint64_t now_ns = Now_ns();
-      if (last_ns != 0) gap_ns_.Add(now_ns - last_ns);
-      last_ns = now_ns;
-    }
+    program_->bss->batch_began_ns = 0;
+    program_->bss->watching = 1;
+    while (!Changed(generation)) Count(Send(options_.frames_per_call));
+    program_->bss->watching = 0;
   }
 
   void RunPaced(double rate, uint64_t generation) {
@@ -209,8 +214,8 @@ class LiveFrameSource final : public Source {
         if (interval_ns > 200e3) std::this_thread::sleep_for(std::chrono::microseconds(100));
         continue;
       }
-      gap_ns_.Add(static_cast<uint64_t>(elapsed_ns - static_cast<double>(sent + 1) * interval_ns));
-      const auto frames = static_cast<uint32_t>(std::min<uint64_t>(due - sent, kMaximumFramesPerCall));
+      late_ns_.Add(static_cast<uint64_t>(elapsed_ns - static_cast<double>(sent + 1) * interval_ns));
+      const auto frames = static_cast<uint32_t>(std::min<uint64_t>(due - sent, kMaximumLateFrames));
       Count(Send(frames));
       sent += frames;
     }
@@ -232,7 +237,8 @@ class LiveFrameSource final : public Source {
   std::atomic<uint64_t> seen_generation_{0};
   lcore::Counter calls_;
   lcore::Counter errors_;
-  HistogramCounter gap_ns_;
+  std::atomic<uint64_t> cpu_ns_{0};
+  HistogramCounter late_ns_;
 };
 
 absl::Status Check(const SourceOptions& options) {

@@ -51,8 +51,8 @@ std::vector<std::string> NotesOf(const Row& row, const Cell& cell) {
     if (!round) continue;
     limited += round->source_limited;
     disturbed += round->foreign_share > kDisturbedShare;
-    // One call in a thousand that the hypervisor or another process delayed changes nothing.
-    unsteady += round->source_pauses * 1000 > round->source_calls;
+    // One batch in a thousand that the hypervisor or another process delayed changes nothing.
+    unsteady += round->source_pauses * 1000 > round->source_batches;
     pause_us = std::max(pause_us, round->source_pause_us);
     steal = std::max(steal, CpuShare(*round, &CpuTimes::steal_s));
   }

@@ -24,6 +24,9 @@
 #define TRAFFIC_FIRST_PORT 1024
 #define TRAFFIC_MAGIC 0x786c6f70u
 
+// Frames that the kernel makes and sends at a time, within a call.
+#define TRAFFIC_BATCH_FRAMES 64
+
 // Latency histogram: exact below 32 ns, then 32 steps for every power of two, so that a bucket is at most 1/32 wide.
 #define TRAFFIC_LATENCY_STEP_BITS 5
 #define TRAFFIC_LATENCY_STEPS (1 << TRAFFIC_LATENCY_STEP_BITS)

@@ -39,7 +39,7 @@ TEST_F(MeasurementTest, TheKernelForwardsInAThreadOfItsOwn) {
       ASSERT_TRUE(measured.ok()) << name << ": " << measured.status();
       EXPECT_GT(measured->delivered_pps, 0);
       EXPECT_GT(measured->offered_pps, 0);
-      EXPECT_GT(measured->source_calls, 0u);
+      EXPECT_GT(measured->source_batches, 0u);
       EXPECT_EQ(measured->worker.rfind("napi/plxin-", 0), 0u) << measured->worker;
       EXPECT_EQ(measured->user_ns_per_packet, 0);
     }

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,35 +12,24 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/tools/performance/veth_fixture.h"
+
 namespace pollux::performance {
 namespace {
 
-class SinkTest : public ::testing::Test {
+class SinkTest : public VethFixture {
  protected:
-  void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
-    auto left = NetworkNamespace::Create();
-    auto right = NetworkNamespace::Create();
-    ASSERT_TRUE(left.ok() && right.ok()) << left.status() << right.status();
-    left_ = *std::move(left);
-    right_ = *std::move(right);
-    ASSERT_TRUE(AddVethPair(*left_, "plxsource", *right_, "plxsink").ok());
-  }
-
   void Open(const SinkOptions& options) {
     auto sink = Sink::Create(*right_, options);
     ASSERT_TRUE(sink.ok()) << sink.status();
     sink_ = *std::move(sink);
-    ASSERT_TRUE(left_
-                    ->Call([this] {
-                      socket_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-                      sockaddr_ll address = {};
-                      address.sll_family = AF_PACKET;
-                      address.sll_ifindex = static_cast<int>(if_nametoindex("plxsource"));
-                      return bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 ? absl::OkStatus()
-                                                                                                       : absl::InternalError("bind");
-                    })
-                    .ok());
+    socket_ = SocketIn(*left_, AF_PACKET, SOCK_RAW, 0);
+    auto index = InterfaceIndex(*left_, "plxsource");
+    ASSERT_TRUE(index.ok()) << index.status();
+    sockaddr_ll address = {};
+    address.sll_family = AF_PACKET;
+    address.sll_ifindex = static_cast<int>(*index);
+    ASSERT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   }
 
   void Send(uint8_t flow, uint64_t sequence, uint32_t magic = TRAFFIC_MAGIC) {
@@ -58,8 +46,6 @@ class SinkTest : public ::testing::Test {
     if (socket_ >= 0) close(socket_);
   }
 
-  std::unique_ptr<NetworkNamespace> left_;
-  std::unique_ptr<NetworkNamespace> right_;
   std::unique_ptr<Sink> sink_;
   int socket_ = -1;
 };

@@ -52,7 +52,7 @@ TEST(SummaryTest, ABottleneckAndADisturbanceAreNoted) {
   measurement.source_limited = true;
   measurement.foreign_share = 0.1;
   measurement.source_pauses = 2;
-  measurement.source_calls = 1000;
+  measurement.source_batches = 1000;
   measurement.cpu.steal_s = 1;
   row.cells[0].rounds = {measurement};
   const auto notes = Summarize(row)[0]->notes;

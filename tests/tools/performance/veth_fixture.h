@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two network namespaces and the veth pair "plxsource" === "plxsink" between them.
+#ifndef TESTS_TOOLS_PERFORMANCE_VETH_FIXTURE_H_
+#define TESTS_TOOLS_PERFORMANCE_VETH_FIXTURE_H_
+
+#include <net/if.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "tools/performance/network.h"
+
+namespace pollux::performance {
+
+class VethFixture : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
+    auto left = NetworkNamespace::Create();
+    auto right = NetworkNamespace::Create();
+    ASSERT_TRUE(left.ok() && right.ok()) << left.status() << right.status();
+    left_ = *std::move(left);
+    right_ = *std::move(right);
+    ASSERT_TRUE(AddVethPair(*left_, "plxsource", *right_, "plxsink").ok());
+  }
+
+  // A socket that lives in `network`, whoever uses it; -1 if it was refused.
+  static int SocketIn(const NetworkNamespace& network, int family, int type, int protocol) {
+    int descriptor = -1;
+    const absl::Status status = network.Call([&] {
+      descriptor = socket(family, type | SOCK_CLOEXEC, protocol);
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    return descriptor;
+  }
+
+  std::unique_ptr<NetworkNamespace> left_;
+  std::unique_ptr<NetworkNamespace> right_;
+};
+
+}  // namespace pollux::performance
+
+#endif  // TESTS_TOOLS_PERFORMANCE_VETH_FIXTURE_H_
