@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# ovsdb-server and ovs-vswitchd in a folder of their own. Sourced; needs what ovs_build sets.
+#
+# ovs_rig=FOLDER holds database, sockets, logs and process numbers; nothing outside of it is used, so that an Open vSwitch of the machine's
+# own goes on beside it.
+
+ovs_environment() {
+  export OVS_RUNDIR=$ovs_rig OVS_LOGDIR=$ovs_rig OVS_DBDIR=$ovs_rig OVS_SYSCONFDIR=$ovs_rig
+  export OVS_PKGDATADIR=$ovs_tree/source/vswitchd
+  export PATH=$ovs_programs:$ovs_tree/build/utilities:$ovs_tree/build/ovsdb:$PATH
+}
+
+# What ovs-vswitchd itself needs: where the limit of locked memory cannot be raised, stock afxdp would warn of that; and libxdp's probe for
+# programs in a chain warns where the kernel has no such programs.
+ovs_daemon_environment() {
+  daemon_environment=(LIBXDP_SKIP_DISPATCHER=1)
+  prlimit --memlock=unlimited:unlimited true 2>/dev/null || daemon_environment+=("LD_PRELOAD=$ovs_programs/memlock.so")
+  # Its exit is Open vSwitch's, which frees little; and a preloaded library comes before the sanitizer's.
+  daemon_environment+=("ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0:abort_on_error=1:log_path=$ovs_rig/sanitizer")
+}
+
+ovs_start_database() {
+  ovsdb-tool create "$ovs_rig/conf.db" "$OVS_PKGDATADIR/vswitch.ovsschema" 2>"$ovs_rig/ovsdb-tool.log" &&
+    ovsdb-server "$ovs_rig/conf.db" --remote="punix:$ovs_rig/db.sock" --pidfile="$ovs_rig/ovsdb-server.pid" --detach --no-chdir \
+      --verbose=console:off --log-file="$ovs_rig/ovsdb-server.log" &&
+    ovs-vsctl --no-wait init
+}
+
+ovs_start_switch() {
+  env "${daemon_environment[@]}" ovs-vswitchd "unix:$ovs_rig/db.sock" --pidfile="$ovs_rig/ovs-vswitchd.pid" --detach --no-chdir \
+    --verbose=console:off --log-file="$ovs_rig/ovs-vswitchd.log"
+}
+
+# ovs_start [FOLDER]: both daemons, with an empty database. The folder is made if none is given.
+ovs_start() {
+  ovs_rig=${1:-$(mktemp -d "${TMPDIR:-/tmp}/plxo$$.XXXX")}
+  ovs_environment
+  ovs_daemon_environment
+  ovs_start_database || die ovsdb "ovsdb-server does not start" "See $ovs_rig/ovsdb-server.log."
+  ovs_start_switch || { quote <"$ovs_rig/ovs-vswitchd.log"; die vswitchd "ovs-vswitchd does not start (above: its log)"; }
+}
+
+# Ends what a pid file names, if that still is what wrote it.
+ovs_end() {
+  local pid deadline=$((SECONDS + 10))
+  pid=$(cat "$ovs_rig/$1.pid" 2>/dev/null) || return 0
+  [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "${1:0:15}" ]] || return 0
+  kill -TERM "$pid" 2>/dev/null || return 0
+  while kill -0 "$pid" 2>/dev/null && ((SECONDS <= deadline)); do sleep 0.05; done
+  ! kill -0 "$pid" 2>/dev/null || kill -KILL "$pid"
+}
+
+# Ends both and removes the folder.
+ovs_stop() {
+  [[ -n ${ovs_rig:-} && -d $ovs_rig ]] || return 0
+  ovs_end ovs-vswitchd
+  ovs_end ovsdb-server
+  rm -rf "$ovs_rig"
+}
+
+# Waits until every queue of these ports is polled.
+ovs_await_polling() {
+  local port deadline=$((SECONDS + 10))
+  for port; do
+    until ovs-appctl dpif-netdev/pmd-rxq-show 2>/dev/null | grep -q "port: $port .*(enabled)"; do
+      ((SECONDS <= deadline)) || return 1
+      sleep 0.05
+    done
+  done
+}
+
+# What is wrong with ports that could not be added; empty if nothing is.
+ovs_port_errors() {
+  ovs-vsctl --columns=name,error --format=csv --no-headings find interface 'error!=[]' 2>/dev/null
+}
+
+# Runs a command in namespaces of its own (network, mounts, processes): when it ends, nothing of it is left.
+in_sandbox() {
+  mkdir -p /run/netns
+  unshare --net --mount --pid --uts --fork --kill-child --mount-proc --propagation private bash -c '
+    set -e
+    mount -t tmpfs none /run/netns
+    mount -t sysfs sysfs /sys
+    mount -t bpf bpf /sys/fs/bpf
+    ip link set dev lo up
+    "$@"' sandbox "$@"
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The netdev provider "pollux" for Open vSwitch: ports of type=pollux, beside the tree's own afxdp.
+//
+//   Open vSwitch, main thread          PMD threads, and whoever sends or frees
+//     netdev_pollux.c    the class: construct, reconfigure, registration
+//     options.c          what a user may set          queues.c   bursts in and out
+//     status.c           what a user is told          packets.c  memory of the packets: struct dp_packet of each frame
+//   -------------------------------- pollux.h (C) --------------------------------
+//
+// Compiled against the configured tree (-include config.h, its headers), since there is no stable interface for providers. The same
+// text compiles against 3.1.0 and the newest tree: what differs between them is copied from netdev_linux_class, or goes through accessors.
+#ifndef TOOLS_OPENVSWITCH_PROVIDER_NETDEV_POLLUX_H_
+#define TOOLS_OPENVSWITCH_PROVIDER_NETDEV_POLLUX_H_
+
+#include "dp-packet.h"
+#include "netdev-linux-private.h"
+#include "netdev-provider.h"
+#include "openvswitch/thread.h"
+#include "pmd/c/pollux.h"
+#include "smap.h"
+
+#define POLLUX_CACHE_LINE 64
+#define POLLUX_FEATURE_CAPACITY 256  // features that a status shows, over all queues
+#define POLLUX_MOST_QUEUES 256
+
+// --- Memory of packets -----------------------------------------------------------------------------------------------------------
+
+struct pollux_buffer;
+
+// Frames for every port of a NUMA node that asks for the same kind, and a struct dp_packet for each of them, in an array by frame number:
+// sizeof(struct dp_packet) is larger than the headroom. Made by the first port, kept for the life of the process: packets outlive ports.
+struct pollux_memory {
+  struct pollux_pool_layout layout;
+  struct pollux_buffer* buffers;  // layout.frame_count
+  pollux_pool* pool;
+  struct pollux_pool_options asked;
+  struct pollux_memory* next;
+  atomic_uint64_t outgrown;  // packets that got memory from malloc(), since they needed more room than their frame has
+  atomic_uint64_t clones;    // packets copied into a frame by Open vSwitch: floods, mirrors
+};
+
+struct pollux_buffer {
+  struct pollux_memory* memory;
+  struct dp_packet packet;
+} __attribute__((aligned(POLLUX_CACHE_LINE)));
+
+// Written by the thread that sends on the queue, read by any.
+struct pollux_tx_counters {
+  uint64_t copied_foreign;     // from memory that is no frame: other kinds of ports, the controller's packets
+  uint64_t copied_outgrown;    // back into their frame
+  uint64_t dropped_too_long;   // longer than a frame
+  uint64_t dropped_no_frame;   // nothing to copy into
+  uint64_t dropped_ring_full;  // the kernel did not keep up
+  uint64_t dropped_no_queue;   // more threads than set_tx_multiq announced
+} __attribute__((aligned(POLLUX_CACHE_LINE)));
+
+static inline void pollux_count(uint64_t* counter, uint64_t n) {
+  __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
+}
+
+// Returns memory of this kind, NULL if there is none to be had (pollux_last_error). Main thread.
+struct pollux_memory* pollux_memory_get(const struct pollux_pool_options*);
+
+void pollux_packets_initialize(void);  // sets dp_packet_external; once
+struct dp_packet* pollux_packet_received(struct pollux_memory*, const struct pollux_packet*);
+// Turns a packet that Open vSwitch sends into one that pollux_send takes, from a frame of `memory` if it has none yet. False: it could
+// not, the packet is gone and the counters say why.
+bool pollux_packet_to_send(struct pollux_memory*, struct dp_packet*, struct pollux_packet*, struct pollux_tx_counters*);
+
+// --- Ports -----------------------------------------------------------------------------------------------------------------------
+
+// What was asked for, in one order, so that equal settings are equal text.
+struct pollux_settings {
+  uint32_t rx_queues;
+  uint32_t rx_ring;
+  uint32_t tx_ring;
+  uint32_t frame_size;  // 0: as the MTU needs
+  struct pollux_pool_options memory;
+  char* arguments;  // of net_af_xdp
+  char* require;    // features, or ""
+};
+
+struct pollux_port_tx_queue {
+  pollux_tx_queue* queue;
+  struct pollux_tx_counters counters;
+} __attribute__((aligned(POLLUX_CACHE_LINE)));
+
+struct netdev_pollux {
+  struct netdev_linux up;  // first: what is inherited from netdev-linux.c works on it
+
+  // Protects what follows, among the threads of the control path. Queues are read without it: they change in reconfigure only, while no
+  // thread uses the port.
+  struct ovs_mutex mutex;
+  pollux_device* device;  // NULL: not running
+  struct pollux_memory* memory;
+  struct pollux_port_tx_queue* tx_queues;  // tx_queue_count
+  uint32_t tx_queue_count;
+  struct pollux_settings running;  // of `device`
+  struct pollux_settings asked;    // by set_config
+  uint32_t asked_tx_queues;        // by set_tx_multiq
+  struct smap options;             // as the user wrote them
+  char* error;                     // why the last reconfigure failed, or NULL
+};
+
+struct netdev_rxq_pollux {
+  struct netdev_rxq up;
+  pollux_rx_queue* queue;
+  struct pollux_memory* memory;
+};
+
+static inline struct netdev_pollux* netdev_pollux_cast(const struct netdev* netdev) {
+  return CONTAINER_OF(netdev, struct netdev_pollux, up.up);
+}
+
+// Fills `settings` from what a user wrote; or returns EINVAL and says why in `*error`.
+int pollux_settings_parse(const char* interface, const struct smap* options, struct pollux_settings* settings, char** error);
+bool pollux_settings_equal(const struct pollux_settings*, const struct pollux_settings*);
+void pollux_settings_copy(struct pollux_settings* to, const struct pollux_settings* from);
+void pollux_settings_free(struct pollux_settings*);
+// The frame size that packets of this MTU need, and the largest MTU that these settings allow.
+uint32_t pollux_frame_size_for(const struct pollux_settings*, int mtu);
+int pollux_largest_mtu(const struct pollux_settings*);
+
+int netdev_pollux_rxq_recv(struct netdev_rxq*, struct dp_packet_batch*, int* qfill);
+int netdev_pollux_send(struct netdev*, int qid, struct dp_packet_batch*, bool concurrent_txq);
+
+int netdev_pollux_get_stats(const struct netdev*, struct netdev_stats*);
+int netdev_pollux_get_custom_stats(const struct netdev*, struct netdev_custom_stats*);
+int netdev_pollux_get_status(const struct netdev*, struct smap*);
+int netdev_pollux_get_config(const struct netdev*, struct smap*);
+
+#endif  // TOOLS_OPENVSWITCH_PROVIDER_NETDEV_POLLUX_H_

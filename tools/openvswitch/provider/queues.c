@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bursts in and out. No lock here, nothing is allocated or logged.
+#include <errno.h>
+#include <pthread.h>
+
+#include "netdev_pollux.h"
+#include "ovs-thread.h"
+
+int netdev_pollux_rxq_recv(struct netdev_rxq* rxq, struct dp_packet_batch* batch, int* qfill) {
+  struct netdev_rxq_pollux* rx = CONTAINER_OF(rxq, struct netdev_rxq_pollux, up);
+  struct pollux_packet packets[NETDEV_MAX_BURST];
+  if (OVS_UNLIKELY(rx->queue == NULL)) return EAGAIN;
+  const size_t count = pollux_receive(rx->queue, packets, NETDEV_MAX_BURST);
+  if (count == 0) return EAGAIN;
+  struct pollux_memory* memory = rx->memory;
+  for (size_t i = 0; i < count; i++) {
+    OVS_PREFETCH_WRITE(&memory->buffers[pollux_frame_number(&memory->layout, packets[i].data)]);
+  }
+  for (size_t i = 0; i < count; i++) batch->packets[i] = pollux_packet_received(memory, &packets[i]);
+  batch->count = count;
+  if (qfill != NULL) *qfill = -ENOTSUP;
+  return 0;
+}
+
+// --- Which tx queue --------------------------------------------------------------------------------------------------------------
+// In the datapath's static mode the queue number is the thread's own. In its other modes (tx-steering=hash) threads meet on a queue, and
+// then each thread uses a queue by a number that is given out here: 0 to the threads that the datapath serialises itself, the others
+// to one PMD thread each. There are as many of them as set_tx_multiq said.
+
+static pthread_once_t slots_once = PTHREAD_ONCE_INIT;
+static pthread_key_t slot_key;
+static pthread_mutex_t slots_mutex = PTHREAD_MUTEX_INITIALIZER;
+static bool slots_used[POLLUX_MOST_QUEUES];
+static __thread int thread_slot = -1;
+
+static void ReturnSlot(void* slot) {
+  pthread_mutex_lock(&slots_mutex);
+  slots_used[(intptr_t)slot] = false;
+  pthread_mutex_unlock(&slots_mutex);
+}
+
+static void MakeSlotKey(void) {
+  pthread_key_create(&slot_key, ReturnSlot);
+}
+
+static int TakeSlot(void) {
+  if (!thread_is_pmd()) return 0;
+  pthread_once(&slots_once, MakeSlotKey);
+  pthread_mutex_lock(&slots_mutex);
+  int slot = 1;
+  while (slot < POLLUX_MOST_QUEUES - 1 && slots_used[slot]) slot++;
+  slots_used[slot] = true;
+  pthread_mutex_unlock(&slots_mutex);
+  pthread_setspecific(slot_key, (void*)(intptr_t)slot);
+  return slot;
+}
+
+static uint32_t OwnQueue(void) {
+  if (OVS_UNLIKELY(thread_slot < 0)) thread_slot = TakeSlot();
+  return thread_slot;
+}
+
+// --- Sending ---------------------------------------------------------------------------------------------------------------------
+
+// At most this often a queue is asked again that took some of the packets, but not all: it waits for the kernel.
+#define POLLUX_SEND_ATTEMPTS 8
+
+static void SendAll(struct pollux_port_tx_queue* tx, const struct pollux_packet* packets, size_t count) {
+  size_t sent = 0;
+  for (int attempt = 0; attempt < POLLUX_SEND_ATTEMPTS && sent < count; attempt++) {
+    sent += pollux_send(tx->queue, packets + sent, count - sent);
+  }
+  if (OVS_UNLIKELY(sent < count)) {
+    pollux_count(&tx->counters.dropped_ring_full, count - sent);
+    pollux_free(packets + sent, count - sent);
+  }
+}
+
+int netdev_pollux_send(struct netdev* netdev, int qid, struct dp_packet_batch* batch, bool concurrent_txq) {
+  struct netdev_pollux* port = netdev_pollux_cast(netdev);
+  const uint32_t number = concurrent_txq ? OwnQueue() : (uint32_t)qid;
+  if (OVS_UNLIKELY(number >= port->tx_queue_count)) {
+    if (port->tx_queue_count > 0) pollux_count(&port->tx_queues[0].counters.dropped_no_queue, dp_packet_batch_size(batch));
+    dp_packet_delete_batch(batch, true);
+    return 0;
+  }
+  struct pollux_port_tx_queue* tx = &port->tx_queues[number];
+  struct pollux_packet packets[NETDEV_MAX_BURST];
+  const size_t size = dp_packet_batch_size(batch);
+  size_t count = 0;
+  // A batch may be longer than a burst (newest tree).
+  for (size_t i = 0; i < size; i++) {
+    if (count == NETDEV_MAX_BURST) {
+      SendAll(tx, packets, count);
+      count = 0;
+    }
+    count += pollux_packet_to_send(port->memory, batch->packets[i], &packets[count], &tx->counters);
+  }
+  if (count > 0) SendAll(tx, packets, count);
+  batch->count = 0;
+  batch->trunc = false;
+  return 0;
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a user is told: `ovs-vsctl get interface p0 status`, `statistics`, and dpctl/show.
+#include <stdlib.h>
+#include <string.h>
+
+#include "netdev_pollux.h"
+#include "util.h"
+
+#define COUNTER_CAPACITY 2048  // of the device's own
+
+// The sums over tx queues of what the provider counts itself.
+static struct pollux_tx_counters SumTxCounters(const struct netdev_pollux* port) {
+  struct pollux_tx_counters sum = {0};
+  for (uint32_t i = 0; i < port->tx_queue_count; i++) {
+    const struct pollux_tx_counters* queue = &port->tx_queues[i].counters;
+    pollux_count(&sum.copied_foreign, __atomic_load_n(&queue->copied_foreign, __ATOMIC_RELAXED));
+    pollux_count(&sum.copied_outgrown, __atomic_load_n(&queue->copied_outgrown, __ATOMIC_RELAXED));
+    pollux_count(&sum.dropped_too_long, __atomic_load_n(&queue->dropped_too_long, __ATOMIC_RELAXED));
+    pollux_count(&sum.dropped_no_frame, __atomic_load_n(&queue->dropped_no_frame, __ATOMIC_RELAXED));
+    pollux_count(&sum.dropped_ring_full, __atomic_load_n(&queue->dropped_ring_full, __ATOMIC_RELAXED));
+    pollux_count(&sum.dropped_no_queue, __atomic_load_n(&queue->dropped_no_queue, __ATOMIC_RELAXED));
+  }
+  return sum;
+}
+
+static void AddCounter(struct netdev_custom_stats* stats, const char* name, uint64_t value) {
+  struct netdev_custom_counter* counter = &stats->counters[stats->size++];
+  ovs_strlcpy(counter->name, name, sizeof counter->name);
+  counter->value = value;
+}
+
+// Packets that the device copied, since they came from another pool: of the counters tx_qN_copied.
+static uint64_t CopiedByDevice(const struct pollux_counter* counters, size_t count) {
+  uint64_t copied = 0;
+  for (size_t i = 0; i < count; i++) {
+    const char* name = counters[i].name;
+    if (!strncmp(name, "tx_", 3) && !strcmp(name + strlen(name) - MIN(strlen(name), 7), "_copied")) copied += counters[i].value;
+  }
+  return copied;
+}
+
+int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_custom_stats* stats) {
+  struct netdev_pollux* port = netdev_pollux_cast(netdev);
+  const struct pollux_counter none = {{0}, 0};
+  struct pollux_counter* counters = xmalloc(COUNTER_CAPACITY * sizeof none);
+  ovs_mutex_lock(&port->mutex);
+  size_t count = port->device != NULL ? pollux_device_get_counters(port->device, counters, COUNTER_CAPACITY) : 0;
+  count = MIN(count, COUNTER_CAPACITY);
+  const struct pollux_tx_counters ours = SumTxCounters(port);
+  uint64_t outgrown = 0, clones = 0;
+  if (port->memory != NULL) {
+    atomic_read_relaxed(&port->memory->outgrown, &outgrown);
+    atomic_read_relaxed(&port->memory->clones, &clones);
+  }
+  ovs_mutex_unlock(&port->mutex);
+
+  stats->size = 0;
+  stats->counters = xcalloc(count + 10, sizeof *stats->counters);
+  AddCounter(stats, "copied", ours.copied_foreign + ours.copied_outgrown + CopiedByDevice(counters, count));
+  AddCounter(stats, "copied_foreign", ours.copied_foreign);
+  AddCounter(stats, "copied_outgrown", ours.copied_outgrown);
+  AddCounter(stats, "copied_other_pool", CopiedByDevice(counters, count));
+  AddCounter(stats, "tx_dropped_longer_than_frame", ours.dropped_too_long);
+  AddCounter(stats, "tx_dropped_no_frame", ours.dropped_no_frame);
+  AddCounter(stats, "tx_dropped_ring_full", ours.dropped_ring_full);
+  AddCounter(stats, "tx_dropped_no_queue", ours.dropped_no_queue);
+  AddCounter(stats, "memory_clones", clones);
+  AddCounter(stats, "memory_outgrown", outgrown);
+  for (size_t i = 0; i < count; i++) AddCounter(stats, counters[i].name, counters[i].value);
+  free(counters);
+  return 0;
+}
+
+int netdev_pollux_get_stats(const struct netdev* netdev, struct netdev_stats* stats) {
+  struct netdev_pollux* port = netdev_pollux_cast(netdev);
+  // The kernel counts what passes the interface; it cannot know what never got that far.
+  int error = get_stats_via_netlink(netdev, stats);
+  if (error) return error;
+  struct pollux_stats device = {0};
+  ovs_mutex_lock(&port->mutex);
+  if (port->device != NULL) pollux_device_get_stats(port->device, POLLUX_WHOLE_DEVICE, &device);
+  const struct pollux_tx_counters ours = SumTxCounters(port);
+  ovs_mutex_unlock(&port->mutex);
+  stats->rx_dropped += device.rx_missed;
+  stats->rx_errors += device.rx_errors;
+  stats->tx_dropped += device.tx_dropped + ours.dropped_too_long + ours.dropped_no_frame + ours.dropped_ring_full + ours.dropped_no_queue;
+  return 0;
+}
+
+static void AddMemoryStatus(const struct pollux_memory* memory, struct smap* status) {
+  static const char* const pages[] = {"automatic", "ordinary pages", "2 MiB pages", "1 GiB pages"};
+  struct pollux_pool_report report;
+  if (pollux_pool_get_report(memory->pool, &report)) return;
+  smap_add_format(status, "memory", "%" PRIu32 " frames of %" PRIu32 " bytes in %s", memory->layout.frame_count, memory->layout.frame_size,
+                  pages[MIN(report.pages, ARRAY_SIZE(pages) - 1)]);
+  if (report.numa_node != POLLUX_ANY_NODE) smap_add_format(status, "memory-numa-node", "%" PRId32, report.numa_node);
+  smap_add_format(status, "memory-free-frames", "%" PRIuSIZE, pollux_pool_free_count(memory->pool));
+}
+
+// A line for each feature: what was got, and why it is not more. Of the queues only the first is shown, and those that differ from it.
+static void AddFeatureStatus(const pollux_device* device, struct smap* status) {
+  struct pollux_feature* features = xmalloc(POLLUX_FEATURE_CAPACITY * sizeof *features);
+  const size_t count = MIN(pollux_device_get_features(device, features, POLLUX_FEATURE_CAPACITY), POLLUX_FEATURE_CAPACITY);
+  const char* native = "generic";
+  const char* zerocopy = "";
+  for (size_t i = 0; i < count; i++) {
+    const struct pollux_feature* feature = &features[i];
+    char* value = feature->reason[0] ? xasprintf("%s (%s)", feature->got, feature->reason) : xstrdup(feature->got);
+    const char* first = smap_get(status, feature->name);
+    if (first == NULL) {
+      smap_add(status, feature->name, value);
+    } else if (strcmp(first, value)) {
+      char* key = xasprintf("%s-queue-%" PRId32, feature->name, feature->queue);
+      smap_replace(status, key, value);
+      free(key);
+    }
+    free(value);
+    if (!strcmp(feature->name, "native") && feature->present) native = "native";
+    if (!strcmp(feature->name, "zerocopy") && feature->queue <= 0 && feature->present) zerocopy = "-with-zerocopy";
+  }
+  smap_add_format(status, "xdp-mode", "%s%s", native, zerocopy);
+  free(features);
+}
+
+int netdev_pollux_get_status(const struct netdev* netdev, struct smap* status) {
+  struct netdev_pollux* port = netdev_pollux_cast(netdev);
+  int error = netdev_linux_class.get_status(netdev, status);
+  ovs_mutex_lock(&port->mutex);
+  smap_add(status, "pollux", pollux_version());
+  if (port->device != NULL) {
+    AddFeatureStatus(port->device, status);
+    AddMemoryStatus(port->memory, status);
+    smap_add_format(status, "tx-queues", "%" PRIu32, port->tx_queue_count);
+  }
+  if (port->error != NULL) smap_add(status, "error", port->error);
+  ovs_mutex_unlock(&port->mutex);
+  return error;
+}
+
+int netdev_pollux_get_config(const struct netdev* netdev, struct smap* config) {
+  struct netdev_pollux* port = netdev_pollux_cast(netdev);
+  const struct smap_node* node;
+  ovs_mutex_lock(&port->mutex);
+  SMAP_FOR_EACH(node, &port->options) {
+    if (strcmp(node->key, "n_rxq")) smap_add(config, node->key, node->value);
+  }
+  smap_add_format(config, "n_rxq", "%d", netdev->n_rxq);
+  ovs_mutex_unlock(&port->mutex);
+  return 0;
+}
