@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+# tools/ovs test. Sourced.
+#
+# The suite script is in Open vSwitch's package, made for type=afxdp. The one for type=pollux is the same text with the type's name
+# changed: its macro ADD_VETH is the only place that names the type. Each runs in namespaces of its own, so that its p0, br0 and
+# databases meet nothing, and nothing is left of them.
+part=fast variant='' stress=false xml='' table='' keep=false pollux_prefix='' chosen=''
+for argument in "$@"; do
+  case "$argument" in
+    --full) part=full ;;
+    --tests=?*) part=chosen chosen=${argument#*=} ;;
+    --sanitize) variant=sanitize ;;
+    --stress) stress=true ;;
+    --xml=?*) xml=$(realpath -m "${argument#*=}") ;;
+    --table=?*) table=$(realpath -m "${argument#*=}") ;;
+    --keep) keep=true ;;
+    --pollux=?*) pollux_prefix=$(realpath "${argument#*=}") ;;
+    *) refuse "unknown argument '$argument'" ;;
+  esac
+done
+
+"$root/tools/setup_packages" build ovs
+ovs_build "$variant"
+work=$(mktemp -d "${TMPDIR:-/tmp}/plxo$$.XXXX")
+trap '$keep || rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+if $stress; then
+  export root ovs_tree ovs_programs
+  ovs_rig=$work in_sandbox bash "$ovs_folder/stress.sandbox.bash"
+  exit
+fi
+
+case "$part" in
+  full) tests=() ;;
+  chosen) IFS=', ' read -r -a tests <<<"$chosen" ;;
+  fast) mapfile -t tests < <(grep -v -E '^(#|$)' "$ovs_folder/fast_tests.txt" | tr ' ' '\n') ;;
+esac
+
+# suite TYPE: runs the tests with ports of this type; what the suite says is in $work/TYPE.out, its logs below $work/TYPE.
+suite() {
+  local type=$1 script=$work/system-$1-testsuite build=$ovs_tree/build shown=$SECONDS line
+  sed "s/type=\"afxdp\"/type=\"$type\"/; s/type=afxdp /type=$type /" "$ovs_tree/source/tests/system-afxdp-testsuite" >"$script"
+  mkdir "$work/$type"
+  cp "$build/tests/atconfig" "$build/tests/atlocal" "$work/$type"
+  # It runs elsewhere than in the tree, and so needs whole paths.
+  printf '%s\n' "at_srcdir='$ovs_tree/source/tests'" "at_top_srcdir='$ovs_tree/source'" "at_top_build_prefix='$build/'" \
+    "at_top_builddir='$build/'" >>"$work/$type/atconfig"
+  ovs_rig=$work/$type ovs_daemon_environment
+  local began=$SECONDS
+  # Tests of the suite fail where they find what another one left; of itself it runs them one after the other.
+  in_sandbox env "${daemon_environment[@]}" PYTHON3=/usr/bin/python3 sh "$script" -C "$work/$type" -d \
+    AUTOTEST_PATH="$ovs_programs:$build/utilities:$build/ovsdb:$build/vtep:$build/tests" "${tests[@]}" </dev/null >"$work/$type.out" 2>&1 &
+  local suite_pid=$!
+  while kill -0 "$suite_pid" 2>/dev/null; do
+    line=$(grep -E '^ *[0-9]+: ' "$work/$type.out" | tail -n 1 || true)
+    passing "$type" "$line"
+    if ! $terminal && ((SECONDS >= shown + 60)); then
+      shown=$SECONDS
+      echo "     $type: $(grep -c -E '^ *[0-9]+: .* (ok|FAILED|skipped)' "$work/$type.out") tests, $((SECONDS - began)) s"
+    fi
+    sleep 0.5
+  done
+  wait "$suite_pid" || true
+  passed "$type" "$(grep -c -E '^ *[0-9]+: .* ok *$' "$work/$type.out" || true) ok in $((SECONDS - began)) s"
+}
+
+for type in afxdp pollux; do suite $type; done
+report=(--command "tools/ovs test$([[ $part != full ]] || echo ' --full')${variant:+ --sanitize}")
+[[ -z $xml ]] || report+=(--xml "$xml")
+[[ -z $table ]] || report+=(--table "$table")
+sanitizer=$(find "$work" -name 'sanitizer.*' | head -n 1)
+python3 "$ovs_folder/suite_report.py" "${report[@]}" "$work" && code=0 || code=$?
+if [[ -n $sanitizer ]]; then
+  failed sanitizer "a daemon ended with a report:"
+  head -n 60 "$sanitizer" | quote
+  code=1
+fi
+! $keep || echo "  the logs are in $work"
+exit $code
