@@ -28,6 +28,7 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
                                  .tells_version = true});
   }
   if (name == "redirect") return MakeRedirectContender();
+  if (name == "redirect-thread") return MakeRedirectThreadContender();
   if (name == "bridge") return MakeBridgeContender();
   return nullptr;
 }
@@ -35,7 +36,7 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
 }  // namespace
 
 std::vector<std::string> ContenderNames() {
-  return {"testpmd", "testpmd-ring", "testpmd-inject", "dpdk", "dpdk-no-busy-poll", "redirect", "bridge"};
+  return {"testpmd", "testpmd-ring", "testpmd-inject", "dpdk", "dpdk-no-busy-poll", "redirect", "redirect-thread", "bridge"};
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<Contender>>> MakeContenders(const ContenderOptions& options) {

@@ -29,7 +29,7 @@ struct Assignment {
 class Forwarder {
  public:
   virtual ~Forwarder() = default;
-  // The process that forwards; for the kernel itself the thread that polls.
+  // The process that forwards; for the kernel itself the thread that polls, or -1 if it polls in whoever sends.
   virtual pid_t process() const = 0;
   // OK while it can work; else why not, with its last words.
   virtual absl::Status Check() = 0;

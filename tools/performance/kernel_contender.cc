@@ -23,6 +23,8 @@
 namespace pollux::performance {
 namespace {
 
+constexpr pid_t kNobody = -1;  // no thread of its own; 0 is the idle one
+
 // The thread "napi/plxin-NUMBER". One run at a time owns the rig's names, so that there is one; a thread of a rig just removed may
 // linger, and the newest is ours.
 absl::StatusOr<pid_t> FindNapiThread() {
@@ -59,9 +61,12 @@ class KernelForwarder : public Forwarder {
   absl::Status Stop() override { return absl::OkStatus(); }
 
  protected:
-  pid_t thread_ = 0;
+  pid_t thread_ = kNobody;
 };
 
+enum class Poll { kInSoftirq, kInThread };
+
+template <Poll poll>
 class RedirectForwarder final : public KernelForwarder {
  public:
   ~RedirectForwarder() override {
@@ -70,6 +75,7 @@ class RedirectForwarder final : public KernelForwarder {
   }
   absl::Status Open(const Rig& rig, int cpu) {
     if (absl::Status status = rig.forwarder->Call([this] { return Attach(); }); !status.ok()) return status;
+    if (poll == Poll::kInSoftirq) return absl::OkStatus();
     auto thread = PollInThread(rig, cpu);
     if (!thread.ok()) return thread.status();
     thread_ = *thread;
@@ -133,8 +139,13 @@ class KernelContender final : public Contender {
 }  // namespace
 
 std::unique_ptr<Contender> MakeRedirectContender() {
-  return std::make_unique<KernelContender<RedirectForwarder>>(
-      "redirect", "the kernel's XDP_REDIRECT through a devmap, NAPI thread on the forwarder's CPU");
+  return std::make_unique<KernelContender<RedirectForwarder<Poll::kInSoftirq>>>(
+      "redirect", "the limit: the kernel's XDP_REDIRECT through a devmap, all of it in the softirq of the source's CPU");
+}
+
+std::unique_ptr<Contender> MakeRedirectThreadContender() {
+  return std::make_unique<KernelContender<RedirectForwarder<Poll::kInThread>>>(
+      "redirect-thread", "the same in a NAPI thread on the forwarder's CPU; the source's pages cross CPUs and are not used again");
 }
 
 std::unique_ptr<Contender> MakeBridgeContender() {

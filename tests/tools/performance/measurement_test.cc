@@ -33,7 +33,7 @@ class MeasurementTest : public ::testing::Test {
 };
 
 TEST_F(MeasurementTest, TheKernelForwardsInAThreadOfItsOwn) {
-  for (const char* name : {"redirect", "bridge"}) {
+  for (const char* name : {"redirect-thread", "bridge"}) {
     for (Receiver receiver : {Receiver::kXdp, Receiver::kStack}) {
       auto measured = Measure(*Make(name), {.receiver = receiver}, conditions_);
       ASSERT_TRUE(measured.ok()) << name << ": " << measured.status();
@@ -44,6 +44,14 @@ TEST_F(MeasurementTest, TheKernelForwardsInAThreadOfItsOwn) {
       EXPECT_EQ(measured->user_ns_per_packet, 0);
     }
   }
+}
+
+// What the limit is for: no forwarder's CPU is used, and nothing is lost that the source can make.
+TEST_F(MeasurementTest, TheRedirectIsDoneByWhoeverSends) {
+  auto measured = Measure(*Make("redirect"), {}, conditions_);
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  EXPECT_TRUE(measured->source_limited) << measured->loss;
+  EXPECT_EQ(measured->worker, "");
 }
 
 TEST_F(MeasurementTest, APacedMeasurementHasOrderAndLatency) {
