@@ -23,7 +23,7 @@ class FrameSet {
   // The set's bytes, for a loop to hold in a register.
   class Writer {
    public:
-    void Insert(FrameNumber frame) const { members_[frame] = 1; }
+    void Insert(FrameNumber frame, uint8_t tag = 1) const { members_[frame] = tag; }
     void Erase(FrameNumber frame) const { members_[frame] = 0; }
 
    private:
@@ -36,8 +36,10 @@ class FrameSet {
   void Insert(FrameNumber frame) { members_[frame] = 1; }
   void Erase(FrameNumber frame) { members_[frame] = 0; }
   bool Contains(FrameNumber frame) const { return frame < members_.size() && members_[frame] != 0; }
+  // What a member was inserted with, 1 to 255: whose it is, among several that share the set. 0: no member.
+  uint8_t Tag(FrameNumber frame) const { return frame < members_.size() ? members_[frame] : 0; }
 
-  std::size_t Count() const { return static_cast<std::size_t>(std::count(members_.begin(), members_.end(), 1)); }
+  std::size_t Count() const { return members_.size() - static_cast<std::size_t>(std::count(members_.begin(), members_.end(), 0)); }
 
   // Calls visit(FrameNumber) for every member, ascending.
   template <typename Visit>

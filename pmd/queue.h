@@ -5,7 +5,8 @@
 // threads. Statistics may be read by any thread at any time (device.h).
 //
 // Neither function blocks, allocates, logs or takes a shared lock. There is no error channel: what goes wrong bumps a named counter
-// (Device::ExtendedStats), and what cannot be cured shows there and in the link state.
+// (Device::ExtendedStats), and what cannot be cured shows there and in the link state. The one exception: where a device has more tx queues
+// than its hardware, those that share take a spin lock for the time of writing a burst's descriptors.
 #ifndef PMD_QUEUE_H_
 #define PMD_QUEUE_H_
 

@@ -19,6 +19,7 @@ constexpr std::size_t kSmallestRing = 64;
 constexpr std::size_t kLargestRing = 32768;
 constexpr std::size_t kDefaultRing = 2048;
 constexpr int kDrainPatienceMs = 200;
+constexpr std::size_t kMaximumTxQueues = XskTxQueue::kMaximumOwners;  // they may all share one socket
 
 absl::Status CheckRing(const char* name, std::size_t size) {
   if (size == 0 || (std::has_single_bit(size) && size >= kSmallestRing && size <= kLargestRing)) return absl::OkStatus();
@@ -52,7 +53,8 @@ DeviceInfo AfXdpDevice::Info() const {
   if (const auto node = lcore::DeviceNumaNode(netdev_->name())) info.numa_node = static_cast<int>(*node);
   info.mac = netdev_->Mac().value_or(MacAddress{});
   info.mtu = netdev_->Mtu().value_or(0);
-  info.maximum_rx_queues = info.maximum_tx_queues = AvailableQueues().value_or(0);
+  info.maximum_rx_queues = AvailableQueues().value_or(0);
+  info.maximum_tx_queues = info.maximum_rx_queues > 0 ? kMaximumTxQueues : 0;
   info.recommended_ring = kDefaultRing;
   return info;
 }
@@ -84,27 +86,32 @@ absl::Status AfXdpDevice::Configure(const DeviceConfig& config) {
   for (const absl::Status& status : {CheckRing("rx_ring", config.rx_ring), CheckRing("tx_ring", config.tx_ring)}) {
     if (!status.ok()) return lcore::Annotate(status, name_);
   }
-  const std::size_t wanted = std::max(config.rx_queues, config.tx_queues);
   const auto available = AvailableQueues();
   if (!available.ok()) return available.status();
-  if (wanted == 0 || wanted > *available) {
-    return absl::InvalidArgumentError(absl::StrCat(name_, ": ", config.rx_queues, " rx and ", config.tx_queues,
-                                                   " tx queues were asked for, and interface ", netdev_->name(), " offers 1 to ",
-                                                   *available, " (start_queue=, queue_count=, ethtool -L)"));
+  if (config.rx_queues + config.tx_queues == 0 || config.rx_queues > *available || config.tx_queues > kMaximumTxQueues) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        name_, ": ", config.rx_queues, " rx and ", config.tx_queues, " tx queues were asked for, and interface ", netdev_->name(),
+        " offers up to ", *available, " rx queues (start_queue=, queue_count=, ethtool -L) and ", kMaximumTxQueues, " logical tx queues"));
   }
+  const std::size_t pair_count = std::max<std::size_t>(config.rx_queues, std::min<std::size_t>(config.tx_queues, *available));
   config_ = config;
   queues_.clear();
-  for (std::size_t number = 0; number < wanted; ++number) {
-    queues_.push_back(std::make_unique<QueuePair>(number,
-                                                  QueuePairOptions{.interface = netdev_->name(),
-                                                                   .queue = options_.start_queue + static_cast<uint32_t>(number),
-                                                                   .sizes = RingSizes(),
-                                                                   .copy_mode = options_.copy_mode,
-                                                                   .need_wakeup = options_.need_wakeup,
-                                                                   .busy_polling = options_.busy_polling},
-                                                  config_.pool, XskCalls::Kernel()));
-  }
+  for (std::size_t number = 0; number < pair_count; ++number) queues_.push_back(MakePair(number, pair_count));
   return absl::OkStatus();
+}
+
+// Logical tx queue i is one of pair i % pair_count.
+std::unique_ptr<QueuePair> AfXdpDevice::MakePair(std::size_t number, std::size_t pair_count) const {
+  return std::make_unique<QueuePair>(number,
+                                     QueuePairOptions{.interface = netdev_->name(),
+                                                      .queue = options_.start_queue + static_cast<uint32_t>(number),
+                                                      .tx_queues = (config_.tx_queues + pair_count - 1 - number) / pair_count,
+                                                      .tx_stride = pair_count,
+                                                      .sizes = RingSizes(),
+                                                      .copy_mode = options_.copy_mode,
+                                                      .need_wakeup = options_.need_wakeup,
+                                                      .busy_polling = options_.busy_polling},
+                                     config_.pool, XskCalls::Kernel());
 }
 
 XskRingSizes AfXdpDevice::RingSizes() const {
@@ -182,7 +189,9 @@ absl::Status AfXdpDevice::Stop() {
 
 QueueStats AfXdpDevice::Stats() const {
   QueueStats sum;
-  for (const auto& queue : queues_) sum += queue->Stats();
+  for (const auto& queue : queues_) {
+    for (std::size_t index = 0; index < queue->tx_count(); ++index) sum += queue->Stats(index);
+  }
   return sum;
 }
 
@@ -230,7 +239,7 @@ absl::Status AfXdpDevice::SetMtu(std::size_t mtu) {
   const auto settings = Settings();
   if (!settings.ok()) return settings.status();
   if (auto status = (*settings)->SetMtu(mtu); !status.ok()) return lcore::Annotate(status, name_);
-  for (auto& queue : queues_) queue->tx().SetMaximumLength(mtu + ETH_HLEN + kVlanTagBytes);
+  for (auto& queue : queues_) queue->SetMaximumLength(mtu + ETH_HLEN + kVlanTagBytes);
   return absl::OkStatus();
 }
 

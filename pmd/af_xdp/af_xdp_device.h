@@ -32,8 +32,9 @@ class AfXdpDevice final : public Device {
   absl::Status Start() override;
   absl::Status Stop() override;
   RxQueue& rx_queue(std::size_t number) override { return queues_[number]->rx(); }
-  TxQueue& tx_queue(std::size_t number) override { return queues_[number]->tx(); }
-  QueueStats Stats(std::size_t queue) const override { return queues_[queue]->Stats(); }
+  // Logical tx queues go round the sockets.
+  TxQueue& tx_queue(std::size_t number) override { return queues_[number % queues_.size()]->tx(number / queues_.size()); }
+  QueueStats Stats(std::size_t queue) const override { return queues_[queue % queues_.size()]->Stats(queue / queues_.size()); }
   QueueStats Stats() const override;
   std::vector<NamedCounter> ExtendedStats() const override;
   void ResetStats() override;
@@ -48,6 +49,7 @@ class AfXdpDevice final : public Device {
 
   std::size_t LargestMtu() const;
   absl::StatusOr<uint32_t> AvailableQueues() const;
+  std::unique_ptr<QueuePair> MakePair(std::size_t number, std::size_t pair_count) const;
   absl::Status CheckInterface(uint32_t queue_count) const;
   absl::Status StartQueues(int interface_index);
   XskRingSizes RingSizes() const;

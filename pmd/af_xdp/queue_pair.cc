@@ -30,7 +30,23 @@ void Accumulate(xdp_statistics& sum, const xdp_statistics& addend) {
 }  // namespace
 
 QueuePair::QueuePair(std::size_t number, QueuePairOptions options, std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
-    : number_(number), options_(std::move(options)), pool_(pool), rx_(pool, calls), tx_(pool, calls), baseline_(Counters()) {}
+    : number_(number),
+      options_(std::move(options)),
+      pool_(pool),
+      rx_(pool, calls),
+      tx_(pool, calls),
+      sharing_(tx_),
+      baselines_(std::max<std::size_t>(options_.tx_queues, 1)) {
+  for (std::size_t index = 0; options_.tx_queues > 1 && index < options_.tx_queues; ++index) {
+    shared_.push_back(std::make_unique<SharedTxQueue>(sharing_));
+  }
+  ResetStats();
+}
+
+TxQueue& QueuePair::tx(std::size_t index) {
+  if (shared_.empty()) return tx_;
+  return *shared_[index];
+}
 
 absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length) {
   auto socket = XskSocket::Create(options_.interface, options_.queue, *pool_, options_.sizes, first);
@@ -81,16 +97,22 @@ xdp_statistics QueuePair::KernelStatistics() const {
   return sum;
 }
 
-QueueStats QueuePair::Totals() const {
-  const RxCounters& rx = rx_.counters();
-  const TxCounters& tx = tx_.counters();
-  const xdp_statistics kernel = KernelStatistics();
+const TxCounters& QueuePair::TxCountersOf(std::size_t index) const {
+  return shared_.empty() ? tx_.counters() : shared_[index]->counters();
+}
+
+QueueStats QueuePair::Totals(std::size_t index) const {
   QueueStats stats;
-  stats.rx_packets = rx.packets.value();
-  stats.rx_bytes = rx.bytes.value();
-  stats.rx_missed = kernel.rx_dropped + kernel.rx_ring_full + rx.discarded_at_stop.value();
-  stats.rx_errors = kernel.rx_invalid_descs;
-  stats.rx_nombuf = rx.no_frame.value();
+  if (index == 0) {
+    const RxCounters& rx = rx_.counters();
+    const xdp_statistics kernel = KernelStatistics();
+    stats.rx_packets = rx.packets.value();
+    stats.rx_bytes = rx.bytes.value();
+    stats.rx_missed = kernel.rx_dropped + kernel.rx_ring_full + rx.discarded_at_stop.value();
+    stats.rx_errors = kernel.rx_invalid_descs;
+    stats.rx_nombuf = rx.no_frame.value();
+  }
+  const TxCounters& tx = TxCountersOf(index);
   // A packet that the kernel dropped is completed as well, maybe a moment later than it is counted as dropped.
   stats.tx_packets = Minus(tx.completed.value(), tx.dropped_busy.value());
   stats.tx_bytes = tx.bytes.value();
@@ -99,9 +121,9 @@ QueueStats QueuePair::Totals() const {
   return stats;
 }
 
-QueueStats QueuePair::Stats() const {
-  QueueStats stats = Totals();
-  const QueueStats& before = totals_baseline_;
+QueueStats QueuePair::Stats(std::size_t index) const {
+  QueueStats stats = Totals(index);
+  const QueueStats& before = baselines_[index].totals;
   stats.rx_packets -= before.rx_packets;
   stats.rx_bytes -= before.rx_bytes;
   stats.rx_missed -= before.rx_missed;
@@ -113,53 +135,58 @@ QueueStats QueuePair::Stats() const {
   return stats;
 }
 
-std::vector<NamedCounter> QueuePair::Counters() const {
-  const RxCounters& rx = rx_.counters();
-  const TxCounters& tx = tx_.counters();
-  const xdp_statistics kernel = KernelStatistics();
-  return {{"rx_packets", rx.packets.value()},
-          {"rx_bytes", rx.bytes.value()},
-          {"rx_bursts", rx.bursts.value()},
-          {"rx_no_frame", rx.no_frame.value()},
-          {"rx_wakeups", rx.wakeups.value()},
-          {"rx_discarded_at_stop", rx.discarded_at_stop.value()},
-          {"rx_dropped", kernel.rx_dropped},
-          {"rx_ring_full", kernel.rx_ring_full},
-          {"rx_fill_ring_empty", kernel.rx_fill_ring_empty_descs},
-          {"rx_invalid_descriptors", kernel.rx_invalid_descs},
-          {"tx_taken", tx.taken.value()},
-          {"tx_packets", Minus(tx.completed.value(), tx.dropped_busy.value())},
-          {"tx_bytes", tx.bytes.value()},
-          {"tx_copied", tx.copied.value()},
-          {"tx_dropped_too_short", tx.dropped_too_short.value()},
-          {"tx_dropped_too_long", tx.dropped_too_long.value()},
-          {"tx_dropped_busy", tx.dropped_busy.value()},
-          {"tx_dropped_at_stop", tx.dropped_at_stop.value()},
-          {"tx_kicks", tx.kicks.value()},
-          {"tx_kicks_again", tx.kicks_again.value()},
-          {"tx_kicks_no_buffer", tx.kicks_no_buffer.value()},
-          {"tx_kicks_link_down", tx.kicks_link_down.value()},
-          {"tx_kicks_failed", tx.kicks_failed.value()},
-          {"tx_ring_full", tx.ring_full.value()},
-          {"tx_no_frame", tx.no_frame.value()},
-          {"tx_invalid_descriptors", kernel.tx_invalid_descs},
-          {"tx_ring_empty", kernel.tx_ring_empty_descs}};
+std::vector<NamedCounter> QueuePair::Counters(std::size_t index) const {
+  std::vector<NamedCounter> counters;
+  if (index == 0) {
+    const RxCounters& rx = rx_.counters();
+    const xdp_statistics kernel = KernelStatistics();
+    counters = {{"rx_packets", rx.packets.value()},
+                {"rx_bytes", rx.bytes.value()},
+                {"rx_bursts", rx.bursts.value()},
+                {"rx_no_frame", rx.no_frame.value()},
+                {"rx_wakeups", rx.wakeups.value()},
+                {"rx_discarded_at_stop", rx.discarded_at_stop.value()},
+                {"rx_dropped", kernel.rx_dropped},
+                {"rx_ring_full", kernel.rx_ring_full},
+                {"rx_fill_ring_empty", kernel.rx_fill_ring_empty_descs},
+                {"rx_invalid_descriptors", kernel.rx_invalid_descs},
+                {"tx_invalid_descriptors", kernel.tx_invalid_descs},
+                {"tx_ring_empty", kernel.tx_ring_empty_descs}};
+  }
+  const TxCounters& tx = TxCountersOf(index);
+  counters.insert(counters.end(), {{"tx_taken", tx.taken.value()},
+                                   {"tx_packets", Minus(tx.completed.value(), tx.dropped_busy.value())},
+                                   {"tx_bytes", tx.bytes.value()},
+                                   {"tx_copied", tx.copied.value()},
+                                   {"tx_dropped_too_short", tx.dropped_too_short.value()},
+                                   {"tx_dropped_too_long", tx.dropped_too_long.value()},
+                                   {"tx_dropped_busy", tx.dropped_busy.value()},
+                                   {"tx_dropped_at_stop", tx.dropped_at_stop.value()},
+                                   {"tx_kicks", tx.kicks.value()},
+                                   {"tx_kicks_again", tx.kicks_again.value()},
+                                   {"tx_kicks_no_buffer", tx.kicks_no_buffer.value()},
+                                   {"tx_kicks_link_down", tx.kicks_link_down.value()},
+                                   {"tx_kicks_failed", tx.kicks_failed.value()},
+                                   {"tx_ring_full", tx.ring_full.value()},
+                                   {"tx_no_frame", tx.no_frame.value()}});
+  return counters;
 }
 
 void QueuePair::AppendExtendedStats(std::vector<NamedCounter>& stats) const {
-  std::vector<NamedCounter> counters = Counters();
-  for (std::size_t index = 0; index < counters.size(); ++index) {
-    NamedCounter& counter = counters[index];
-    counter.value = Minus(counter.value, baseline_[index].value);
-    // DPDK's form of a queue's counter: rx_q0_packets.
-    counter.name.insert(3, absl::StrCat("q", number_, "_"));
-    stats.push_back(std::move(counter));
+  for (std::size_t index = 0; index < tx_count(); ++index) {
+    const std::string queue = absl::StrCat("q", number_ + index * options_.tx_stride, "_");
+    std::vector<NamedCounter> counters = Counters(index);
+    for (std::size_t row = 0; row < counters.size(); ++row) {
+      NamedCounter& counter = counters[row];
+      counter.value = Minus(counter.value, baselines_[index].counters[row].value);
+      counter.name.insert(3, queue);  // DPDK's form of a queue's counter: rx_q0_packets
+      stats.push_back(std::move(counter));
+    }
   }
 }
 
 void QueuePair::ResetStats() {
-  baseline_ = Counters();
-  totals_baseline_ = Totals();
+  for (std::size_t index = 0; index < tx_count(); ++index) baselines_[index] = {Counters(index), Totals(index)};
 }
 
 std::string QueuePair::WhyCopy(bool native, const bpf::DeviceFeatures& driver) const {

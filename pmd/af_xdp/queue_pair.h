@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// QueuePair: one socket with the two queues that use its rings. Control path.
+// QueuePair: one socket with the queues that use its rings: one rx queue, one tx queue or several that share. Control path.
 #ifndef PMD_AF_XDP_QUEUE_PAIR_H_
 #define PMD_AF_XDP_QUEUE_PAIR_H_
 
@@ -14,6 +14,7 @@
 #include "bpf/feature_probe.h"
 #include "bpf/xdp_program.h"
 #include "mempool/frame_audit.h"
+#include "pmd/af_xdp/shared_tx_queue.h"
 #include "pmd/af_xdp/xsk_rx_queue.h"
 #include "pmd/af_xdp/xsk_socket.h"
 #include "pmd/af_xdp/xsk_tx_queue.h"
@@ -25,6 +26,9 @@ namespace pollux::pmd::af_xdp {
 struct QueuePairOptions {
   std::string interface;
   uint32_t queue = 0;  // of the interface
+  // Logical tx queues of this socket: those numbered number, number + tx_stride, number + 2 * tx_stride, ...
+  std::size_t tx_queues = 1;
+  std::size_t tx_stride = 1;
   XskRingSizes sizes;
   CopyMode copy_mode = CopyMode::kAutomatic;
   bool need_wakeup = true;
@@ -37,15 +41,19 @@ class QueuePair {
   QueuePair(std::size_t number, QueuePairOptions options, std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
 
   XskRxQueue& rx() { return rx_; }
-  XskTxQueue& tx() { return tx_; }
+  TxQueue& tx(std::size_t index);
 
   // Socket, memory, fill, bind, redirection, in this order. `first` as in XskSocket::Create. On error nothing is left.
   absl::Status Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length);
   // No packet comes in any more, and what was taken for sending is sent, for up to `patience_ms`; the rest is dropped and counted.
   void Stop(bpf::XdpProgram& program, int interface_index, int patience_ms);
+  // The longest packet that is sent, headers included.
+  void SetMaximumLength(std::size_t bytes) { tx_.SetMaximumLength(bytes); }
 
   const XskSocket* socket() const { return socket_.get(); }
-  QueueStats Stats() const;
+  std::size_t tx_count() const { return baselines_.size(); }
+  // Of the tx queue `index` of this socket; with the first one come those of the rx queue.
+  QueueStats Stats(std::size_t index) const;
   void AppendExtendedStats(std::vector<NamedCounter>& stats) const;
   void ResetStats();
   // `driver` is what the interface's driver says of itself.
@@ -54,9 +62,10 @@ class QueuePair {
 
  private:
   std::string WhyCopy(bool native, const bpf::DeviceFeatures& driver) const;
-  std::vector<NamedCounter> Counters() const;
+  const TxCounters& TxCountersOf(std::size_t index) const;
+  std::vector<NamedCounter> Counters(std::size_t index) const;
   xdp_statistics KernelStatistics() const;
-  QueueStats Totals() const;
+  QueueStats Totals(std::size_t index) const;
 
   const std::size_t number_;
   const QueuePairOptions options_;
@@ -64,10 +73,15 @@ class QueuePair {
   std::unique_ptr<XskSocket> socket_;
   XskRxQueue rx_;
   XskTxQueue tx_;
+  TxSharing sharing_;
+  std::vector<std::unique_ptr<SharedTxQueue>> shared_;  // empty: the one tx queue is tx_ itself, without a lock
   std::string busy_polling_refused_;
   xdp_statistics closed_sockets_{};  // sums over sockets that are closed
-  std::vector<NamedCounter> baseline_;
-  QueueStats totals_baseline_;
+  struct Baseline {
+    std::vector<NamedCounter> counters;
+    QueueStats totals;
+  };
+  std::vector<Baseline> baselines_;  // of each tx queue, with the first one the rx queue's
 };
 
 }  // namespace pollux::pmd::af_xdp

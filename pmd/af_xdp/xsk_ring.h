@@ -74,8 +74,13 @@ class ProducerRing {
     StoreRelease(memory_.producer, next_);
   }
 
-  // Entries that the kernel has not taken yet. Reads the shared line.
-  uint32_t Waiting() const { return memory_.size == 0 ? 0 : next_ - LoadAcquire(memory_.consumer); }
+  // Entries that the kernel has not taken yet. Reads the shared lines only, and so may be asked by other threads than the producer; the
+  // consumer's first, which cannot have passed the producer's.
+  uint32_t Waiting() const {
+    if (memory_.size == 0) return 0;
+    const uint32_t consumer = LoadAcquire(memory_.consumer);
+    return LoadAcquire(memory_.producer) - consumer;
+  }
   // The kernel wants a system call before it looks at this ring (XDP_USE_NEED_WAKEUP).
   bool NeedsWakeup() const {
     return memory_.size != 0 && (std::atomic_ref(*memory_.flags).load(std::memory_order_relaxed) & XDP_RING_NEED_WAKEUP) != 0;

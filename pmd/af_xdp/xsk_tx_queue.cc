@@ -34,7 +34,7 @@ std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
   std::size_t taken = 0;
   while (room > 0) {
     const uint32_t in_a_row = std::min(room, tx_.InARow(0));
-    const uint32_t put = PutInARow(packets.subspan(taken, in_a_row));
+    const uint32_t put = PutInARow(packets.subspan(taken, in_a_row), counters_);
     taken += put;
     room -= put;
     if (put == in_a_row) continue;
@@ -44,13 +44,13 @@ std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
   }
   counters_.taken.Add(taken);
   if (taken < packets.size()) counters_.ring_full.Add(1);
-  if (outstanding_ > 0) Kick();
+  if (outstanding_ > 0) Kick(counters_);
   return taken;
 }
 
 // Descriptors for the first packets, as many as can be sent as they are; the ring has them all in a row. What the loop needs of the
 // queue is copied first, since the compiler must assume that a store to the ledger's bytes could change it.
-[[gnu::noinline]] uint32_t XskTxQueue::PutInARow(std::span<const Packet> packets) {
+[[gnu::noinline]] uint32_t XskTxQueue::PutInARow(std::span<const Packet> packets, TxCounters& counters) {
   const Limits limits = limits_;
   const mempool::FrameSet::Writer held = held_.writer();
   xdp_desc* descriptor = &tx_.At(0);
@@ -67,7 +67,7 @@ std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
   }
   tx_.Submit(count);
   outstanding_ += count;
-  counters_.bytes.Add(bytes);
+  counters.bytes.Add(bytes);
   return count;
 }
 
@@ -86,20 +86,19 @@ void XskTxQueue::SetMaximumLength(std::size_t bytes) {
 
 // What PutInARow stopped at: copied into our pool, or taken and dropped. False: not taken, for want of a frame.
 bool XskTxQueue::PutUnusual(const Packet& packet) {
+  if (DropHopeless(packet, counters_)) return true;
+  Packet copy;
+  return CopyIn(packet, copy) && PutInARow({&copy, 1}, counters_) == 1;
+}
+
+bool XskTxQueue::DropHopeless(const Packet& packet, TxCounters& counters) {
   const bool foreign = packet.pool != pool_->id();
   const std::size_t maximum_length = limits_.length_range + ETH_HLEN;
   const std::size_t limit = foreign ? std::min(maximum_length, pool_->maximum_length()) : maximum_length;
-  if (!foreign || packet.length < ETH_HLEN || packet.length > limit) {
-    Drop(packet);
-    return true;
-  }
-  Packet copy;
-  return CopyIn(packet, copy) && PutInARow({&copy, 1}) == 1;
-}
-
-void XskTxQueue::Drop(const Packet& packet) {
-  (packet.length < ETH_HLEN ? counters_.dropped_too_short : counters_.dropped_too_long).Add(1);
+  if (foreign && packet.length >= ETH_HLEN && packet.length <= limit) return false;
+  (packet.length < ETH_HLEN ? counters.dropped_too_short : counters.dropped_too_long).Add(1);
   mempool::Pool::Free({&packet, 1});
+  return true;
 }
 
 // A packet from another NUMA node's pool (or a driver's own): the one copy there is in user space, and it is counted.
@@ -117,59 +116,124 @@ bool XskTxQueue::CopyIn(const Packet& packet, Packet& copy) {
 
 // One system call for all that waits, as a rule. EAGAIN and EBUSY end a call early and leave the rest for another; how many others
 // there are is bounded by what waits.
-void XskTxQueue::Kick() {
+void XskTxQueue::Kick(TxCounters& counters) {
   if (!tx_.NeedsWakeup()) return;
   uint32_t waiting = tx_.Waiting();
   uint32_t calls_again = waiting / kFewestPacketsACall;
   while (waiting > 0) {
     const int error = calls_.WakeTx(socket_);
-    counters_.kicks.Add(1);
+    counters.kicks.Add(1);
     switch (error) {
       case 0:
         return;
       case EBUSY:
-        counters_.dropped_busy.Add(1);
+        if (owners_.empty()) {
+          counters.dropped_busy.Add(1);
+        } else {
+          unassigned_busy_.fetch_add(1, std::memory_order_relaxed);
+        }
         --waiting;
         break;
       case EAGAIN:
       case EINTR:
-        counters_.kicks_again.Add(1);
+        counters.kicks_again.Add(1);
         if (calls_again-- == 0) return;
         break;
       case ENOBUFS:
       case ENOMEM:
-        counters_.kicks_no_buffer.Add(1);
+        counters.kicks_no_buffer.Add(1);
         return;
       case ENETDOWN:
-        counters_.kicks_link_down.Add(1);
+        counters.kicks_link_down.Add(1);
         return;
       case ENXIO:
         device_gone_.store(true, std::memory_order_relaxed);
         [[fallthrough]];
       default:
-        counters_.kicks_failed.Add(1);
+        counters.kicks_failed.Add(1);
         return;
     }
   }
 }
 
-void XskTxQueue::Reclaim() {
-  std::array<mempool::FrameNumber, 64> frames;
+template <bool kShared>
+inline std::size_t XskTxQueue::TakeInARow(std::span<mempool::FrameNumber> frames) {
+  const uint32_t count = std::min(completion_.Available(static_cast<uint32_t>(frames.size())), completion_.InARow(0));
+  if (count == 0) return 0;
   const unsigned frame_shift = limits_.frame_shift;
   const mempool::FrameSet::Writer held = held_.writer();
-  while (uint32_t count = completion_.Available(frames.size())) {
-    count = std::min(count, completion_.InARow(0));
-    const uint64_t* const addresses = &completion_.At(0);
-    for (uint32_t index = 0; index < count; ++index) {
-      frames[index] = static_cast<mempool::FrameNumber>(addresses[index] >> frame_shift);
-      held.Erase(frames[index]);
-    }
-    completion_.Release(count);
-    pool_->Put({frames.data(), count});
-    outstanding_ -= count;
-    counters_.completed.Add(count);
+  const uint64_t* const addresses = &completion_.At(0);
+  if constexpr (kShared) CreditOwners({addresses, count});
+  for (uint32_t index = 0; index < count; ++index) {
+    frames[index] = static_cast<mempool::FrameNumber>(addresses[index] >> frame_shift);
+    held.Erase(frames[index]);
+  }
+  completion_.Release(count);
+  outstanding_ -= count;
+  counters_.completed.Add(count);
+  return count;
+}
+
+void XskTxQueue::Reclaim() {
+  std::array<mempool::FrameNumber, 64> frames;
+  while (const std::size_t count = TakeInARow<false>(frames)) pool_->Put({frames.data(), count});
+}
+
+// --- Shared between owners ------------------------------------------------------------------------------------------------------
+
+XskTxQueue::Owner XskTxQueue::AddOwner(TxCounters& counters) {
+  owners_.push_back(&counters);
+  return {&counters, static_cast<uint8_t>(owners_.size())};
+}
+
+std::size_t XskTxQueue::CountUsual(std::span<const Packet> packets) const {
+  const Limits limits = limits_;
+  std::size_t count = 0;
+  while (count < packets.size() && limits.Allow(static_cast<uint64_t>(packets[count].data - limits.base), packets[count])) ++count;
+  return count;
+}
+
+std::size_t XskTxQueue::Put(std::span<const Packet> packets, Owner owner) {
+  uint32_t room = tx_.Room(static_cast<uint32_t>(packets.size()));
+  std::size_t done = 0;
+  while (room > 0) {
+    const uint32_t in_a_row = std::min(room, tx_.InARow(0));
+    const uint32_t put = PutInARow(packets.subspan(done, in_a_row), *owner.counters);
+    done += put;
+    room -= put;
+    if (put < in_a_row) break;
+  }
+  const mempool::FrameSet::Writer held = held_.writer();
+  for (const Packet& packet : packets.first(done)) held.Insert(pool_->FrameOf(packet), owner.tag);
+  return done;
+}
+
+std::size_t XskTxQueue::TakeCompleted(std::span<mempool::FrameNumber> frames) {
+  return TakeInARow<true>(frames);
+}
+
+bool XskTxQueue::reclaim_is_due() const {
+  return outstanding_ >= kReclaimThreshold;
+}
+
+void XskTxQueue::CreditOwners(std::span<const uint64_t> addresses) {
+  for (const uint64_t address : addresses) {
+    const uint8_t tag = held_.Tag(static_cast<mempool::FrameNumber>(address >> limits_.frame_shift));
+    if (tag > 0) owners_[tag - 1]->completed.Add(1);
   }
 }
+
+// Takes one of the packets that were completed for the one that was dropped, so that the sums come out for every owner.
+void XskTxQueue::AssignBusy() {
+  for (TxCounters* const owner : owners_) {
+    while (owner->completed.value() > owner->dropped_busy.value() && unassigned_busy_.load(std::memory_order_relaxed) > 0) {
+      owner->dropped_busy.Add(1);
+      unassigned_busy_.fetch_sub(1, std::memory_order_relaxed);
+    }
+  }
+}
+
+// --- Control path ---------------------------------------------------------------------------------------------------------------
 
 void XskTxQueue::Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length) {
   tx_ = ProducerRing<xdp_desc>(tx);
@@ -179,12 +243,19 @@ void XskTxQueue::Open(int socket, const RingMemory& tx, const RingMemory& comple
   SetMaximumLength(maximum_length);
 }
 
+void XskTxQueue::ReclaimForAny() {
+  if (owners_.empty()) return Reclaim();
+  std::array<mempool::FrameNumber, 64> frames;
+  while (const std::size_t count = TakeCompleted(frames)) pool_->Put({frames.data(), count});
+}
+
 std::size_t XskTxQueue::Drain() {
-  Reclaim();
+  ReclaimForAny();
   if (outstanding_ > 0 && !device_gone()) {
-    Kick();
-    Reclaim();
+    Kick(owners_.empty() ? counters_ : *owners_.front());
+    ReclaimForAny();
   }
+  AssignBusy();
   return outstanding_;
 }
 
@@ -197,6 +268,11 @@ void XskTxQueue::Close(bool released) {
     held_.Clear();
   }
   counters_.dropped_at_stop.Add(outstanding_);
+  for (TxCounters* const owner : owners_) {
+    const uint64_t done = owner->completed.value() + owner->dropped_too_short.value() + owner->dropped_too_long.value();
+    owner->dropped_at_stop.Add(owner->taken.value() - done - owner->dropped_at_stop.value());
+  }
+  unassigned_busy_.store(0, std::memory_order_relaxed);
   outstanding_ = 0;
 }
 

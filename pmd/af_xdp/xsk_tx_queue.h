@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "lcore/cache_line.h"
 #include "lcore/counter.h"
@@ -20,7 +21,7 @@ namespace pollux::pmd::af_xdp {
 
 // taken = completed + (the sum of what begins with dropped_) - dropped_busy + pending: a packet that the kernel completed and dropped is
 // both.
-struct TxCounters {
+struct alignas(lcore::kCacheLineBytes) TxCounters {
   lcore::Counter taken;
   lcore::Counter completed;          // frames back from the completion ring
   lcore::Counter bytes;              // taken, and not dropped at once
@@ -56,8 +57,32 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
 
   // The interface is gone (ENXIO): nothing is taken any more. Any thread may ask.
   bool device_gone() const { return device_gone_.load(std::memory_order_relaxed); }
+  // Of the queue that has the socket for itself; shared queues have their own.
   const TxCounters& counters() const { return counters_; }
   const mempool::FrameSet& held() const { return held_; }
+
+  // What SharedTxQueue is made of. From the first AddOwner on, the socket belongs to its owners and Send is not used. Put, TakeCompleted
+  // and AssignBusy are called under the owners' lock; Kick by one thread at a time, without it; the others by any thread.
+  struct Owner {
+    TxCounters* counters;
+    uint8_t tag;  // of its frames in the ledger
+  };
+  static constexpr std::size_t kMaximumOwners = 255;
+  Owner AddOwner(TxCounters& counters);
+  // How many packets from the first on can be put as they are: of our pool, and of a length that can be sent.
+  std::size_t CountUsual(std::span<const Packet> packets) const;
+  // Takes the head of `packets`, which is not usual, and drops it if its length cannot be sent.
+  bool DropHopeless(const Packet& packet, TxCounters& counters);
+  // Puts the first of these usual packets into the ring, as far as there is room; returns how many.
+  std::size_t Put(std::span<const Packet> packets, Owner owner);
+  bool reclaim_is_due() const;
+  // Takes frames off the completion ring, for the caller to return to the pool; returns how many.
+  std::size_t TakeCompleted(std::span<mempool::FrameNumber> frames);
+  // Tells which owner's packets the kernel dropped (EBUSY), as far as their frames are back.
+  void AssignBusy();
+  bool kick_is_due() const { return tx_.NeedsWakeup() && tx_.Waiting() > 0; }
+  void Kick(TxCounters& counters);
+  mempool::Pool& pool() { return *pool_; }
 
  private:
   // What can be sent as it is.
@@ -71,12 +96,14 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
     bool Allow(uint64_t address, const Packet& packet) const;
   };
 
-  uint32_t PutInARow(std::span<const Packet> packets);
+  uint32_t PutInARow(std::span<const Packet> packets, TxCounters& counters);
   bool PutUnusual(const Packet& packet);
-  void Drop(const Packet& packet);
   bool CopyIn(const Packet& packet, Packet& copy);
-  void Kick();
   void Reclaim();
+  void ReclaimForAny();
+  template <bool kShared>
+  std::size_t TakeInARow(std::span<mempool::FrameNumber> frames);
+  void CreditOwners(std::span<const uint64_t> addresses);
 
   ProducerRing<xdp_desc> tx_;
   ConsumerRing<uint64_t> completion_;
@@ -86,6 +113,8 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
   int socket_ = -1;
   std::atomic<bool> device_gone_{false};
   TxCounters counters_;
+  std::vector<TxCounters*> owners_;           // by tag - 1; empty: the socket has one user
+  std::atomic<uint32_t> unassigned_busy_{0};  // EBUSY tells that one of the owners' packets was dropped, not whose
   const std::shared_ptr<mempool::Pool> pool_;
   XskCalls& calls_;
 };

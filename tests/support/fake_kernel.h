@@ -15,7 +15,8 @@
 
 namespace pollux::support {
 
-// One ring's memory, with indices that may start anywhere: near 2^32 they wrap in the middle of a test.
+// One ring's memory, with indices that may start anywhere: near 2^32 they wrap in the middle of a test. As the kernel's it may be in use by
+// another thread at the other end.
 template <typename Entry>
 class FakeRing {
  public:
@@ -25,10 +26,20 @@ class FakeRing {
     return {.producer = &producer_, .consumer = &consumer_, .flags = &flags_, .entries = entries_.data(), .size = size()};
   }
   uint32_t size() const { return static_cast<uint32_t>(entries_.size()); }
-  uint32_t waiting() const { return producer_ - consumer_; }
-  uint32_t room() const { return size() - waiting(); }
-  Entry Take() { return entries_[consumer_++ & (size() - 1)]; }
-  void Put(const Entry& entry) { entries_[producer_++ & (size() - 1)] = entry; }
+  uint32_t waiting() {
+    const uint32_t consumer = pmd::af_xdp::LoadAcquire(&consumer_);
+    return pmd::af_xdp::LoadAcquire(&producer_) - consumer;
+  }
+  uint32_t room() { return size() - waiting(); }
+  Entry Take() {
+    const Entry entry = entries_[consumer_ & (size() - 1)];
+    pmd::af_xdp::StoreRelease(&consumer_, consumer_ + 1);
+    return entry;
+  }
+  void Put(const Entry& entry) {
+    entries_[producer_ & (size() - 1)] = entry;
+    pmd::af_xdp::StoreRelease(&producer_, producer_ + 1);
+  }
   void SetNeedsWakeup(bool on) { flags_ = on ? XDP_RING_NEED_WAKEUP : 0; }
 
  private:

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// SharedTxQueue: one of several logical tx queues that use one socket.
+//
+//     thread 1           thread 2           thread 3
+//   logical queue 0    logical queue 2    logical queue 4          each with counters of its own
+//         \                  |                  /
+//          +--- lock: completions taken, descriptors written ---+    a few hundred instructions for a burst
+//          |        tx ring, completion ring (XskTxQueue)       |
+//          +--- in turn: the system call, without the lock -----+    one thread at a time; who comes meanwhile leaves a note
+//
+// Nobody waits for a system call of another: whoever finds the turn taken sets `noted` and returns, and the thread that has the turn makes
+// another call before it goes. It looks for a note once more after it has given the turn back, so a note that is set just then is seen by
+// one of the two. After kMostCalls it goes though a note is left, lest it serve the others for ever: the next Send of any of
+// them, an empty one too, finds the packets waiting and takes the turn.
+//
+// What may enter the kernel or take long stays outside the lock: returning frames to the pool (its depot has a mutex), copying packets of
+// other pools in.
+#ifndef PMD_AF_XDP_SHARED_TX_QUEUE_H_
+#define PMD_AF_XDP_SHARED_TX_QUEUE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <span>
+
+#include "lcore/cache_line.h"
+#include "lcore/spin_lock.h"
+#include "pmd/af_xdp/xsk_tx_queue.h"
+#include "pmd/queue.h"
+
+namespace pollux::pmd::af_xdp {
+
+// What the logical queues of one socket have in common. The socket's queue must outlive it.
+class TxSharing {
+ public:
+  static constexpr int kMostCalls = 8;  // rounds of system calls that a thread makes in its turn
+
+  explicit TxSharing(XskTxQueue& socket) : socket_(socket) {}
+
+ private:
+  friend class SharedTxQueue;
+
+  XskTxQueue& socket_;
+  alignas(lcore::kCacheLineBytes) lcore::SpinLock lock_;
+  alignas(lcore::kCacheLineBytes) std::atomic<bool> noted_{false};
+  std::atomic<bool> turn_taken_{false};
+};
+
+// Contract and thread rule: pmd/queue.h. Any number of queues of one TxSharing may send at once, each from one thread.
+class SharedTxQueue final : public TxQueue {
+ public:
+  explicit SharedTxQueue(TxSharing& sharing) : sharing_(sharing), owner_(sharing.socket_.AddOwner(counters_)) {}
+
+  std::size_t Send(std::span<const Packet> packets) override;
+
+  const TxCounters& counters() const { return counters_; }
+
+ private:
+  std::size_t SendSome(std::span<const Packet> packets);
+  std::size_t SendCopies(std::span<const Packet> packets);
+  std::size_t PutLocked(std::span<const Packet> packets);
+  void Reclaim();
+  void KickInTurn();
+
+  TxSharing& sharing_;
+  TxCounters counters_;
+  const XskTxQueue::Owner owner_;
+};
+
+}  // namespace pollux::pmd::af_xdp
+
+#endif  // PMD_AF_XDP_SHARED_TX_QUEUE_H_

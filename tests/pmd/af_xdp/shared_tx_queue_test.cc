@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/af_xdp/shared_tx_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "tests/support/fake_kernel.h"
+#include "tests/support/pool_fixture.h"
+
+namespace pollux::pmd::af_xdp {
+namespace {
+
+using mempool::FrameAudit;
+using mempool::Pool;
+
+// The fake kernel, with an ear at the system call: what happens while one thread is in the kernel, and that no other one is.
+class WatchedCalls final : public XskCalls {
+ public:
+  explicit WatchedCalls(support::FakeKernel& kernel) : kernel_(kernel) {}
+
+  int WakeTx(int socket) override {
+    EXPECT_FALSE(inside_.exchange(true)) << "two threads in the system call";
+    const int error = kernel_.WakeTx(socket);
+    if (during_call) during_call();
+    inside_ = false;
+    return error;
+  }
+
+  std::function<void()> during_call;
+
+ private:
+  support::FakeKernel& kernel_;
+  std::atomic<bool> inside_{false};
+};
+
+class SharedTxQueueTest : public testing::Test {
+ protected:
+  static constexpr std::size_t kFrames = 1024;
+  static constexpr uint32_t kRing = 64;
+  static constexpr std::size_t kQueues = 3;
+  static constexpr std::size_t kMaximumLength = 1518;
+
+  SharedTxQueueTest() {
+    socket_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength);
+    for (auto& queue : queues_) queue = std::make_unique<SharedTxQueue>(sharing_);
+  }
+  ~SharedTxQueueTest() override {
+    calls_.during_call = nullptr;
+    socket_.Close();
+    EXPECT_TRUE(support::FramesAreFree(*pool_));
+  }
+
+  std::vector<Packet> Make(std::size_t count, uint32_t length = 64) {
+    std::vector<Packet> packets = support::AllocatePackets(*pool_, count);
+    for (Packet& packet : packets) packet.length = length;
+    return packets;
+  }
+  absl::Status Balance(std::span<const Packet> held = {}) {
+    FrameAudit audit(*pool_);
+    audit.Add("socket", socket_.held());
+    for (const Packet& packet : held) audit.Add("application", packet);
+    return audit.Balance();
+  }
+  // What a queue's owner would be told: taken, and all that became of it (docs/ownership.md, E2).
+  uint64_t Accounted(std::size_t queue) {
+    const TxCounters& counters = queues_[queue]->counters();
+    return counters.completed.value() + counters.dropped_too_short.value() + counters.dropped_too_long.value() +
+           counters.dropped_at_stop.value();
+  }
+  const TxCounters& Counters(std::size_t queue) { return queues_[queue]->counters(); }
+
+  support::FakeKernel kernel_{kRing, 0xFFFFFFE0u};
+  WatchedCalls calls_{kernel_};
+  std::shared_ptr<Pool> pool_ = support::MakePool({.frame_count = kFrames, .slab_frames = 16});
+  XskTxQueue socket_{pool_, calls_};
+  TxSharing sharing_{socket_};
+  std::array<std::unique_ptr<SharedTxQueue>, kQueues> queues_;
+};
+
+TEST_F(SharedTxQueueTest, EachQueueCountsItsOwn) {
+  for (std::size_t queue = 0; queue < kQueues; ++queue) EXPECT_EQ(queues_[queue]->Send(Make(10 + queue, 100)), 10 + queue);
+  queues_[0]->Send({});  // reclaims for all
+  for (std::size_t queue = 0; queue < kQueues; ++queue) {
+    EXPECT_EQ(Counters(queue).taken.value(), 10 + queue);
+    EXPECT_EQ(Counters(queue).completed.value(), 10 + queue);
+    EXPECT_EQ(Counters(queue).bytes.value(), 100 * (10 + queue));
+  }
+  EXPECT_EQ(kernel_.sent.size(), 33u);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+TEST_F(SharedTxQueueTest, AFullRingTakesTheFirstAndLeavesTheRest) {
+  kernel_.budget = 0;
+  EXPECT_EQ(queues_[0]->Send(Make(40)), 40u);
+  const std::vector<Packet> packets = Make(40);
+  EXPECT_EQ(queues_[1]->Send(packets), kRing - 40);
+  EXPECT_EQ(Counters(1).ring_full.value(), 1u);
+  const auto rest = std::span(packets).subspan(kRing - 40);
+  EXPECT_TRUE(Balance(rest).ok()) << Balance(rest);
+  kernel_.budget = 1000;
+  EXPECT_EQ(queues_[2]->Send({}), 0u) << "an empty burst of any of them pushes on what waits";
+  EXPECT_EQ(kernel_.sent.size(), kRing);
+  EXPECT_EQ(queues_[1]->Send(rest), rest.size());
+}
+
+TEST_F(SharedTxQueueTest, WhoComesDuringACallLeavesANoteAndIsServed) {
+  bool first_call = true;
+  calls_.during_call = [&] {
+    if (!std::exchange(first_call, false)) return;
+    std::thread([&] { EXPECT_EQ(queues_[1]->Send(Make(5)), 5u) << "the lock is held over the system call"; }).join();
+    EXPECT_EQ(kernel_.sent.size(), 8u);
+  };
+  EXPECT_EQ(queues_[0]->Send(Make(8)), 8u);
+  EXPECT_EQ(kernel_.sent.size(), 13u) << "the note was not seen";
+  EXPECT_EQ(Counters(0).kicks.value(), 2u);
+  EXPECT_EQ(Counters(1).kicks.value(), 0u);
+}
+
+TEST_F(SharedTxQueueTest, NobodyServesTheOthersForEver) {
+  std::size_t others = 0;
+  calls_.during_call = [&] { std::thread([&] { others += queues_[1]->Send(Make(1)); }).join(); };
+  EXPECT_EQ(queues_[0]->Send(Make(1)), 1u);
+  EXPECT_EQ(Counters(0).kicks.value(), static_cast<uint64_t>(TxSharing::kMostCalls));
+  calls_.during_call = nullptr;
+  EXPECT_EQ(kernel_.sent.size(), others) << "the last one still waits";
+  queues_[2]->Send({});
+  EXPECT_EQ(kernel_.sent.size(), 1 + others);
+}
+
+TEST_F(SharedTxQueueTest, LengthsThatCannotBeSentAreTakenAndCounted) {
+  std::vector<Packet> packets = Make(5);
+  packets[0].length = 13;
+  packets[2].length = kMaximumLength + 1;
+  packets[4].length = 0;
+  EXPECT_EQ(queues_[1]->Send(packets), 5u);
+  queues_[1]->Send({});
+  EXPECT_EQ(Counters(1).dropped_too_short.value(), 2u);
+  EXPECT_EQ(Counters(1).dropped_too_long.value(), 1u);
+  EXPECT_EQ(Accounted(1), 5u);
+  EXPECT_EQ(Counters(0).taken.value(), 0u);
+}
+
+TEST_F(SharedTxQueueTest, PacketsOfAnotherPoolAreCopiedWithinAMix) {
+  const auto other = support::MakePool({.frame_count = 128, .slab_frames = 16});
+  std::vector<Packet> packets = Make(20, 100);
+  std::vector<Packet> foreign = support::AllocatePackets(*other, 10);
+  for (Packet& packet : foreign) packet.length = 100;
+  foreign[9].length = 1700;  // longer than the MTU allows
+  packets.insert(packets.begin() + 10, foreign.begin(), foreign.end());
+  for (std::size_t index = 0; index < packets.size(); ++index) support::WriteContents(packets[index], packets[index].length, index);
+  EXPECT_EQ(queues_[2]->Send(packets), 30u);
+  EXPECT_EQ(Counters(2).copied.value(), 9u);
+  EXPECT_EQ(Counters(2).dropped_too_long.value(), 1u);
+  EXPECT_EQ(other->FreeCount(), 128u);
+  ASSERT_EQ(kernel_.sent.size(), 29u);
+  for (std::size_t index = 0; index < 29; ++index) {
+    const Packet sent{.data = pool_->region().base() + kernel_.sent[index].addr, .length = kernel_.sent[index].len, .pool = pool_->id()};
+    EXPECT_TRUE(support::HasContents(sent, 100, index < 19 ? index : index + 1));
+  }
+  queues_[2]->Send({});
+  EXPECT_EQ(Accounted(2), 30u);
+}
+
+TEST_F(SharedTxQueueTest, CopiesThatFindNoRoomAreUndone) {
+  const auto other = support::MakePool({.frame_count = 128, .slab_frames = 16});
+  kernel_.budget = 0;
+  ASSERT_EQ(queues_[0]->Send(Make(kRing - 3)), kRing - 3);
+  std::vector<Packet> foreign = support::AllocatePackets(*other, 10);
+  for (Packet& packet : foreign) packet.length = 100;
+  EXPECT_EQ(queues_[1]->Send(foreign), 3u);
+  EXPECT_EQ(Counters(1).copied.value(), 3u);
+  EXPECT_TRUE(Balance().ok()) << Balance();
+  Pool::Free(std::span(foreign).subspan(3));
+  EXPECT_EQ(other->FreeCount(), 128u);
+}
+
+TEST_F(SharedTxQueueTest, EbusyIsOneDropOfSomebody) {
+  kernel_.errors = {EBUSY, EBUSY};
+  EXPECT_EQ(queues_[0]->Send(Make(4)), 4u);
+  EXPECT_EQ(queues_[1]->Send(Make(4)), 4u);
+  queues_[2]->Send({});
+  EXPECT_EQ(kernel_.sent.size(), 6u);
+  uint64_t dropped = 0;
+  for (std::size_t queue = 0; queue < kQueues; ++queue) {
+    EXPECT_GE(Counters(queue).completed.value(), Counters(queue).dropped_busy.value());
+    dropped += Counters(queue).dropped_busy.value();
+  }
+  EXPECT_EQ(dropped, 2u);
+  EXPECT_EQ(Accounted(0) + Accounted(1), 8u);
+}
+
+TEST_F(SharedTxQueueTest, CloseTellsEachQueueWhatWasLost) {
+  kernel_.completes_at_once = false;
+  EXPECT_EQ(queues_[0]->Send(Make(7)), 7u);
+  EXPECT_EQ(queues_[2]->Send(Make(9)), 9u);
+  EXPECT_EQ(socket_.Drain(), 16u);
+  kernel_.Complete(2);
+  EXPECT_EQ(socket_.Drain(), 14u);
+  socket_.Close();
+  EXPECT_EQ(Counters(0).dropped_at_stop.value(), 5u);
+  EXPECT_EQ(Counters(1).dropped_at_stop.value(), 0u);
+  EXPECT_EQ(Counters(2).dropped_at_stop.value(), 9u);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+TEST_F(SharedTxQueueTest, EnxioEndsAllOfThem) {
+  kernel_.errors = {ENXIO};
+  EXPECT_EQ(queues_[0]->Send(Make(8)), 8u);
+  const std::vector<Packet> more = Make(8);
+  EXPECT_EQ(queues_[1]->Send(more), 0u);
+  Pool::Free(more);
+  EXPECT_EQ(kernel_.tx_wakeups, 1);
+}
+
+// More threads than cores, each with its queue; every packet goes out once, and nothing waits when they have ended.
+TEST_F(SharedTxQueueTest, ThreadsSendAtOnce) {
+  constexpr std::size_t kRounds = 3000;
+  std::array<std::thread, kQueues> threads;
+  for (std::size_t number = 0; number < kQueues; ++number) {
+    threads[number] = std::thread([&, number] {
+      std::array<Packet, 16> burst;
+      for (std::size_t round = 0; round < kRounds; ++round) {
+        const std::size_t count = pool_->Allocate({burst.data(), 1 + round % burst.size()});
+        for (std::size_t index = 0; index < count; ++index) burst[index].length = 60;
+        std::size_t done = 0;
+        while (done < count) done += queues_[number]->Send({burst.data() + done, count - done});
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  queues_[0]->Send({});
+  queues_[0]->Send({});
+  uint64_t taken = 0;
+  for (std::size_t queue = 0; queue < kQueues; ++queue) {
+    EXPECT_EQ(Counters(queue).taken.value(), Accounted(queue)) << "queue " << queue;
+    taken += Counters(queue).taken.value();
+  }
+  EXPECT_EQ(kernel_.sent.size(), taken);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+}  // namespace
+}  // namespace pollux::pmd::af_xdp
