@@ -15,9 +15,10 @@ VLOG_DEFINE_THIS_MODULE(netdev_pollux);
 // --- Starting and stopping -------------------------------------------------------------------------------------------------------
 
 static void Stop(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
+  for (uint32_t i = 0; i < port->tx_queue_count; i++) pollux_tx_queue_close(port->tx_queues[i]);
   pollux_device_close(port->device);
   port->device = NULL;
-  free_cacheline(port->tx_queues);
+  free(port->tx_queues);
   port->tx_queues = NULL;
   port->tx_queue_count = 0;
   pollux_settings_free(&port->running);
@@ -55,8 +56,8 @@ static int Start(struct netdev_pollux* port, const struct pollux_settings* setti
   port->device = device;
   port->memory = memory;
   port->tx_queue_count = MAX(port->asked_tx_queues, 1);
-  port->tx_queues = xzalloc_cacheline(port->tx_queue_count * sizeof *port->tx_queues);
-  for (uint32_t i = 0; i < port->tx_queue_count; i++) port->tx_queues[i].queue = pollux_device_tx_queue(device, i);
+  port->tx_queues = xmalloc(port->tx_queue_count * sizeof *port->tx_queues);
+  for (uint32_t i = 0; i < port->tx_queue_count; i++) port->tx_queues[i] = pollux_tx_queue_open(pollux_device_tx_queue(device, i));
   pollux_settings_copy(&port->running, settings);
   return 0;
 }

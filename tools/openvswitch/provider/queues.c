@@ -11,6 +11,7 @@ int netdev_pollux_rxq_recv(struct netdev_rxq* rxq, struct dp_packet_batch* batch
   struct pollux_packet packets[NETDEV_MAX_BURST];
   if (OVS_UNLIKELY(rx->queue == NULL)) return EAGAIN;
   const size_t count = pollux_receive(rx->queue, packets, NETDEV_MAX_BURST);
+  pollux_tx_note_received(rx, count);
   if (count == 0) return EAGAIN;
   struct pollux_memory* memory = rx->memory;
   for (size_t i = 0; i < count; i++) {
@@ -60,44 +61,14 @@ static uint32_t OwnQueue(void) {
   return thread_slot;
 }
 
-// --- Sending ---------------------------------------------------------------------------------------------------------------------
-
-// At most this often a queue is asked again that took some of the packets, but not all: it waits for the kernel.
-#define POLLUX_SEND_ATTEMPTS 8
-
-static void SendAll(struct pollux_port_tx_queue* tx, const struct pollux_packet* packets, size_t count) {
-  size_t sent = 0;
-  for (int attempt = 0; attempt < POLLUX_SEND_ATTEMPTS && sent < count; attempt++) {
-    sent += pollux_send(tx->queue, packets + sent, count - sent);
-  }
-  if (OVS_UNLIKELY(sent < count)) {
-    pollux_count(&tx->counters.dropped_ring_full, count - sent);
-    pollux_free(packets + sent, count - sent);
-  }
-}
-
 int netdev_pollux_send(struct netdev* netdev, int qid, struct dp_packet_batch* batch, bool concurrent_txq) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
   const uint32_t number = concurrent_txq ? OwnQueue() : (uint32_t)qid;
-  if (OVS_UNLIKELY(number >= port->tx_queue_count)) {
-    if (port->tx_queue_count > 0) pollux_count(&port->tx_queues[0].counters.dropped_no_queue, dp_packet_batch_size(batch));
-    dp_packet_delete_batch(batch, true);
+  if (OVS_LIKELY(number < port->tx_queue_count)) {
+    pollux_tx_queue_send(port->tx_queues[number], port->memory, batch);
     return 0;
   }
-  struct pollux_port_tx_queue* tx = &port->tx_queues[number];
-  struct pollux_packet packets[NETDEV_MAX_BURST];
-  const size_t size = dp_packet_batch_size(batch);
-  size_t count = 0;
-  // A batch may be longer than a burst (newest tree).
-  for (size_t i = 0; i < size; i++) {
-    if (count == NETDEV_MAX_BURST) {
-      SendAll(tx, packets, count);
-      count = 0;
-    }
-    count += pollux_packet_to_send(port->memory, batch->packets[i], &packets[count], &tx->counters);
-  }
-  if (count > 0) SendAll(tx, packets, count);
-  batch->count = 0;
-  batch->trunc = false;
+  if (port->tx_queue_count > 0) pollux_count(&port->tx_queues[0]->counters.dropped_no_queue, dp_packet_batch_size(batch));
+  dp_packet_delete_batch(batch, true);
   return 0;
 }

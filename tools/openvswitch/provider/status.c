@@ -12,7 +12,7 @@
 static struct pollux_tx_counters SumTxCounters(const struct netdev_pollux* port) {
   struct pollux_tx_counters sum = {0};
   for (uint32_t i = 0; i < port->tx_queue_count; i++) {
-    const struct pollux_tx_counters* queue = &port->tx_queues[i].counters;
+    const struct pollux_tx_counters* queue = &port->tx_queues[i]->counters;
     pollux_count(&sum.copied_foreign, __atomic_load_n(&queue->copied_foreign, __ATOMIC_RELAXED));
     pollux_count(&sum.copied_outgrown, __atomic_load_n(&queue->copied_outgrown, __ATOMIC_RELAXED));
     pollux_count(&sum.dropped_too_long, __atomic_load_n(&queue->dropped_too_long, __ATOMIC_RELAXED));
@@ -78,6 +78,7 @@ int netdev_pollux_get_stats(const struct netdev* netdev, struct netdev_stats* st
   if (error) return error;
   struct pollux_stats device = {0};
   ovs_mutex_lock(&port->mutex);
+  for (uint32_t i = 0; i < port->tx_queue_count; i++) pollux_tx_queue_flush_idle(port->tx_queues[i]);
   if (port->device != NULL) pollux_device_get_stats(port->device, POLLUX_WHOLE_DEVICE, &device);
   const struct pollux_tx_counters ours = SumTxCounters(port);
   ovs_mutex_unlock(&port->mutex);
