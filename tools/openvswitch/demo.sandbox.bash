@@ -6,18 +6,7 @@
 set -euo pipefail
 source "$root/tools/console.bash"
 source "$root/tools/openvswitch/daemons.bash"
-
-make_port() {
-  local port=$1 namespace=$2 address=$3 error
-  error=$(ip netns add "$namespace" 2>&1) && error=$(ip link add "$port" type veth peer name eth0 netns "$namespace" 2>&1) ||
-    die rig "$error" "Needs CAP_NET_ADMIN, CAP_SYS_ADMIN and the kernel's veth driver."
-  # Through AF_XDP packets travel as bytes, so the sender has to compute its checksums.
-  ip netns exec "$namespace" ethtool -K eth0 tx off >/dev/null
-  ip -n "$namespace" address add "$address/24" dev eth0
-  ip -n "$namespace" link set dev lo up
-  ip -n "$namespace" link set dev eth0 up
-  ip link set dev "$port" up
-}
+source "$root/tools/openvswitch/rig.sandbox.bash"
 
 heading() { printf '\n    %s%s%s\n' "$bold" "$*" "$plain"; }
 show() {
@@ -36,9 +25,7 @@ passed rig "namespaces client (10.0.0.1) and server (10.0.0.2), a veth pair each
 
 ovs_start "$rig"
 ovs-vsctl add-br br0 -- set bridge br0 datapath_type=netdev
-for port in p0 p1; do ovs-vsctl add-port br0 $port -- set interface $port type=pollux; done
-errors=$(ovs_port_errors)
-[[ -z $errors ]] || die ports "$errors"
+for port in p0 p1; do add_port br0 $port; done
 ovs_await_polling p0 p1 || die ports "not polled after 10 s"
 passed ovs-vswitchd "$(ovs-vswitchd --version | head -n 1), bridge br0 with p0 and p1 of type=pollux"
 
@@ -67,12 +54,7 @@ else
 fi
 
 show ovs-vsctl show
-# The database is told every five seconds.
-deadline=$((SECONDS + 12))
-until (($(ovs-vsctl get interface p0 statistics:rx_packets) > 100)); do
-  ((SECONDS < deadline)) || { failed statistics "none in the database after 12 s"; exit 1; }
-  sleep 0.2
-done
+await_counter p0 rx_packets '> 100' || die statistics "(above)"
 for port in p0 p1; do
   column $port status
   column $port statistics '(what is not 0)'

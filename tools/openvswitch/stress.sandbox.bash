@@ -4,21 +4,11 @@
 set -euo pipefail
 source "$root/tools/console.bash"
 source "$root/tools/openvswitch/daemons.bash"
+source "$root/tools/openvswitch/rig.sandbox.bash"
 readonly cycles=${STRESS_CYCLES:-200} kills=${STRESS_KILLS:-50}
 # What repeated work may leave behind for good: caches of Open vSwitch and of the allocator, not a page a cycle.
 readonly memory_slack_kib=4096
 
-make_port() {
-  ip link add "$1" type veth peer name eth0 netns "$2"
-  ip netns exec "$2" ethtool -K eth0 tx off >/dev/null
-  ip -n "$2" address add "$3/24" dev eth0
-  ip -n "$2" link set dev eth0 address "$4"
-  ip -n "$2" link set dev eth0 up
-  ip link set dev "$1" up
-}
-add_port() {
-  ovs-vsctl --timeout=20 add-port br0 "$1" -- set interface "$1" type=pollux || die "$stage" "add-port $1: $(ovs_port_errors)"
-}
 pings() { ip netns exec client ping -q -n -c 5 -i 0.05 -W 1 10.0.0.2 2>&1 | grep -q ' 5 received'; }
 await_pings() {
   local deadline=$((SECONDS + 10))
@@ -45,13 +35,12 @@ check_back() {
 }
 
 stage=rig
-for namespace in client server; do ip netns add $namespace; done
 make_port p0 client 10.0.0.1 02:00:00:00:00:01
 make_port p1 server 10.0.0.2 02:00:00:00:00:02
 ovs_start "$ovs_rig"
 ovs-vsctl add-br br0 -- set bridge br0 datapath_type=netdev
-add_port p0
-add_port p1
+add_port br0 p0
+add_port br0 p1
 await_pings "at first"
 ip -n client neighbor replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev eth0
 ip netns exec client python3 -c '
@@ -75,7 +64,7 @@ for ((cycle = 0; cycle < cycles; cycle++)); do
   ovs-vsctl --timeout=20 del-port br0 p1
   [[ $(attached p1) == 0 ]] || die "$stage" "cycle $cycle: an XDP program is left on p1"
   passing "$stage" "cycle $cycle, $(memory_kib) KiB"
-  add_port p1
+  add_port br0 p1
 done
 await_pings "after $cycles cycles"
 check_back "$before" "$memory" "$cycles times under traffic"
@@ -87,7 +76,7 @@ for ((cycle = 0; cycle < 10; cycle++)); do
   ip link delete p1
   ovs-vsctl --timeout=20 del-port br0 p1
   make_port p1 server 10.0.0.2 02:00:00:00:00:02
-  add_port p1
+  add_port br0 p1
 done
 await_pings "after the interface came back"
 check_back "$before" "$memory" "interface deleted 10 times under traffic"

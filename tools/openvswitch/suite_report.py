@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares two runs of Open vSwitch's suite: suite_report.py [--table FILE] [--xml FILE] [--command TEXT] FOLDER.
 
-FOLDER/afxdp.out and FOLDER/pollux.out are what the suite printed for each type of port. Exit code 1 if pollux failed a test that afxdp passed,
-or did not run it, or if nothing ran.
+FOLDER/afxdp.out and FOLDER/pollux.out are what the suite printed for each type of port; FOLDER/provider.results, if it is there, has
+a line "ok NAME" or "FAILED NAME: WHY" for each check of our own. Exit code 1 if pollux failed a test that afxdp passed, or did not run
+it, if a check of our own failed, or if nothing ran.
 """
 
 import argparse
@@ -39,6 +40,12 @@ def first_reason(folder, number):
     return "\n".join(lines[:12])
 
 
+def read_checks(path):
+    """Returns [(name, reason or None)] of our own checks."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [(line[3:], None) if line.startswith("ok ") else tuple(line.removeprefix("FAILED ").split(": ", 1)) for line in lines]
+
+
 def verdict(test):
     if test.pollux == "skipped" and test.afxdp == "skipped":
         return "skipped"
@@ -47,8 +54,12 @@ def verdict(test):
     return "failed" if test.afxdp == "ok" else "skipped"
 
 
-def write_xml(path, tests, folder):
-    suite = xml_tree.Element("testsuite", name="check-afxdp", tests=str(len(tests)))
+def write_xml(path, tests, checks, folder):
+    suite = xml_tree.Element("testsuite", name="Open vSwitch", tests=str(len(tests) + len(checks)))
+    for name, reason in checks:
+        case = xml_tree.SubElement(suite, "testcase", classname="type=pollux", name=name, status="run")
+        if reason:
+            xml_tree.SubElement(case, "failure", message=reason)
     for test in tests:
         case = xml_tree.SubElement(suite, "testcase", classname="check-afxdp", name=f"{test.number}: {test.name}", status="run")
         if verdict(test) == "failed":
@@ -86,6 +97,7 @@ def main():
         Test(number, (pollux.get(number) or afxdp[number])[0], afxdp.get(number, missing)[1], pollux.get(number, missing)[1])
         for number in sorted(afxdp.keys() | pollux.keys())
     ]
+    checks = read_checks(options.folder / "provider.results")
     if not tests:
         print((options.folder / "pollux.out").read_text(errors="replace")[-3000:])
         print("no test ran (above: the suite's own words)")
@@ -106,10 +118,13 @@ def main():
         print(f"pollux does not pass {test.number}: {test.name}")
         print("\n".join("    " + line for line in first_reason(options.folder / "pollux", test.number).splitlines()))
     if options.xml:
-        write_xml(options.xml, tests, options.folder)
+        write_xml(options.xml, tests, checks, options.folder)
     if options.table:
         write_table(options.table, tests, options.command, summary + ".")
-    return 1 if worse else 0
+    failed_checks = [name for name, reason in checks if reason]
+    for name in failed_checks:
+        print(f"a check of the provider failed: {name}")
+    return 1 if worse or failed_checks else 0
 
 
 if __name__ == "__main__":

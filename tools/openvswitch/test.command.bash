@@ -65,6 +65,12 @@ suite() {
   passed "$type" "$(grep -c -E '^ *[0-9]+: .* ok *$' "$work/$type.out" || true) ok in $((SECONDS - began)) s"
 }
 
+if [[ $part != chosen ]]; then
+  mkdir "$work/rig"
+  results=$work/provider.results
+  export root ovs_tree ovs_programs results
+  ovs_rig=$work/rig in_sandbox bash "$ovs_folder/behaviour.sandbox.bash"
+fi
 for type in afxdp pollux; do suite $type; done
 report=(--command "tools/ovs test$([[ $part != full ]] || echo ' --full')${variant:+ --sanitize}")
 [[ -z $xml ]] || report+=(--xml "$xml")
