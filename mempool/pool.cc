@@ -241,9 +241,11 @@ void Pool::FlushSlotEverywhere(unsigned slot) {
 // --- Counting ---------------------------------------------------------------------------------------------------------------
 
 std::size_t Pool::FreeCount() const {
+  // Both, so that who finds all frames free finds no thread inside a locked part any more, and may let the pool go.
+  const std::lock_guard shared_cache_lock(shared_cache_mutex_);
   const std::lock_guard lock(depot_mutex_);
   std::size_t count = 0;
-  for (const auto& slab : slabs_) count += slab->count();
+  for (const auto& slab : slabs_) count += slab->SettledCount();
   return count;
 }
 

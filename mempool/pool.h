@@ -105,7 +105,8 @@ class Pool {
   std::size_t Headroom(const Packet& packet) const { return Offset(packet.data) & (frame_size() - 1); }
   std::size_t Tailroom(const Packet& packet) const { return frame_size() - Headroom(packet) - packet.length; }
 
-  // Free frames now: in the depot and in all caches. Exact only while no other thread gets or puts.
+  // Free frames now: in the depot and in all caches. Exact only while no other thread gets or puts. If nobody gets any
+  // more, frame_count() means that nobody holds a frame, and that all that the last holders did happened before.
   std::size_t FreeCount() const;
   // Adds every free frame to `set`; returns the frames met twice (freed twice: a bug of some holder). Needs quiet threads.
   std::vector<FrameNumber> CollectFree(FrameSet& set) const;
@@ -147,8 +148,8 @@ class Pool {
   const uint16_t id_;
   std::unique_ptr<Cache[]> caches_;  // by ThreadSlot
 
-  std::mutex shared_cache_mutex_;  // taken before depot_mutex_
-  Cache shared_cache_;             // of the threads without a slot
+  mutable std::mutex shared_cache_mutex_;  // taken before depot_mutex_
+  Cache shared_cache_;                     // of the threads without a slot
 
   // There are ceil(frame_count / slab_frames) slabs, and two more for every cache. At most one filled slab is not full, so that an
   // empty one is left whenever a cache has two full ones.

@@ -16,8 +16,9 @@ class Slab {
  public:
   explicit Slab(std::size_t capacity) : capacity_(capacity), frames_(new FrameNumber[capacity]) {}
 
-  // Any thread may ask; only the holder's answer is exact.
+  // Any thread may ask; only the holder's answer is exact. SettledCount: and what the holder did to come to it happened before.
   std::size_t count() const { return count_.load(std::memory_order_relaxed); }
+  std::size_t SettledCount() const { return count_.load(std::memory_order_acquire); }
   bool empty() const { return count() == 0; }
   bool full() const { return count() == capacity_; }
   std::size_t room() const { return capacity_ - count(); }
@@ -27,12 +28,12 @@ class Slab {
   void Pop(FrameNumber* out, std::size_t count) {
     const std::size_t left = this->count() - count;
     Copy(out, frames_.get() + left, count);
-    count_.store(left, std::memory_order_relaxed);
+    count_.store(left, std::memory_order_release);
   }
   void Push(const FrameNumber* in, std::size_t count) {
     const std::size_t before = this->count();
     Copy(frames_.get() + before, in, count);
-    count_.store(before + count, std::memory_order_relaxed);
+    count_.store(before + count, std::memory_order_release);
   }
 
  private:

@@ -13,6 +13,7 @@ usage: bazel run //tools:install -- --prefix=DIR [--destdir=DIR] [--libdir=NAME]
 
 Installs PREFIX/include/pollux, PREFIX/lib/libpollux.a, libpollux.so and pkgconfig/pollux.pc. An application is then built by
   PKG_CONFIG_PATH=PREFIX/lib/pkgconfig g++ -std=c++20 main.cc $(pkg-config --cflags --libs pollux)
+  PKG_CONFIG_PATH=PREFIX/lib/pkgconfig gcc -std=c11 main.c $(pkg-config --cflags --libs pollux)
 TEXT
 }
 
@@ -38,7 +39,8 @@ shared=$(cd tools && ls libpollux.so.*.*.*)
 soname=${shared%.*.*}
 
 for header in "${headers[@]}"; do
-  install -D -m 644 "$header" "$destdir$prefix/include/pollux/$header"
+  # The one for C is <pollux.h>.
+  install -D -m 644 "$header" "$destdir$prefix/include/pollux/${header#pmd/c/}"
 done
 install -D -m 644 tools/libpollux.a "$destdir$prefix/$libdir/libpollux.a"
 install -D -m 755 "tools/$shared" "$destdir$prefix/$libdir/$shared"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs the library into a folder and builds tools/l2_forward.cc outside the tree: against the shared library, against the archive
-# alone, and through --destdir.
+# Installs the library into a folder and builds tools/l2_forward.cc and tools/c_forward.c outside the tree: against the shared library,
+# against the archive alone, and through --destdir.
 set -euo pipefail
 
-source_file=$PWD/$1
+source_file=$PWD/$1 c_source_file=$PWD/$2
 prefix=$TEST_TMPDIR/prefix
 fail() { echo "FAIL: $*" >&2; exit 1; }
 
@@ -27,6 +27,7 @@ done
 mkdir "$TEST_TMPDIR/application"
 cd "$TEST_TMPDIR/application"
 cp "$source_file" main.cc
+cp "$c_source_file" main.c
 
 # A null port, which sends without end, and a ring port, which sends back, need neither root nor a kernel interface.
 run() {
@@ -44,11 +45,19 @@ readelf -d shared | grep -q 'NEEDED.*libpollux\.so\.0' || fail "the program does
 LD_LIBRARY_PATH=$prefix/lib ldd -r shared 2>&1 | grep -E 'not found|undefined symbol' && fail "the shared library lacks something (above)"
 run shared env LD_LIBRARY_PATH="$prefix/lib" ./shared
 
+# A program in C takes no notice of what is behind the library.
+c_flags=(-std=c11 -Wall -Wextra -pedantic -Werror)
+gcc "${c_flags[@]}" main.c -o shared_c "${shared_flags[@]}"
+run shared_c env LD_LIBRARY_PATH="$prefix/lib" ./shared_c
+
 rm "$prefix"/lib/libpollux.so*
 read -r -a static_flags < <(pkg-config --static --cflags --libs pollux)
 g++ -std=c++20 main.cc -o static "${static_flags[@]}"
 ! readelf -d static | grep -q libpollux || fail "the static program needs a shared libpollux"
 run static ./static
+gcc "${c_flags[@]}" main.c -o static_c "${static_flags[@]}"
+! readelf -d static_c | grep -q libpollux || fail "the static program in C needs a shared libpollux"
+run static_c ./static_c
 
 cd "$TEST_SRCDIR/$TEST_WORKSPACE"
 tools/install --prefix=/usr/local --destdir="$TEST_TMPDIR/staging" --libdir=lib64

@@ -54,7 +54,8 @@ def _merged_archive_impl(ctx):
         "Requires: absl_statusor absl_status absl_strings",
         "Cflags: -I${includedir}",
         "Libs: -L${libdir} -lpollux",
-        "Libs.private: " + " ".join(private),
+        # For a program in C, whose compiler does not bring the C++ library itself.
+        "Libs.private: " + " ".join(private + ["-lstdc++"]),
         "",
     ]))
 

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions of pollux.h on devices.
+#include "pmd/device.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+
+#include "pmd/c/copy_text.h"
+#include "pmd/c/error.h"
+#include "pmd/c/pollux.h"
+#include "pmd/c/pool_handle.h"
+#include "pmd/drivers.h"
+
+struct pollux_device {
+  std::unique_ptr<pollux::pmd::Device> device;
+  std::string name;
+  // Of the last successful configure.
+  std::size_t rx_queues = 0;
+  std::size_t tx_queues = 0;
+};
+
+namespace pollux::pmd::c {
+namespace {
+
+// NAME,iface="INTERFACE",ARGUMENTS
+absl::StatusOr<std::string> DeviceText(const char* name, const char* interface, const char* arguments) {
+  std::string text = name;
+  if (interface != nullptr && *interface != '\0') {
+    if (std::strchr(interface, '"') != nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat(name, ": interface name ", interface, ": a quotation mark is not possible"));
+    }
+    absl::StrAppend(&text, ",iface=\"", interface, "\"");
+  }
+  if (arguments != nullptr && *arguments != '\0') absl::StrAppend(&text, ",", arguments);
+  return text;
+}
+
+absl::Status NoSuchQueue(const pollux_device& device, const char* direction, uint32_t number, std::size_t count) {
+  return absl::NotFoundError(absl::StrCat(device.name, ": no ", direction, " queue ", number, ": ", count, " are configured"));
+}
+
+// Runs `body` on the Device behind a handle that must not be null.
+template <typename Body>
+int WithDevice(const pollux_device* device, const char* call, Body body) noexcept {
+  return Guarded([&]() -> absl::Status {
+    if (device == nullptr) return NullArgument(call, "device");
+    return body(*device->device);
+  });
+}
+
+// Writes what fits of a list that `make` returns, entry by entry; returns the list's length, 0 after an error.
+template <typename Entry, typename Make, typename Convert>
+std::size_t CopyList(Entry* entries, std::size_t capacity, Make make, Convert convert) noexcept {
+  std::size_t count = 0;
+  Guarded([&] {
+    const auto list = make();
+    for (std::size_t index = 0; entries != nullptr && index < std::min(capacity, list.size()); ++index)
+      convert(list[index], entries[index]);
+    count = list.size();
+    return absl::OkStatus();
+  });
+  return count;
+}
+
+}  // namespace
+}  // namespace pollux::pmd::c
+
+namespace c = pollux::pmd::c;
+using pollux::pmd::Device;
+
+int pollux_device_open(const char* name, const char* interface, const char* arguments, pollux_device** device) noexcept {
+  return c::Guarded([&]() -> absl::Status {
+    if (name == nullptr) return c::NullArgument("pollux_device_open", "name");
+    if (device == nullptr) return c::NullArgument("pollux_device_open", "device");
+    const absl::StatusOr<std::string> text = c::DeviceText(name, interface, arguments);
+    if (!text.ok()) return text.status();
+    absl::StatusOr<std::unique_ptr<Device>> opened = pollux::pmd::OpenDevice(*text);
+    if (!opened.ok()) return opened.status();
+    std::string known_as = (*opened)->Info().name;
+    *device = new pollux_device{*std::move(opened), std::move(known_as)};
+    return absl::OkStatus();
+  });
+}
+
+void pollux_device_close(pollux_device* device) noexcept {
+  if (device == nullptr) return;
+  c::Guarded([&] {
+    delete device;
+    c::LingeringPools::OfProcess().Sweep();
+    return absl::OkStatus();
+  });
+}
+
+int pollux_device_get_info(const pollux_device* device, pollux_device_info* info) noexcept {
+  return c::WithDevice(device, "pollux_device_get_info", [&](const Device& from) {
+    if (info == nullptr) return c::NullArgument("pollux_device_get_info", "info");
+    const pollux::pmd::DeviceInfo got = from.Info();
+    *info = {};
+    c::CopyText(got.name, info->name);
+    c::CopyText(got.driver, info->driver);
+    c::CopyText(got.interface, info->interface);
+    info->numa_node = got.numa_node.value_or(POLLUX_ANY_NODE);
+    info->mtu = static_cast<uint32_t>(got.mtu);
+    info->maximum_rx_queues = static_cast<uint32_t>(got.maximum_rx_queues);
+    info->maximum_tx_queues = static_cast<uint32_t>(got.maximum_tx_queues);
+    info->recommended_burst = static_cast<uint32_t>(got.recommended_burst);
+    info->recommended_ring = static_cast<uint32_t>(got.recommended_ring);
+    std::copy(got.mac.bytes.begin(), got.mac.bytes.end(), info->mac);
+    return absl::OkStatus();
+  });
+}
+
+int pollux_device_get_link(const pollux_device* device, pollux_link* link) noexcept {
+  return c::WithDevice(device, "pollux_device_get_link", [&](const Device& from) {
+    if (link == nullptr) return c::NullArgument("pollux_device_get_link", "link");
+    const auto got = from.Link();
+    if (!got.ok()) return got.status();
+    *link = {.speed_mbps = got->speed_mbps, .up = got->up, .full_duplex = got->full_duplex};
+    return absl::OkStatus();
+  });
+}
+
+int pollux_device_configure(pollux_device* device, const pollux_device_config* config) noexcept {
+  return c::WithDevice(device, "pollux_device_configure", [&](Device& to) {
+    if (config == nullptr) return c::NullArgument("pollux_device_configure", "config");
+    if (config->pool == nullptr) return c::NullArgument("pollux_device_configure", "config->pool");
+    const absl::Status status = to.Configure({.rx_queues = config->rx_queues,
+                                              .tx_queues = config->tx_queues,
+                                              .rx_ring = config->rx_ring,
+                                              .tx_ring = config->tx_ring,
+                                              .pool = config->pool->pool,
+                                              .promiscuous = config->promiscuous != 0});
+    if (!status.ok()) return status;
+    device->rx_queues = config->rx_queues;
+    device->tx_queues = config->tx_queues;
+    return absl::OkStatus();
+  });
+}
+
+int pollux_device_start(pollux_device* device) noexcept {
+  return c::WithDevice(device, "pollux_device_start", [](Device& to) { return to.Start(); });
+}
+
+int pollux_device_stop(pollux_device* device) noexcept {
+  return c::WithDevice(device, "pollux_device_stop", [](Device& to) { return to.Stop(); });
+}
+
+int pollux_device_set_promiscuous(pollux_device* device, int on) noexcept {
+  return c::WithDevice(device, "pollux_device_set_promiscuous", [&](Device& to) { return to.SetPromiscuous(on != 0); });
+}
+
+int pollux_device_set_mtu(pollux_device* device, uint32_t mtu) noexcept {
+  return c::WithDevice(device, "pollux_device_set_mtu", [&](Device& to) { return to.SetMtu(mtu); });
+}
+
+int pollux_device_set_mac(pollux_device* device, const uint8_t mac[6]) noexcept {
+  return c::WithDevice(device, "pollux_device_set_mac", [&](Device& to) {
+    if (mac == nullptr) return c::NullArgument("pollux_device_set_mac", "mac");
+    pollux::pmd::MacAddress address;
+    std::copy_n(mac, address.bytes.size(), address.bytes.begin());
+    return to.SetMac(address);
+  });
+}
+
+size_t pollux_device_get_features(const pollux_device* device, pollux_feature* features, size_t capacity) noexcept {
+  if (device == nullptr) return 0;
+  return c::CopyList(
+      features, capacity, [&] { return device->device->Features(); },
+      [](const pollux::pmd::FeatureState& from, pollux_feature& to) {
+        c::CopyText(from.feature, to.name);
+        c::CopyText(from.asked, to.asked);
+        c::CopyText(from.got, to.got);
+        c::CopyText(from.reason, to.reason);
+        to.queue = from.queue;
+        to.present = from.present;
+      });
+}
+
+int pollux_device_require(const pollux_device* device, const char* features) noexcept {
+  return c::WithDevice(device, "pollux_device_require", [&](const Device& from) {
+    if (features == nullptr) return c::NullArgument("pollux_device_require", "features");
+    const std::vector<std::string> required = absl::StrSplit(features, absl::ByAnyChar(", "), absl::SkipEmpty());
+    return pollux::pmd::CheckRequired(from.Features(), required);
+  });
+}
+
+int pollux_device_get_stats(const pollux_device* device, int queue, pollux_stats* stats) noexcept {
+  return c::WithDevice(device, "pollux_device_get_stats", [&](const Device& from) {
+    if (stats == nullptr) return c::NullArgument("pollux_device_get_stats", "stats");
+    const auto queues = static_cast<int64_t>(std::max(device->rx_queues, device->tx_queues));
+    if (queue < POLLUX_WHOLE_DEVICE || queue >= queues) {
+      return absl::InvalidArgumentError(absl::StrCat(device->name, ": statistics of queue ", queue, ": ", queues, " are configured"));
+    }
+    const pollux::pmd::QueueStats got = queue == POLLUX_WHOLE_DEVICE ? from.Stats() : from.Stats(static_cast<std::size_t>(queue));
+    *stats = {.rx_packets = got.rx_packets,
+              .rx_bytes = got.rx_bytes,
+              .rx_missed = got.rx_missed,
+              .rx_errors = got.rx_errors,
+              .rx_nombuf = got.rx_nombuf,
+              .tx_packets = got.tx_packets,
+              .tx_bytes = got.tx_bytes,
+              .tx_dropped = got.tx_dropped,
+              .tx_pending = got.tx_pending};
+    return absl::OkStatus();
+  });
+}
+
+size_t pollux_device_get_counters(const pollux_device* device, pollux_counter* counters, size_t capacity) noexcept {
+  if (device == nullptr) return 0;
+  return c::CopyList(
+      counters, capacity, [&] { return device->device->ExtendedStats(); },
+      [](const pollux::pmd::NamedCounter& from, pollux_counter& to) {
+        c::CopyText(from.name, to.name);
+        to.value = from.value;
+      });
+}
+
+void pollux_device_reset_stats(pollux_device* device) noexcept {
+  c::WithDevice(device, "pollux_device_reset_stats", [](Device& to) {
+    to.ResetStats();
+    return absl::OkStatus();
+  });
+}
+
+pollux_rx_queue* pollux_device_rx_queue(pollux_device* device, uint32_t number) noexcept {
+  pollux::pmd::RxQueue* queue = nullptr;
+  c::WithDevice(device, "pollux_device_rx_queue", [&](Device& from) {
+    if (number >= device->rx_queues) return c::NoSuchQueue(*device, "rx", number, device->rx_queues);
+    queue = &from.rx_queue(number);
+    return absl::OkStatus();
+  });
+  return reinterpret_cast<pollux_rx_queue*>(queue);
+}
+
+pollux_tx_queue* pollux_device_tx_queue(pollux_device* device, uint32_t number) noexcept {
+  pollux::pmd::TxQueue* queue = nullptr;
+  c::WithDevice(device, "pollux_device_tx_queue", [&](Device& from) {
+    if (number >= device->tx_queues) return c::NoSuchQueue(*device, "tx", number, device->tx_queues);
+    queue = &from.tx_queue(number);
+    return absl::OkStatus();
+  });
+  return reinterpret_cast<pollux_tx_queue*>(queue);
+}

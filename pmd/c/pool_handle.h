@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is behind a pollux_pool, and the pools that wait for their last packet.
+#ifndef PMD_C_POOL_HANDLE_H_
+#define PMD_C_POOL_HANDLE_H_
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "mempool/pool.h"
+
+struct pollux_pool {
+  std::shared_ptr<pollux::mempool::Pool> pool;
+};
+
+namespace pollux::pmd::c {
+
+// Pools whose handle was given up. Each goes when no device holds it and all its frames are free: nobody can get at it then. A data path
+// does not look; the control path calls Sweep. Any thread.
+class LingeringPools {
+ public:
+  static LingeringPools& OfProcess();
+
+  void Add(std::shared_ptr<mempool::Pool> pool);
+  // Returns how many are left.
+  std::size_t Sweep();
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<mempool::Pool>> pools_;
+};
+
+}  // namespace pollux::pmd::c
+
+#endif  // PMD_C_POOL_HANDLE_H_

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The data path of pollux.h: one call, one virtual call, no copy. A handle is the queue itself.
+#include "pmd/queue.h"
+
+#include "pmd/c/packet_cast.h"
+#include "pmd/c/pollux.h"
+
+size_t pollux_receive(pollux_rx_queue* queue, pollux_packet* packets, size_t count) noexcept {
+  if (queue == nullptr || packets == nullptr) [[unlikely]]
+    return 0;
+  return reinterpret_cast<pollux::pmd::RxQueue*>(queue)->Receive(pollux::pmd::c::PacketsOf(packets, count));
+}
+
+size_t pollux_send(pollux_tx_queue* queue, const pollux_packet* packets, size_t count) noexcept {
+  if (queue == nullptr || (packets == nullptr && count > 0)) [[unlikely]]
+    return 0;
+  return reinterpret_cast<pollux::pmd::TxQueue*>(queue)->Send(pollux::pmd::c::PacketsOf(packets, count));
+}

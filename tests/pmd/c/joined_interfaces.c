@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ports on two kernel interfaces, driven from C.
+#include <errno.h>
+#include <poll.h>
+#include <pollux.h>
+#include <string.h>
+
+#include "tests/pmd/c/expect.h"
+#include "tests/pmd/c/pollux_cases.h"
+
+enum { BURST = 16, TX_QUEUES = 3, LENGTH = 100 };
+
+static const char* start(const char* name, const char* interface, pollux_pool* pool, pollux_device** device) {
+  struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
+  EXPECT(pollux_device_open(name, interface, "mode=drv", device) == 0);
+  config.tx_queues = TX_QUEUES;  // more than the interface has: they share its socket
+  config.rx_ring = config.tx_ring = 256;
+  config.pool = pool;
+  config.promiscuous = 1;
+  EXPECT(pollux_device_configure(*device, &config) == 0 && pollux_device_start(*device) == 0);
+  return NULL;
+}
+
+// Receives `count` packets within two seconds.
+static size_t receive_all(pollux_device* device, struct pollux_packet* packets, size_t count) {
+  pollux_rx_queue* const queue = pollux_device_rx_queue(device, 0);
+  size_t done = 0;
+  for (int waited_ms = 0; done < count && waited_ms < 2000; ++waited_ms) {
+    done += pollux_receive(queue, packets + done, count - done);
+    if (done < count) poll(NULL, 0, 1);
+  }
+  return done;
+}
+
+static uint64_t counter(const pollux_device* device, const char* name) {
+  struct pollux_counter counters[128];
+  const size_t count = pollux_device_get_counters(device, counters, 128);
+  for (size_t index = 0; index < count && index < 128; ++index) {
+    if (strcmp(counters[index].name, name) == 0) return counters[index].value;
+  }
+  return UINT64_MAX;
+}
+
+// From every tx queue of one port to the other, and the same frames back, without a copy.
+static const char* there_and_back(pollux_pool* pool, pollux_device* here, pollux_device* there) {
+  struct pollux_packet packets[BURST];
+  struct pollux_stats stats;
+  for (uint32_t number = 0; number < TX_QUEUES; ++number) {
+    EXPECT(pollux_allocate(pool, packets, BURST) == BURST);
+    for (size_t index = 0; index < BURST; ++index) {
+      packets[index].length = LENGTH;
+      memset(packets[index].data, 0xFF, 12);
+      memset(packets[index].data + 12, (int)index, LENGTH - 12);
+    }
+    EXPECT(pollux_send(pollux_device_tx_queue(here, number), packets, BURST) == BURST);
+    EXPECT(receive_all(there, packets, BURST) == BURST);
+    for (size_t index = 0; index < BURST; ++index) EXPECT(packets[index].length == LENGTH && packets[index].data[99] == index);
+    EXPECT(pollux_send(pollux_device_tx_queue(there, number), packets, BURST) == BURST);
+    EXPECT(receive_all(here, packets, BURST) == BURST);
+    pollux_free(packets, BURST);
+    pollux_send(pollux_device_tx_queue(here, number), NULL, 0);
+    EXPECT(pollux_device_get_stats(here, (int)number, &stats) == 0 && stats.tx_packets == BURST && stats.tx_pending == 0);
+  }
+  EXPECT(counter(here, "tx_q2_packets") == BURST && counter(there, "tx_q0_copied") == 0);
+  EXPECT(pollux_device_get_stats(here, POLLUX_WHOLE_DEVICE, &stats) == 0 && stats.rx_packets == TX_QUEUES * BURST);
+  return NULL;
+}
+
+static const char* settings_and_features(pollux_device* device, const char* interface) {
+  const uint8_t mac[6] = {2, 0, 0, 0, 0, 7};
+  struct pollux_device_info info;
+  struct pollux_link link;
+  struct pollux_feature features[16];
+  EXPECT(pollux_device_get_info(device, &info) == 0 && strcmp(info.interface, interface) == 0);
+  EXPECT(info.mtu == 1500 && info.numa_node == POLLUX_ANY_NODE && info.maximum_rx_queues == 1 && info.maximum_tx_queues > 100);
+  EXPECT(pollux_device_get_link(device, &link) == 0 && link.up && link.full_duplex && link.speed_mbps > 0);
+  EXPECT(pollux_device_set_mtu(device, 1400) == 0 && pollux_device_set_mac(device, mac) == 0);
+  EXPECT(pollux_device_get_info(device, &info) == 0 && info.mtu == 1400 && memcmp(info.mac, mac, 6) == 0);
+  EXPECT_ERROR(pollux_device_set_mtu(device, 9000), EINVAL, "MTU 9000 is more than the");
+  EXPECT(pollux_device_set_promiscuous(device, 0) == 0);
+  const size_t count = pollux_device_get_features(device, features, 16);
+  EXPECT(count > 2 && count <= 16);
+  int native = 0;
+  for (size_t index = 0; index < count; ++index) native |= strcmp(features[index].name, "native") == 0 && features[index].present;
+  EXPECT(native);
+  EXPECT(pollux_device_require(device, "native, need_wakeup") == 0);
+  EXPECT_ERROR(pollux_device_require(device, "zerocopy"), EBUSY, "asked auto, got copy");
+  EXPECT_ERROR(pollux_device_require(device, "wings"), EINVAL, "wings");
+  return NULL;
+}
+
+// What cannot be had is an error at start, and nothing is left in the way of the next.
+static const char* a_start_that_fails_leaves_nothing(pollux_pool* pool, const char* interface) {
+  struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
+  const size_t free_before = pollux_pool_free_count(pool);
+  pollux_device* device = NULL;
+  config.rx_ring = config.tx_ring = 256;
+  config.pool = pool;
+  EXPECT(pollux_device_open("net_af_xdp0", interface, "bind_mode=zerocopy", &device) == 0);
+  EXPECT(pollux_device_configure(device, &config) == 0);
+  const int error = pollux_device_start(device);
+  EXPECT(error != 0 && strstr(pollux_last_error(), "bind(AF_XDP") != NULL);
+  EXPECT(pollux_receive(pollux_device_rx_queue(device, 0), NULL, 1) == 0);
+  EXPECT(pollux_pool_free_count(pool) == free_before);
+  pollux_device_close(device);
+  return NULL;
+}
+
+const char* pollux_case_joined_interfaces(const char* first, const char* second) {
+  struct pollux_pool_options options = POLLUX_POOL_DEFAULTS;
+  pollux_pool* pool = NULL;
+  pollux_device *here = NULL, *there = NULL;
+  options.frame_count = 4096;
+  options.pages = POLLUX_PAGES_ORDINARY;
+  EXPECT(pollux_pool_create(&options, &pool) == 0);
+  const char* wrong = a_start_that_fails_leaves_nothing(pool, first);
+  if (wrong == NULL) wrong = start("net_af_xdp0", first, pool, &here);
+  if (wrong == NULL) wrong = start("net_af_xdp1", second, pool, &there);
+  if (wrong == NULL) wrong = there_and_back(pool, here, there);
+  if (wrong == NULL) wrong = settings_and_features(here, first);
+  pollux_device_close(here);
+  pollux_device_close(there);
+  if (wrong != NULL) return wrong;
+  EXPECT(pollux_pool_free_count(pool) == 4096);
+  pollux_pool_release(pool);
+  EXPECT(pollux_pools_lingering() == 0);
+  return NULL;
+}

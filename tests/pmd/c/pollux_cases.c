@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/pmd/c/pollux_cases.h"
+
+#include <errno.h>
+#include <pollux.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "tests/pmd/c/expect.h"
+
+_Static_assert(sizeof(struct pollux_packet) == 16, "a packet is as large as a descriptor");
+
+enum { FRAMES = 512, LENGTH = 100 };
+
+static pollux_pool* make_pool(void) {
+  struct pollux_pool_options options = POLLUX_POOL_DEFAULTS;
+  pollux_pool* pool = NULL;
+  options.frame_count = FRAMES;
+  options.pages = POLLUX_PAGES_ORDINARY;
+  return pollux_pool_create(&options, &pool) == 0 ? pool : NULL;
+}
+
+static const char* tells_its_version(void) {
+  EXPECT(pollux_check_abi(POLLUX_ABI_VERSION) == 0);
+  EXPECT_ERROR(pollux_check_abi(POLLUX_ABI_VERSION + 1), EINVAL, "compiled for version 2");
+  EXPECT(strlen(pollux_version()) >= strlen("0.0.0"));
+  return NULL;
+}
+
+static const char* null_arguments_are_refused(void) {
+  struct pollux_device_info info;
+  struct pollux_link link;
+  struct pollux_stats stats;
+  const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
+  pollux_device* device = NULL;
+  EXPECT_ERROR(pollux_device_open(NULL, NULL, NULL, &device), EINVAL, "name is NULL");
+  EXPECT_ERROR(pollux_device_open("net_null0", NULL, NULL, NULL), EINVAL, "device is NULL");
+  EXPECT_ERROR(pollux_device_get_info(NULL, &info), EINVAL, "pollux_device_get_info: device is NULL");
+  EXPECT(pollux_device_get_link(NULL, &link) == EINVAL);
+  EXPECT(pollux_device_configure(NULL, NULL) == EINVAL);
+  EXPECT(pollux_device_start(NULL) == EINVAL && pollux_device_stop(NULL) == EINVAL);
+  EXPECT(pollux_device_set_promiscuous(NULL, 1) == EINVAL && pollux_device_set_mtu(NULL, 1500) == EINVAL);
+  EXPECT(pollux_device_set_mac(NULL, mac) == EINVAL);
+  EXPECT(pollux_device_get_features(NULL, NULL, 0) == 0 && pollux_device_require(NULL, "native") == EINVAL);
+  EXPECT(pollux_device_get_stats(NULL, POLLUX_WHOLE_DEVICE, &stats) == EINVAL);
+  EXPECT(pollux_device_get_counters(NULL, NULL, 0) == 0);
+  EXPECT(pollux_device_rx_queue(NULL, 0) == NULL && pollux_device_tx_queue(NULL, 0) == NULL);
+  EXPECT(pollux_receive(NULL, NULL, 1) == 0 && pollux_send(NULL, NULL, 1) == 0);
+  pollux_device_reset_stats(NULL);
+  pollux_device_close(NULL);
+  EXPECT(pollux_pool_create(NULL, NULL) == EINVAL && pollux_pool_get_layout(NULL, NULL) == EINVAL);
+  EXPECT(pollux_pool_get_report(NULL, NULL) == EINVAL && pollux_pool_free_count(NULL) == 0);
+  EXPECT(pollux_allocate(NULL, NULL, 1) == 0);
+  pollux_pool_flush_thread(NULL);
+  pollux_pool_release(NULL);
+  pollux_free(NULL, 0);
+  return NULL;
+}
+
+static const char* what_cannot_be_opened_is_named(void) {
+  pollux_device* const untouched = (pollux_device*)&untouched;
+  pollux_device* device = untouched;
+  EXPECT_ERROR(pollux_device_open("net_nothing0", NULL, NULL, &device), ENODEV, "there are net_af_xdp, net_null");
+  EXPECT_ERROR(pollux_device_open("net_null0", NULL, "size=64,no_such_key=1", &device), EINVAL, "no_such_key");
+  EXPECT_ERROR(pollux_device_open("net_null0", NULL, "size=huge", &device), EINVAL, "size");
+  EXPECT_ERROR(pollux_device_open("net_null0", "p0", NULL, &device), EINVAL, "iface");
+  EXPECT_ERROR(pollux_device_open("net_af_xdp0", "no-such0", NULL, &device), ENODEV, "no-such0");
+  EXPECT_ERROR(pollux_device_open("net_af_xdp0", "a\"b", NULL, &device), EINVAL, "quotation mark");
+  EXPECT_ERROR(pollux_device_open("net_af_xdp0", NULL, NULL, &device), EINVAL, "iface");
+  EXPECT_ERROR(pollux_device_open("", NULL, NULL, &device), EINVAL, "");
+  EXPECT(device == untouched);
+  return NULL;
+}
+
+static const char* pools_check_their_options(void) {
+  struct pollux_pool_options options = POLLUX_POOL_DEFAULTS;
+  pollux_pool* pool = NULL;
+  options.frame_size = 3000;
+  EXPECT_ERROR(pollux_pool_create(&options, &pool), EINVAL, "frame_size=3000");
+  options.frame_size = 2048;
+  options.headroom = 2000;
+  EXPECT_ERROR(pollux_pool_create(&options, &pool), EINVAL, "headroom=2000");
+  options.headroom = 0;
+  options.pages = 99;
+  EXPECT_ERROR(pollux_pool_create(&options, &pool), EINVAL, "pages=99");
+  options.pages = POLLUX_PAGES_ORDINARY;
+  options.numa_node = 999;
+  EXPECT_ERROR(pollux_pool_create(&options, &pool), ENODEV, "999");
+  EXPECT(pool == NULL);
+  return NULL;
+}
+
+static const char* packets_lie_where_the_layout_says(void) {
+  struct pollux_pool_options options = POLLUX_POOL_DEFAULTS;
+  struct pollux_pool_report report;
+  struct pollux_pool_layout layout;
+  struct pollux_packet packets[FRAMES + 1];
+  unsigned char seen[FRAMES] = {0};
+  pollux_pool* pool = NULL;
+  options.frame_count = FRAMES;
+  options.frame_size = 4096;
+  options.headroom = 384;
+  EXPECT(pollux_pool_create(&options, &pool) == 0);
+  EXPECT(pollux_pool_get_report(pool, &report) == 0 && report.pages_total > 0);
+  EXPECT(pollux_pool_get_layout(pool, &layout) == 0);
+  EXPECT(layout.frame_count == FRAMES && layout.frame_size == 4096 && layout.frame_size == 1u << layout.frame_shift);
+  EXPECT(pollux_allocate(pool, packets, FRAMES + 1) == FRAMES && pollux_pool_free_count(pool) == 0);
+  for (size_t index = 0; index < FRAMES; ++index) {
+    struct pollux_packet* const packet = &packets[index];
+    const uint32_t frame = pollux_frame_number(&layout, packet->data);
+    EXPECT(frame < FRAMES && !seen[frame]);
+    seen[frame] = 1;
+    EXPECT(packet->length == 0 && packet->pool == layout.id && packet->reserved == 0);
+    EXPECT(pollux_packet_headroom(packet, layout.frame_size) == 384);
+    packet->data -= 100;
+    packet->length = 200;
+    EXPECT(pollux_packet_headroom(packet, layout.frame_size) == 284);
+    EXPECT(pollux_packet_tailroom(packet, layout.frame_size) == 4096 - 284 - 200);
+    EXPECT(pollux_frame_start(packet->data, layout.frame_size) == layout.base + (size_t)frame * 4096);
+    EXPECT(pollux_pool_owns(&layout, packet->data));
+  }
+  EXPECT(!pollux_pool_owns(&layout, seen));
+  pollux_free(packets, FRAMES);
+  EXPECT(pollux_pool_free_count(pool) == FRAMES);
+  pollux_pool_flush_thread(pool);
+  pollux_pool_release(pool);
+  EXPECT(pollux_pools_lingering() == 0);
+  return NULL;
+}
+
+// A ring port that receives what it sends.
+static const char* make_loopback(pollux_pool* pool, uint32_t queues, pollux_device** device) {
+  struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
+  EXPECT(pollux_device_open("net_ring0", NULL, NULL, device) == 0);
+  config.rx_queues = config.tx_queues = queues;
+  config.pool = pool;
+  EXPECT(pollux_device_configure(*device, &config) == 0 && pollux_device_start(*device) == 0);
+  return NULL;
+}
+
+// Sends `count` packets round the loopback and leaves them in `packets`.
+static const char* pass(pollux_pool* pool, pollux_device* device, uint32_t queue, struct pollux_packet* packets, size_t count) {
+  pollux_tx_queue* const tx = pollux_device_tx_queue(device, queue);
+  pollux_rx_queue* const rx = pollux_device_rx_queue(device, queue);
+  EXPECT(tx != NULL && rx != NULL);
+  EXPECT(pollux_allocate(pool, packets, count) == count);
+  for (size_t index = 0; index < count; ++index) {
+    packets[index].length = LENGTH;
+    memset(packets[index].data, (int)index, LENGTH);
+  }
+  EXPECT(pollux_send(tx, packets, count) == count && pollux_send(tx, NULL, 0) == 0);
+  memset(packets, 0, count * sizeof *packets);
+  EXPECT(pollux_receive(rx, packets, count) == count);
+  for (size_t index = 0; index < count; ++index) EXPECT(packets[index].length == LENGTH && packets[index].data[LENGTH - 1] == index);
+  return NULL;
+}
+
+static const char* bursts_and_statistics(void) {
+  struct pollux_packet packets[32];
+  struct pollux_stats stats;
+  struct pollux_counter counters[64];
+  struct pollux_device_info info;
+  struct pollux_link link;
+  pollux_pool* const pool = make_pool();
+  pollux_device* device = NULL;
+  const char* wrong = make_loopback(pool, 2, &device);
+  if (wrong != NULL) return wrong;
+  EXPECT(pollux_device_get_info(device, &info) == 0);
+  EXPECT(strcmp(info.name, "net_ring0") == 0 && strcmp(info.driver, "net_ring") == 0 && strcmp(info.interface, "") == 0);
+  EXPECT(info.numa_node == POLLUX_ANY_NODE && info.maximum_tx_queues >= 2 && info.recommended_burst > 0);
+  EXPECT(pollux_device_get_link(device, &link) == 0 && link.up == 1);
+  if ((wrong = pass(pool, device, 1, packets, 32)) != NULL) return wrong;
+  pollux_free(packets, 32);
+  EXPECT(pollux_device_get_stats(device, 1, &stats) == 0 && stats.tx_packets == 32 && stats.rx_bytes == 32 * LENGTH);
+  EXPECT(pollux_device_get_stats(device, POLLUX_WHOLE_DEVICE, &stats) == 0 && stats.rx_packets == 32 && stats.tx_pending == 0);
+  EXPECT(pollux_device_get_stats(device, 0, &stats) == 0 && stats.tx_packets == 0);
+  EXPECT_ERROR(pollux_device_get_stats(device, 2, &stats), EINVAL, "queue 2: 2 are configured");
+  EXPECT(pollux_device_get_stats(device, -2, &stats) == EINVAL);
+
+  const size_t count = pollux_device_get_counters(device, NULL, 0);
+  EXPECT(count > 4 && count <= 64);
+  memset(counters, 0, sizeof counters);
+  EXPECT(pollux_device_get_counters(device, counters, 1) == count && counters[1].name[0] == '\0');
+  EXPECT(pollux_device_get_counters(device, counters, 64) == count);
+  uint64_t packets_sent = 0;
+  for (size_t index = 0; index < count; ++index) {
+    if (strcmp(counters[index].name, "tx_q1_packets") == 0) packets_sent = counters[index].value;
+  }
+  EXPECT(packets_sent == 32);
+  pollux_device_reset_stats(device);
+  EXPECT(pollux_device_get_stats(device, 1, &stats) == 0 && stats.tx_packets == 0);
+  EXPECT(pollux_device_set_mtu(device, 1400) == EOPNOTSUPP && pollux_device_get_features(device, NULL, 0) == 0);
+  pollux_device_close(device);
+  pollux_pool_release(pool);
+  EXPECT(pollux_pools_lingering() == 0);
+  return NULL;
+}
+
+static const char* a_failed_call_leaves_the_device_as_it_was(void) {
+  struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
+  struct pollux_packet packets[8];
+  pollux_pool* const pool = make_pool();
+  pollux_device* device = NULL;
+  EXPECT(pollux_device_open("net_ring0", NULL, NULL, &device) == 0);
+  EXPECT_ERROR(pollux_device_start(device), EBUSY, "Configure comes first");
+  EXPECT_ERROR(pollux_device_configure(device, &config), EINVAL, "pool is NULL");
+  EXPECT(pollux_device_rx_queue(device, 0) == NULL);
+  pollux_device_close(device);
+
+  const char* wrong = make_loopback(pool, 1, &device);
+  if (wrong != NULL) return wrong;
+  config.pool = pool;
+  EXPECT_ERROR(pollux_device_configure(device, &config), EBUSY, "Stop comes first");
+  EXPECT(pollux_device_start(device) == EBUSY && pollux_device_stop(device) == 0 && pollux_device_stop(device) == EBUSY);
+  config.rx_ring = 100;
+  EXPECT_ERROR(pollux_device_configure(device, &config), EINVAL, "100");
+  config.rx_ring = 0;
+  config.tx_queues = 100000;
+  EXPECT_ERROR(pollux_device_configure(device, &config), EINVAL, "100000");
+  EXPECT(pollux_device_start(device) == 0);
+  EXPECT(pollux_device_tx_queue(device, 1) == NULL && strstr(pollux_last_error(), "no tx queue 1: 1 are configured") != NULL);
+  if ((wrong = pass(pool, device, 0, packets, 8)) != NULL) return wrong;
+  pollux_free(packets, 8);
+  pollux_device_close(device);
+  pollux_pool_release(pool);
+  EXPECT(pollux_pools_lingering() == 0);
+  return NULL;
+}
+
+static void* free_eight(void* packets) {
+  pollux_free(packets, 8);
+  return NULL;
+}
+
+static const char* packets_outlive_port_and_pool(void) {
+  struct pollux_packet packets[8];
+  pollux_pool* const pool = make_pool();
+  pollux_device* device = NULL;
+  pthread_t thread;
+  const char* wrong = make_loopback(pool, 1, &device);
+  if (wrong != NULL) return wrong;
+  if ((wrong = pass(pool, device, 0, packets, 8)) != NULL) return wrong;
+  pollux_pool_release(pool);
+  EXPECT(pollux_pools_lingering() == 1);
+  pollux_device_close(device);
+  EXPECT(pollux_pools_lingering() == 1);
+  for (size_t index = 0; index < 8; ++index) {
+    EXPECT(packets[index].data[0] == index);
+    memset(packets[index].data, 0xEE, packets[index].length);
+  }
+  EXPECT(pthread_create(&thread, NULL, free_eight, packets) == 0 && pthread_join(thread, NULL) == 0);
+  EXPECT(pollux_pools_lingering() == 0);
+  return NULL;
+}
+
+static void* last_error_of_a_new_thread(void* unused) {
+  (void)unused;
+  return (void*)(uintptr_t)(pollux_last_error()[0] == '\0');
+}
+
+static const char* error_texts_are_the_threads(void) {
+  pthread_t thread;
+  void* empty = NULL;
+  EXPECT(pollux_device_start(NULL) == EINVAL && pollux_last_error()[0] != '\0');
+  EXPECT(pthread_create(&thread, NULL, last_error_of_a_new_thread, NULL) == 0 && pthread_join(thread, &empty) == 0);
+  EXPECT(empty != NULL);
+  return NULL;
+}
+
+const struct pollux_case pollux_cases[] = {
+    {"TellsItsVersion", tells_its_version},
+    {"NullArgumentsAreRefused", null_arguments_are_refused},
+    {"WhatCannotBeOpenedIsNamed", what_cannot_be_opened_is_named},
+    {"PoolsCheckTheirOptions", pools_check_their_options},
+    {"PacketsLieWhereTheLayoutSays", packets_lie_where_the_layout_says},
+    {"BurstsAndStatistics", bursts_and_statistics},
+    {"AFailedCallLeavesTheDeviceAsItWas", a_failed_call_leaves_the_device_as_it_was},
+    {"PacketsOutlivePortAndPool", packets_outlive_port_and_pool},
+    {"ErrorTextsAreTheThreads", error_texts_are_the_threads},
+};
+const size_t pollux_case_count = sizeof pollux_cases / sizeof pollux_cases[0];
