@@ -29,6 +29,10 @@ void Accumulate(xdp_statistics& sum, const xdp_statistics& addend) {
 
 }  // namespace
 
+bool SendsHaveTheirOwnNapi(std::optional<uint32_t> rx_napi, std::optional<uint32_t> tx_napi) {
+  return (rx_napi.has_value() || tx_napi.has_value()) && rx_napi != tx_napi;
+}
+
 QueuePair::QueuePair(std::size_t number, QueuePairOptions options, std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
     : number_(number),
       options_(std::move(options)),
@@ -67,6 +71,12 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
   }
   if (status.ok()) status = (*socket)->Bind(interface_index, options_.copy_mode, options_.need_wakeup);
   if (status.ok()) status = program.AddSocket(options_.queue, (*socket)->descriptor());
+  if (status.ok() && options_.busy_polling.budget > 0 && (*socket)->zero_copy() &&
+      SendsHaveTheirOwnNapi(bpf::QueueNapiId(options_.interface, options_.queue, bpf::QueueDirection::kRx),
+                            bpf::QueueNapiId(options_.interface, options_.queue, bpf::QueueDirection::kTx))) {
+    (*socket)->StopBusyPolling();
+    busy_polling_refused_ = "sends have a NAPI instance of their own here, and busy polling would stall them in zero-copy mode";
+  }
   if (!status.ok()) {
     socket->reset();
     rx_.Close();

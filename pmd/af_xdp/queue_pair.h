@@ -6,6 +6,7 @@
 #include <linux/if_xdp.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ struct QueuePairOptions {
   bool need_wakeup = true;
   BusyPolling busy_polling;
 };
+
+// Preferred busy polling turns sendto into a run of the receive queue's NAPI instance. Where the send queue has another one, or none that
+// is linked, nothing would wake the driver for a zero-copy send. False where the kernel tells neither: then it is tried.
+bool SendsHaveTheirOwnNapi(std::optional<uint32_t> rx_napi, std::optional<uint32_t> tx_napi);
 
 // The queues live as long as the pair; the socket from Start to Stop. Counters go on over a restart. Control path: one thread.
 class QueuePair {

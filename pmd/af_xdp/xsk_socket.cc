@@ -25,6 +25,10 @@ constexpr int kBindPatienceMs = 3000;
 constexpr int kLongestBindPauseMs = 64;
 constexpr std::size_t kSendBufferBytesAPacket = 8192;  // an sk_buff with a page, as the kernel accounts it
 
+#ifndef SO_PREFER_BUSY_POLL
+constexpr int SO_PREFER_BUSY_POLL = 69, SO_BUSY_POLL_BUDGET = 70;
+#endif
+
 int SetOption(int descriptor, int level, int option, uint32_t value) {
   return setsockopt(descriptor, level, option, &value, sizeof(value));
 }
@@ -198,9 +202,6 @@ absl::Status XskSocket::BindError(int error, CopyMode mode) const {
 }
 
 absl::Status XskSocket::SetBusyPolling(const BusyPolling& options) {
-#ifndef SO_PREFER_BUSY_POLL
-  constexpr int SO_PREFER_BUSY_POLL = 69, SO_BUSY_POLL_BUDGET = 70;
-#endif
   const struct {
     int option;
     const char* name;
@@ -215,6 +216,11 @@ absl::Status XskSocket::SetBusyPolling(const BusyPolling& options) {
     }
   }
   return absl::OkStatus();
+}
+
+void XskSocket::StopBusyPolling() {
+  SetOption(descriptor_, SOL_SOCKET, SO_PREFER_BUSY_POLL, 0);
+  SetOption(descriptor_, SOL_SOCKET, SO_BUSY_POLL, 0);
 }
 
 void XskSocket::RaiseSendLimits(uint32_t packets) {

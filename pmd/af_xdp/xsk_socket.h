@@ -50,6 +50,7 @@ class XskSocket {
 
   // Fails if the kernel refuses an option. Whether busy polling takes place is another question: NapiId.
   absl::Status SetBusyPolling(const BusyPolling& options);
+  void StopBusyPolling();
   // Lets one sendto send more than 32 packets in copy mode (kernel 6.17), and lifts the send buffer's limit. What is refused
   // stays as it is: the ring is then emptied in smaller steps.
   void RaiseSendLimits(uint32_t packets);
