@@ -74,8 +74,9 @@ ovs_port_errors() {
   ovs-vsctl --columns=name,error --format=csv --no-headings find interface 'error!=[]' 2>/dev/null
 }
 
-# Runs a command in namespaces of its own (network, mounts, processes): when it ends, nothing of it is left.
-in_sandbox() {
+# A command in namespaces of its own (network, mounts, processes): when it ends, nothing of it is left. Its process is $sandbox.
+sandboxes=()
+start_sandbox() {
   mkdir -p /run/netns
   unshare --net --mount --pid --uts --fork --kill-child --mount-proc --propagation private bash -c '
     set -e
@@ -83,5 +84,19 @@ in_sandbox() {
     mount -t sysfs sysfs /sys
     mount -t bpf bpf /sys/fs/bpf
     ip link set dev lo up
-    "$@"' sandbox "$@"
+    "$@"' sandbox "$@" </dev/null &
+  sandbox=$!
+  sandboxes+=("$sandbox")
+}
+# In the background, so that a signal to this shell is not put off until the command ends.
+in_sandbox() {
+  start_sandbox "$@"
+  wait "$sandbox"
+}
+# unshare puts off other signals; the kernel ends all that is inside with it.
+end_sandboxes() {
+  local pid
+  for pid in "${sandboxes[@]}"; do
+    kill -KILL "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true
+  done
 }

@@ -17,7 +17,7 @@ passed packages "all there"
 ovs_build "$variant"
 
 rig=$(mktemp -d "${TMPDIR:-/tmp}/plxo$$.XXXX")
-trap 'rm -rf "$rig"' EXIT
+trap 'end_sandboxes; rm -rf "$rig"' EXIT
 trap 'printf "%s\n  interrupted; nothing is left\n" "$erase"; exit 130' INT
 trap 'exit 143' TERM HUP
 export root ovs_tree ovs_programs rig mib

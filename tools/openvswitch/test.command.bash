@@ -22,7 +22,7 @@ done
 "$root/tools/setup_packages" build ovs
 ovs_build "$variant"
 work=$(mktemp -d "${TMPDIR:-/tmp}/plxo$$.XXXX")
-trap '$keep || rm -rf "$work"' EXIT
+trap 'end_sandboxes; $keep || rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 if $stress; then
@@ -37,9 +37,9 @@ case "$part" in
   fast) mapfile -t tests < <(grep -v -E '^(#|$)' "$ovs_folder/fast_tests.txt" | tr ' ' '\n') ;;
 esac
 
-# suite TYPE: runs the tests with ports of this type; what the suite says is in $work/TYPE.out, its logs below $work/TYPE.
-suite() {
-  local type=$1 script=$work/system-$1-testsuite build=$ovs_tree/build shown=$SECONDS line
+# start_suite TYPE: runs the tests with ports of this type; what the suite says is in $work/TYPE.out, its logs below $work/TYPE.
+start_suite() {
+  local type=$1 script=$work/system-$1-testsuite build=$ovs_tree/build
   sed "s/type=\"afxdp\"/type=\"$type\"/; s/type=afxdp /type=$type /" "$ovs_tree/source/tests/system-afxdp-testsuite" >"$script"
   mkdir "$work/$type"
   cp "$build/tests/atconfig" "$build/tests/atlocal" "$work/$type"
@@ -47,22 +47,26 @@ suite() {
   printf '%s\n' "at_srcdir='$ovs_tree/source/tests'" "at_top_srcdir='$ovs_tree/source'" "at_top_build_prefix='$build/'" \
     "at_top_builddir='$build/'" >>"$work/$type/atconfig"
   ovs_rig=$work/$type ovs_daemon_environment
-  local began=$SECONDS
   # Tests of the suite fail where they find what another one left; of itself it runs them one after the other.
-  in_sandbox env "${daemon_environment[@]}" PYTHON3=/usr/bin/python3 sh "$script" -C "$work/$type" -d \
-    AUTOTEST_PATH="$ovs_programs:$build/utilities:$build/ovsdb:$build/vtep:$build/tests" "${tests[@]}" </dev/null >"$work/$type.out" 2>&1 &
-  local suite_pid=$!
-  while kill -0 "$suite_pid" 2>/dev/null; do
-    line=$(grep -E '^ *[0-9]+: ' "$work/$type.out" | tail -n 1 || true)
-    passing "$type" "$line"
+  start_sandbox env "${daemon_environment[@]}" PYTHON3=/usr/bin/python3 sh "$script" -C "$work/$type" -d \
+    AUTOTEST_PATH="$ovs_programs:$build/utilities:$build/ovsdb:$build/vtep:$build/tests" "${tests[@]}" >"$work/$type.out" 2>&1
+}
+finished_tests() { grep -c -E '^ *[0-9]+: .* (ok|FAILED|skipped)' "$work/$1.out" || true; }
+# Most of a test is waiting: the two types run side by side, each in its sandbox.
+run_suites() {
+  local shown=$SECONDS began=$SECONDS type pid
+  sandboxes=()
+  for type in afxdp pollux; do start_suite $type; done
+  while kill -0 "${sandboxes[@]}" 2>/dev/null; do
+    passing suite "tests finished: afxdp $(finished_tests afxdp), pollux $(finished_tests pollux)"
     if ! $terminal && ((SECONDS >= shown + 60)); then
       shown=$SECONDS
-      echo "     $type: $(grep -c -E '^ *[0-9]+: .* (ok|FAILED|skipped)' "$work/$type.out") tests, $((SECONDS - began)) s"
+      echo "     tests finished after $((SECONDS - began)) s: afxdp $(finished_tests afxdp), pollux $(finished_tests pollux)"
     fi
     sleep 0.5
   done
-  wait "$suite_pid" || true
-  passed "$type" "$(grep -c -E '^ *[0-9]+: .* ok *$' "$work/$type.out" || true) ok in $((SECONDS - began)) s"
+  for pid in "${sandboxes[@]}"; do wait "$pid" || true; done
+  passed suite "check-afxdp with type=afxdp and with type=pollux in $((SECONDS - began)) s"
 }
 
 if [[ $part != chosen ]]; then
@@ -71,7 +75,7 @@ if [[ $part != chosen ]]; then
   export root ovs_tree ovs_programs results
   ovs_rig=$work/rig in_sandbox bash "$ovs_folder/behaviour.sandbox.bash"
 fi
-for type in afxdp pollux; do suite $type; done
+run_suites
 report=(--command "tools/ovs test$([[ $part != full ]] || echo ' --full')${variant:+ --sanitize}")
 [[ -z $xml ]] || report+=(--xml "$xml")
 [[ -z $table ]] || report+=(--table "$table")

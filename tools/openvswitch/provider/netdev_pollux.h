@@ -21,7 +21,7 @@
 
 #define POLLUX_CACHE_LINE 64
 #define POLLUX_FEATURE_CAPACITY 256  // features that a status shows, over all queues
-#define POLLUX_MOST_QUEUES 256
+#define POLLUX_MOST_QUEUES 255  // logical tx queues of net_af_xdp
 
 // --- Memory of packets -----------------------------------------------------------------------------------------------------------
 
