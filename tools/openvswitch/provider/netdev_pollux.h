@@ -12,16 +12,16 @@
 #ifndef TOOLS_OPENVSWITCH_PROVIDER_NETDEV_POLLUX_H_
 #define TOOLS_OPENVSWITCH_PROVIDER_NETDEV_POLLUX_H_
 
+#include <pollux.h>
 #include "dp-packet.h"
 #include "netdev-linux-private.h"
 #include "netdev-provider.h"
 #include "openvswitch/thread.h"
-#include "pmd/c/pollux.h"
 #include "smap.h"
 
 #define POLLUX_CACHE_LINE 64
 #define POLLUX_FEATURE_CAPACITY 256  // features that a status shows, over all queues
-#define POLLUX_MOST_QUEUES 255  // logical tx queues of net_af_xdp
+#define POLLUX_MOST_QUEUES 255       // logical tx queues of net_af_xdp
 
 // --- Memory of packets -----------------------------------------------------------------------------------------------------------
 
