@@ -88,6 +88,19 @@ bad_values() {
     refuses require=zerocopy "zero"
 }
 
+failing_change() {
+  local deadline=$((SECONDS + 13))
+  ovs-vsctl set interface p0 options:require=zerocopy
+  ovs_await_polling p0 || { echo "p0 is not polled any more"; return 1; }
+  ping_from client 10.0.0.2 || return 1
+  until [[ $(ovs-vsctl --if-exists get interface p0 status:error 2>/dev/null) == *zero* ]]; do
+    ((SECONDS <= deadline)) || { echo "status has no error"; return 1; }
+    sleep 0.2
+  done
+  ovs-vsctl remove interface p0 options require
+  ping_from client 10.0.0.2
+}
+
 longer_packets() {
   local port
   for port in p0 p1; do
@@ -166,6 +179,7 @@ check "no copy between two ports" copies_nothing
 check "a second output is copied once, into a frame" second_output
 check "pushes beyond the headroom" long_push
 check "bad values are refused, with a reason" bad_values
+check "a change that fails leaves the port as it was" failing_change
 check "MTU 3000 in larger frames, 9000 refused" longer_packets
 check "packets longer than a frame are dropped and counted" too_long
 check "every xdp-mode" modes
