@@ -89,7 +89,7 @@ absl::StatusOr<std::unique_ptr<Region>> Region::Create(const RegionOptions& opti
   }
   if (auto status = CheckNode(options.numa_node); !status.ok()) return status;
 
-  RegionReport report{.asked_pages = options.pages, .asked_node = options.numa_node};
+  RegionReport report{.asked_pages = options.pages, .asked_node = options.numa_node, .not_visible = options.not_visible};
   for (const PageKind kind : Ladder(options)) {
     const auto mapping = Obtain(kind, options.bytes, options.numa_node);
     if (!mapping.ok()) {
@@ -98,7 +98,7 @@ absl::StatusOr<std::unique_ptr<Region>> Region::Create(const RegionOptions& opti
     }
     report.pages = kind;
     VerifyNode(mapping->base, mapping->bytes, PageBytes(kind), report);
-    std::unique_ptr<Region> region(new Region(mapping->base, mapping->bytes, report, [m = *mapping] { munmap(m.base, m.bytes); }));
+    std::unique_ptr<Region> region(new Region(mapping->base, mapping->bytes, -1, report, [m = *mapping] { munmap(m.base, m.bytes); }));
     if (options.require_node && options.numa_node != kAnyNode && report.pages_on_node != report.pages_total) {
       return absl::ResourceExhaustedError(absl::StrCat("region: ", report.pages_on_node, " of ", report.pages_total, " pages are on node ",
                                                        options.numa_node,
@@ -109,13 +109,14 @@ absl::StatusOr<std::unique_ptr<Region>> Region::Create(const RegionOptions& opti
   return absl::ResourceExhaustedError(absl::StrCat("region: ", report.fallback));
 }
 
-std::unique_ptr<Region> Region::Adopt(std::byte* base, std::size_t bytes, RegionReport report, std::function<void()> release) {
-  report.pages = PageKind::kAdopted;
-  return std::unique_ptr<Region>(new Region(base, bytes, std::move(report), std::move(release)));
+std::unique_ptr<Region> Region::Adopt(std::byte* base, std::size_t bytes, int map_descriptor, RegionReport report,
+                                      std::function<void()> release) {
+  VerifyNode(base, bytes, PageBytes(PageKind::kOrdinary), report);
+  return std::unique_ptr<Region>(new Region(base, bytes, map_descriptor, std::move(report), std::move(release)));
 }
 
-Region::Region(std::byte* base, std::size_t size, RegionReport report, std::function<void()> release)
-    : base_(base), size_(size), report_(std::move(report)), release_(std::move(release)) {}
+Region::Region(std::byte* base, std::size_t size, int map_descriptor, RegionReport report, std::function<void()> release)
+    : base_(base), size_(size), map_descriptor_(map_descriptor), report_(std::move(report)), release_(std::move(release)) {}
 
 Region::~Region() {
   if (release_) release_();

@@ -22,7 +22,7 @@ enum class PageKind {
   kOrdinary,   // 4 KiB
   kHuge2M,
   kHuge1G,
-  kAdopted,  // as report: memory that somebody else mapped (Region::Adopt)
+  kAdopted,  // as report: memory that somebody else mapped (Region::Adopt), who did not say
 };
 
 // Returns "ordinary", "2M", "1G", "automatic" or "adopted".
@@ -34,6 +34,7 @@ struct RegionOptions {
   int numa_node = kAnyNode;
   bool require_pages = false;  // a shortfall of huge pages is an error instead of a fall-back
   bool require_node = false;   // a page on another node is an error
+  std::string not_visible;     // goes to the report
 };
 
 // What was asked and what was got. `fallback` is empty, or says in words what is missing and what would cure it, for example
@@ -46,6 +47,8 @@ struct RegionReport {
   std::size_t pages_total = 0;    // pages looked at by move_pages(2)
   std::size_t pages_on_node = 0;  // of these, on asked_node (on any one node if none was asked)
   std::string fallback;
+  // Why BPF programs cannot read it though that was asked for (pmd/visible_region.h); else empty.
+  std::string not_visible;
 };
 
 // Owns one mapping. All pages are touched when Create returns, so that nothing faults, and no SIGBUS of an exhausted hugepage
@@ -55,8 +58,10 @@ class Region {
   // Errors: INVALID_ARGUMENT (size), RESOURCE_EXHAUSTED (memory, or a shortfall under require_*), NOT_FOUND (no such node).
   static absl::StatusOr<std::unique_ptr<Region>> Create(const RegionOptions& options);
 
-  // Takes memory that was mapped elsewhere, such as a BPF map's; `release` is called once, by the destructor.
-  static std::unique_ptr<Region> Adopt(std::byte* base, std::size_t bytes, RegionReport report, std::function<void()> release);
+  // Takes memory of ordinary pages that was mapped elsewhere; `map_descriptor` is that of the BPF map whose value it is, or -1. What
+  // is not where it was asked to be is added to `report`. `release` is called once, by the destructor, and closes the descriptor.
+  static std::unique_ptr<Region> Adopt(std::byte* base, std::size_t bytes, int map_descriptor, RegionReport report,
+                                       std::function<void()> release);
 
   ~Region();
   Region(const Region&) = delete;
@@ -65,12 +70,15 @@ class Region {
   std::byte* base() const { return base_; }
   std::size_t size() const { return size_; }
   const RegionReport& report() const { return report_; }
+  // Of the BPF map whose value the memory is, so that BPF programs can read it; -1 where it is no map.
+  int map_descriptor() const { return map_descriptor_; }
 
  private:
-  Region(std::byte* base, std::size_t size, RegionReport report, std::function<void()> release);
+  Region(std::byte* base, std::size_t size, int map_descriptor, RegionReport report, std::function<void()> release);
 
   std::byte* const base_;
   const std::size_t size_;
+  const int map_descriptor_;
   const RegionReport report_;
   const std::function<void()> release_;
 };

@@ -52,6 +52,7 @@ struct DeviceInfo {
   std::size_t maximum_tx_queues = 1;
   std::size_t recommended_burst = mempool::kDefaultBurst;
   std::size_t recommended_ring = 2048;
+  bool wants_visible_region = false;  // frames from CreateVisibleRegion (visible_region.h) can be sent at less cost
 };
 
 struct DeviceConfig {

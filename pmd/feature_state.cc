@@ -10,8 +10,8 @@
 namespace pollux::pmd {
 namespace {
 
-constexpr std::array kKnownFeatures = {kFeatureZeroCopy,   kFeatureNative,    kFeatureBusyPoll,
-                                       kFeatureNeedWakeup, kFeatureHugepages, kFeatureNuma};
+constexpr std::array kKnownFeatures = {kFeatureZeroCopy,  kFeatureNative, kFeatureBusyPoll, kFeatureNeedWakeup,
+                                       kFeatureHugepages, kFeatureNuma,   kFeatureInject};
 
 absl::Status Shortfall(const FeatureState& state) {
   std::string where = state.queue == FeatureState::kWholeDevice ? "" : absl::StrCat(" on queue ", state.queue);

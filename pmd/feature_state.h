@@ -17,6 +17,7 @@ inline constexpr const char* kFeatureBusyPoll = "busy_poll";
 inline constexpr const char* kFeatureNeedWakeup = "need_wakeup";
 inline constexpr const char* kFeatureHugepages = "hugepages";
 inline constexpr const char* kFeatureNuma = "numa";
+inline constexpr const char* kFeatureInject = "inject";
 
 struct FeatureState {
   static constexpr int kWholeDevice = -1;

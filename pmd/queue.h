@@ -41,6 +41,10 @@ class TxQueue {
   // An empty burst is allowed and useful: it reclaims what was completed, and pushes on what the kernel had put off. A loop that
   // stops sending calls it now and then, so that nothing waits for the next packet.
   virtual std::size_t Send(std::span<const Packet> packets) = 0;
+
+  // As Send, and says that more follows at once: the driver may hold back what it takes, to send it together with the rest. Whoever
+  // calls it ends the poll round with a Send, empty or not. For a loop whose last Receive returned as many as it asked for.
+  virtual std::size_t SendMore(std::span<const Packet> packets) { return Send(packets); }
 };
 
 }  // namespace pollux::pmd

@@ -8,6 +8,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "bpf/uapi.h"
 #include "lcore/device_node.h"
 #include "lcore/errno_status.h"
 
@@ -56,6 +57,10 @@ DeviceInfo AfXdpDevice::Info() const {
   info.maximum_rx_queues = AvailableQueues().value_or(0);
   info.maximum_tx_queues = info.maximum_rx_queues > 0 ? kMaximumTxQueues : 0;
   info.recommended_ring = kDefaultRing;
+  // A driver with zero-copy needs no other way to send, and is better off with huge pages.
+  const auto driver = bpf::ProbeDevice(netdev_->name());
+  const bool zero_copy = driver.ok() && (driver->xdp_actions & bpf::kXdpActionZeroCopy) != 0 && options_.copy_mode != CopyMode::kCopy;
+  info.wants_visible_region = options_.transmit != TransmitPolicy::kRing && !zero_copy;
   return info;
 }
 
@@ -95,8 +100,16 @@ absl::Status AfXdpDevice::Configure(const DeviceConfig& config) {
   }
   const std::size_t pair_count = std::max<std::size_t>(config.rx_queues, std::min<std::size_t>(config.tx_queues, *available));
   config_ = config;
+  engines_.reset();
   queues_.clear();
   for (std::size_t number = 0; number < pair_count; ++number) queues_.push_back(MakePair(number, pair_count));
+  // Logical tx queues go round the sockets.
+  std::vector<RingEnd> rings;
+  for (std::size_t number = 0; number < config.tx_queues; ++number) {
+    QueuePair& pair = *queues_[number % pair_count];
+    rings.push_back({.queue = &pair.tx(number / pair_count), .socket = &pair.tx_socket(), .pair = number % pair_count});
+  }
+  engines_ = std::make_unique<TransmitEngines>(options_.transmit, config_.pool, std::move(rings));
   return absl::OkStatus();
 }
 
@@ -151,12 +164,15 @@ absl::Status AfXdpDevice::Start() {
   const auto index = netdev_->Index();
   if (!index.ok()) return lcore::Annotate(index.status(), name_);
   driver_features_ = bpf::ProbeDevice(netdev_->name()).value_or(bpf::DeviceFeatures{});
-  auto program = bpf::XdpProgram::Attach(netdev_->name(), options_.program);
+  bpf::ProgramOptions program_options = options_.program;
+  program_options.injection = engines_->Source();
+  auto program = bpf::XdpProgram::Attach(netdev_->name(), program_options);
   if (!program.ok()) return lcore::Annotate(program.status(), name_);
   program_ = *std::move(program);
   absl::Status status = StartQueues(*index);
   if (status.ok() && config_.promiscuous) status = SetPromiscuous(true);
   if (!status.ok()) {
+    engines_->Stop(0);
     for (auto& queue : queues_) queue->Stop(*program_, *index, 0);
     program_.reset();
     return lcore::Annotate(status, name_);
@@ -173,6 +189,9 @@ absl::Status AfXdpDevice::StartQueues(int interface_index) {
     if (auto status = queue->Start(interface_index, first, *program_, *mtu + ETH_HLEN + kVlanTagBytes); !status.ok()) return status;
     if (first == nullptr) first = queue->socket();
   }
+  std::vector<bool> zero_copy;
+  for (const auto& queue : queues_) zero_copy.push_back(queue->socket()->zero_copy());
+  engines_->Start(*program_, driver_features_, zero_copy);
   return absl::OkStatus();
 }
 
@@ -180,6 +199,7 @@ absl::Status AfXdpDevice::Stop() {
   if (!started_) return absl::FailedPreconditionError(absl::StrCat(name_, ": is not started"));
   started_ = false;
   const int index = netdev_->Index().value_or(0);
+  engines_->Stop(kDrainPatienceMs);
   // The newest first: the first socket holds the memory registration of the others.
   for (auto queue = queues_.rbegin(); queue != queues_.rend(); ++queue) (*queue)->Stop(*program_, index, kDrainPatienceMs);
   program_.reset();
@@ -187,23 +207,32 @@ absl::Status AfXdpDevice::Stop() {
   return absl::OkStatus();
 }
 
+QueueStats AfXdpDevice::Stats(std::size_t queue) const {
+  QueueStats stats = queues_[queue % queues_.size()]->Stats(queue / queues_.size());
+  engines_->AddTo(stats, queue);
+  return stats;
+}
+
 QueueStats AfXdpDevice::Stats() const {
   QueueStats sum;
   for (const auto& queue : queues_) {
     for (std::size_t index = 0; index < queue->tx_count(); ++index) sum += queue->Stats(index);
   }
+  for (std::size_t number = 0; engines_ != nullptr && number < config_.tx_queues; ++number) engines_->AddTo(sum, number);
   return sum;
 }
 
 std::vector<NamedCounter> AfXdpDevice::ExtendedStats() const {
   std::vector<NamedCounter> stats;
   for (const auto& queue : queues_) queue->AppendExtendedStats(stats);
+  if (engines_ != nullptr) engines_->AppendExtendedStats(stats);
   if (program_ != nullptr) stats.push_back({"rx_steered_to_kernel", program_->passed_packets() - passed_baseline_});
   return stats;
 }
 
 void AfXdpDevice::ResetStats() {
   for (auto& queue : queues_) queue->ResetStats();
+  if (engines_ != nullptr) engines_->ResetStats();
   if (program_ != nullptr) passed_baseline_ = program_->passed_packets();
 }
 
@@ -261,6 +290,7 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
                       .present = native,
                       .reason = native ? "" : program_->fallback_reason()});
   for (const auto& queue : queues_) queue->AppendFeatures(native, driver_features_, features);
+  engines_->AppendFeatures(features);
   const mempool::RegionReport& memory = config_.pool->region().report();
   const bool huge = memory.pages == mempool::PageKind::kHuge2M || memory.pages == mempool::PageKind::kHuge1G;
   features.push_back({.feature = kFeatureHugepages,
@@ -280,6 +310,7 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
 
 void AfXdpDevice::CollectFrames(mempool::FrameAudit& audit) const {
   for (const auto& queue : queues_) queue->CollectFrames(name_, audit);
+  if (engines_ != nullptr) engines_->CollectFrames(name_, audit);
 }
 
 }  // namespace pollux::pmd::af_xdp

@@ -13,6 +13,7 @@
 #include "pmd/af_xdp/netdev.h"
 #include "pmd/af_xdp/queue_pair.h"
 #include "pmd/af_xdp/saved_settings.h"
+#include "pmd/af_xdp/transmit_engines.h"
 #include "pmd/device.h"
 #include "pmd/device_arguments.h"
 
@@ -32,9 +33,9 @@ class AfXdpDevice final : public Device {
   absl::Status Start() override;
   absl::Status Stop() override;
   RxQueue& rx_queue(std::size_t number) override { return queues_[number]->rx(); }
+  TxQueue& tx_queue(std::size_t number) override { return engines_->queue(number); }
   // Logical tx queues go round the sockets.
-  TxQueue& tx_queue(std::size_t number) override { return queues_[number % queues_.size()]->tx(number / queues_.size()); }
-  QueueStats Stats(std::size_t queue) const override { return queues_[queue % queues_.size()]->Stats(queue / queues_.size()); }
+  QueueStats Stats(std::size_t queue) const override;
   QueueStats Stats() const override;
   std::vector<NamedCounter> ExtendedStats() const override;
   void ResetStats() override;
@@ -66,6 +67,7 @@ class AfXdpDevice final : public Device {
   std::unique_ptr<PromiscuousMembership> promiscuous_;
   std::unique_ptr<bpf::XdpProgram> program_;
   std::vector<std::unique_ptr<QueuePair>> queues_;
+  std::unique_ptr<TransmitEngines> engines_;  // refers to queues_
   uint64_t passed_baseline_ = 0;
 };
 

@@ -61,6 +61,13 @@ absl::Status ParsePolling(DeviceArguments& arguments, AfXdpOptions& options) {
   return absl::OkStatus();
 }
 
+absl::Status ParseTransmit(DeviceArguments& arguments, TransmitPolicy& policy) {
+  const auto choice = arguments.TakeChoice("tx", "auto", {"auto", "ring", "inject"});
+  if (!choice.ok()) return choice.status();
+  policy = *choice == "ring" ? TransmitPolicy::kRing : *choice == "inject" ? TransmitPolicy::kInject : TransmitPolicy::kAutomatic;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
@@ -72,8 +79,9 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
         absl::StrCat(arguments.name(), ": iface= is missing: the kernel interface to use, as in ", arguments.name(), ",iface=eth1"));
   options.interface = *interface;
   if (const auto shared = arguments.TakeFlag("shared_umem", true); !shared.ok()) return shared.status();
-  for (const absl::Status& status : {ParseQueues(arguments, options), ParseProgram(arguments, options.program),
-                                     ParseCopyMode(arguments, options.copy_mode), ParsePolling(arguments, options), arguments.Finish()}) {
+  for (const absl::Status& status :
+       {ParseQueues(arguments, options), ParseProgram(arguments, options.program), ParseCopyMode(arguments, options.copy_mode),
+        ParseTransmit(arguments, options.transmit), ParsePolling(arguments, options), arguments.Finish()}) {
     if (!status.ok()) return status;
   }
   return options;

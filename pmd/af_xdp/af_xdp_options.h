@@ -17,11 +17,15 @@ namespace pollux::pmd::af_xdp {
 
 inline constexpr const char* kAfXdpDriver = "net_af_xdp";
 
+// How packets are sent: through the tx ring; injected where that is possible; or whichever is cheaper at the moment.
+enum class TransmitPolicy { kAutomatic, kRing, kInject };
+
 struct AfXdpOptions {
   std::string interface;
   uint32_t start_queue = 0;
   std::optional<uint32_t> queue_count;  // the most that may be configured; default: what the interface has from start_queue on
   CopyMode copy_mode = CopyMode::kAutomatic;
+  TransmitPolicy transmit = TransmitPolicy::kAutomatic;
   bool need_wakeup = true;
   BusyPolling busy_polling;
   bpf::ProgramOptions program;
@@ -36,6 +40,7 @@ inline constexpr const char* kAfXdpArguments =
     "bind_mode=auto|zerocopy|copy\n"
     "                      zero-copy required, never, or if the driver has it (default auto)\n"
     "force_copy=0|1        the same as bind_mode=copy\n"
+    "tx=auto|ring|inject   send through the tx ring, without sk_buffs, or whichever is cheaper (default auto; docs/inject.md)\n"
     "need_wakeup=0|1       system calls only when the kernel asks for them (default 1)\n"
     "busy_budget=N         preferred busy polling, packets a poll; 0: off (default 0)\n"
     "busy_timeout_us=N     how long one busy poll may take (default 20)\n"

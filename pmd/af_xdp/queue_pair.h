@@ -47,6 +47,7 @@ class QueuePair {
 
   XskRxQueue& rx() { return rx_; }
   TxQueue& tx(std::size_t index);
+  const XskTxQueue& tx_socket() const { return tx_; }
 
   // Socket, memory, fill, bind, redirection, in this order. `first` as in XskSocket::Create. On error nothing is left.
   absl::Status Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length);

@@ -5,7 +5,6 @@
 #include <net/ethernet.h>
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstring>
 
@@ -69,15 +68,6 @@ std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
   outstanding_ += count;
   counters.bytes.Add(bytes);
   return count;
-}
-
-// Length, pool and the reserved bits are one word: one subtraction and one comparison check that the pool is ours and the length neither
-// too short nor too long, since whatever is not wraps to, or is, a huge number.
-bool XskTxQueue::Limits::Allow(uint64_t address, const Packet& packet) const {
-  static_assert(std::endian::native == std::endian::little && offsetof(Packet, length) == 8 && offsetof(Packet, pool) == 12);
-  uint64_t length_and_pool;
-  std::memcpy(&length_and_pool, &packet.length, sizeof(length_and_pool));
-  return length_and_pool - shortest_of_pool <= length_range && (address & frame_mask) + packet.length <= frame_mask + 1;
 }
 
 void XskTxQueue::SetMaximumLength(std::size_t bytes) {

@@ -4,8 +4,10 @@
 #define PMD_AF_XDP_XSK_TX_QUEUE_H_
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -55,6 +57,11 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
   // XskRxQueue::Close does.
   void Close(bool released = true);
 
+  // Nothing is left for the kernel to look at: what was taken has been sent, though maybe not reclaimed.
+  bool idle() const { return tx_.Waiting() == 0; }
+  // The packet is one of the pool's, and neither too long nor too short: it can be sent as it is.
+  bool MaySend(const Packet& packet) const { return limits_.Allow(static_cast<uint64_t>(packet.data - limits_.base), packet); }
+
   // The interface is gone (ENXIO): nothing is taken any more. Any thread may ask.
   bool device_gone() const { return device_gone_.load(std::memory_order_relaxed); }
   // Of the queue that has the socket for itself; shared queues have their own.
@@ -93,7 +100,14 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
     uint64_t frame_mask = 0;        // offset of an address in its frame
     unsigned frame_shift = 0;
 
-    bool Allow(uint64_t address, const Packet& packet) const;
+    // Length, pool and the reserved bits are one word: one subtraction and one comparison check that the pool is ours and the length
+    // neither too short nor too long, since whatever is not wraps to, or is, a huge number.
+    bool Allow(uint64_t address, const Packet& packet) const {
+      static_assert(std::endian::native == std::endian::little && offsetof(Packet, length) == 8 && offsetof(Packet, pool) == 12);
+      uint64_t length_and_pool;
+      std::memcpy(&length_and_pool, &packet.length, sizeof(length_and_pool));
+      return length_and_pool - shortest_of_pool <= length_range && (address & frame_mask) + packet.length <= frame_mask + 1;
+    }
   };
 
   uint32_t PutInARow(std::span<const Packet> packets, TxCounters& counters);

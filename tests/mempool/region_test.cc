@@ -62,7 +62,7 @@ TEST(Region, AdoptedMemoryIsReleasedOnce) {
   alignas(64) static std::byte memory[4096];
   int released = 0;
   {
-    const auto region = Region::Adopt(memory, sizeof(memory), {}, [&] { ++released; });
+    const auto region = Region::Adopt(memory, sizeof(memory), -1, {.pages = PageKind::kAdopted}, [&] { ++released; });
   }
   EXPECT_EQ(released, 1);
 }

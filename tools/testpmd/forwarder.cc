@@ -112,6 +112,7 @@ absl::Status Forwarder::SendFirst(std::size_t bursts) {
     if (!engine.ok()) return engine.status();
     for (std::size_t burst = 0; burst < bursts; ++burst) (*engine)->Poll(running->stream);
     (*engine)->End(running->stream);
+    running->stream.tx->Send({});
   }
   return absl::OkStatus();
 }
@@ -156,7 +157,10 @@ int Forwarder::Run(LcoreUse& use) {
 absl::Status Forwarder::Stop() {
   if (!running_) return absl::FailedPreconditionError("Packet forwarding not started");
   Pause();
-  for (const auto& running : streams_) running->engine->End(running->stream);
+  for (const auto& running : streams_) {
+    running->engine->End(running->stream);
+    if (running->stream.tx != nullptr) running->stream.tx->Send({});  // what a queue still holds back
+  }
   running_ = false;
   return absl::OkStatus();
 }

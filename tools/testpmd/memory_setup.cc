@@ -8,6 +8,7 @@
 
 #include "lcore/errno_status.h"
 #include "mempool/region.h"
+#include "pmd/visible_region.h"
 
 namespace pollux::testpmd {
 namespace {
@@ -24,14 +25,15 @@ mempool::PageKind PagesFor(const EalOptions& eal, const TestpmdOptions& options)
 }
 
 absl::StatusOr<std::shared_ptr<mempool::Pool>> CreatePool(int node, const mempool::PoolOptions& pool_options, mempool::PageKind pages,
-                                                          const TestpmdOptions& options) {
+                                                          bool visible, const TestpmdOptions& options) {
   const auto required = [&options](const char* feature) {
     return std::find(options.require.begin(), options.require.end(), feature) != options.require.end();
   };
   const absl::StatusOr<std::size_t> bytes = mempool::RegionBytes(pool_options);
   if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<std::unique_ptr<mempool::Region>> region = mempool::Region::Create(
-      {.bytes = *bytes, .pages = pages, .numa_node = node, .require_pages = required("hugepages"), .require_node = required("numa")});
+  const mempool::RegionOptions region_options{
+      .bytes = *bytes, .pages = pages, .numa_node = node, .require_pages = required("hugepages"), .require_node = required("numa")};
+  auto region = visible ? pmd::CreateVisibleRegion(region_options) : mempool::Region::Create(region_options);
   if (!region.ok()) return region.status();
   return mempool::Pool::Create(*std::move(region), pool_options);
 }
@@ -73,7 +75,7 @@ absl::StatusOr<MemorySetup> MemorySetup::Create(const EalOptions& eal, const Tes
 
   MemorySetup setup;
   for (const auto& [node, demand] : demand_by_node) {
-    auto pool = CreatePool(node, *PoolOptionsFor(options, demand), PagesFor(eal, options), options);
+    auto pool = CreatePool(node, *PoolOptionsFor(options, demand), PagesFor(eal, options), demand.visible_region, options);
     if (!pool.ok()) return lcore::Annotate(pool.status(), absl::StrCat("memory for frames on NUMA node ", NodeName(node)));
     setup.pools_[node] = *std::move(pool);
   }

@@ -22,6 +22,7 @@ namespace pollux::testpmd {
 struct FrameDemand {
   std::size_t ring_descriptors = 0;  // of all rx and tx rings of its ports
   std::size_t lcores = 1;
+  bool visible_region = false;  // a port asked for frames that BPF programs can read
 };
 
 // All ports of a node share its pool, so that packets travel between them without a copy. Belongs to the main lcore.

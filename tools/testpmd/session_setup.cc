@@ -169,6 +169,7 @@ absl::Status Session::SetUpMemory() {
     // Twice the rx ring: what waits in it, and what the kernel fills meanwhile.
     node.ring_descriptors += options_.rx_queues * 2 * RingOf(info, options_.rx_ring) + options_.tx_queues * RingOf(info, options_.tx_ring);
     node.lcores = worker_lcores_.size() + 1;
+    node.visible_region |= info.wants_visible_region;
   }
   if (demand.empty()) demand[mempool::kAnyNode] = {.lcores = worker_lcores_.size() + 1};
   absl::StatusOr<MemorySetup> memory = MemorySetup::Create(eal_, options_, demand);

@@ -36,11 +36,19 @@ inline void FreeBurst(std::span<const Packet> packets, Counter& cause) {
 // many were sent in all.
 std::size_t FinishPartialSend(Stream& stream, std::span<const Packet> packets, std::size_t sent);
 
+// Whether more is likely to come at once, so that the tx queue may wait for it with what it has.
+enum class Following : bool { kNothing, kMore };
+
+// A full burst came in, or was generated: more is behind it.
+inline Following AfterBurst(const Stream& stream, std::span<const Packet> burst) {
+  return burst.size() == stream.burst ? Following::kMore : Following::kNothing;
+}
+
 // Sends `packets`, at most kMaximumBurst; what cannot be sent is freed and counted. An empty burst lets the queue
 // finish earlier ones (pmd/queue.h). Returns how many were sent.
-inline std::size_t SendBurst(Stream& stream, std::span<const Packet> packets) {
+inline std::size_t SendBurst(Stream& stream, std::span<const Packet> packets, Following following = Following::kNothing) {
   if (stream.observer != nullptr && !packets.empty()) stream.observer->OnBurst(stream.tx_port, stream.tx_queue, false, packets);
-  std::size_t sent = stream.tx->Send(packets);
+  std::size_t sent = following == Following::kMore ? stream.tx->SendMore(packets) : stream.tx->Send(packets);
   if (packets.empty()) return 0;
   if (sent < packets.size()) [[unlikely]]
     sent = FinishPartialSend(stream, packets, sent);

@@ -6,13 +6,14 @@ namespace pollux::testpmd {
 // An idle poll sends an empty burst, so that nothing waits in the tx queue for the next packet (pmd/queue.h): SendBurst does both.
 std::size_t IoEngine::Poll(Stream& stream) {
   const std::span<Packet> packets = ReceiveBurst(stream, buffer_);
-  SendBurst(stream, packets);
+  SendBurst(stream, packets, AfterBurst(stream, packets));
   return packets.size();
 }
 
 std::size_t RewriteEngine::Poll(Stream& stream) {
   const std::span<Packet> packets = ReceiveBurst(stream, buffer_);
-  SendBurst(stream, packets.empty() ? packets : rewriter_->Rewrite(stream, packets));
+  const Following following = AfterBurst(stream, packets);
+  SendBurst(stream, packets.empty() ? packets : rewriter_->Rewrite(stream, packets), following);
   return packets.size();
 }
 

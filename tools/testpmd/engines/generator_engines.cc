@@ -54,7 +54,7 @@ std::size_t TxOnlyEngine::Poll(Stream& stream) {
   if (multi_flow_) {
     for (Packet& packet : packets) template_.SetIpSource(packet, first_source_ ^ uint32_t{next_source_++} << 8);
   }
-  SendBurst(stream, packets);
+  SendBurst(stream, packets, AfterBurst(stream, packets));  // the next burst follows, unless frames ran out
   return packets.size();
 }
 
@@ -80,7 +80,7 @@ std::size_t FlowgenEngine::Poll(Stream& stream) {
     template_.SetIpDestination(packet, kFlowgenFlow.ip_destination + static_cast<uint32_t>(flow));
     if (++flow == flows_) flow = 0;
   }
-  next_flow_ = (next_flow_ + SendBurst(stream, packets)) % flows_;
+  next_flow_ = (next_flow_ + SendBurst(stream, packets, AfterBurst(stream, packets))) % flows_;
   return received + packets.size();
 }
 

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// The injecting transmit path.
+#include "pmd/af_xdp/inject_tx_queue.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "lcore/cycle_clock.h"
+
+namespace pollux::pmd::af_xdp {
+namespace {
+
+// A device that took no XDP frames is asked again after 1 ms, then after twice as long, up to a quarter of a second. Asking costs one
+// call that sends nothing.
+constexpr uint64_t kFirstRetriesPerSecond = 1000;
+constexpr uint64_t kLastRetriesPerSecond = 4;
+
+// Of one packet, and not of the device.
+bool IsAboutThePacket(uint16_t error) {
+  return error == EMSGSIZE || error == EINVAL;
+}
+
+}  // namespace
+
+InjectTxQueue::InjectTxQueue(std::shared_ptr<mempool::Pool> pool, TxQueue& ring, const XskTxQueue& socket, Policy policy)
+    : policy_(policy), ring_(ring), socket_(socket), pool_(std::move(pool)) {}
+
+std::size_t InjectTxQueue::Send(std::span<const Packet> packets) {
+  if (injection_ == nullptr) return ring_.Send(packets);
+  if (staged_count_ == 0 && !PrefersInjection(packets.size())) return SendThroughRing(packets);
+  std::size_t taken = 0;
+  do {
+    taken += Stage(packets.subspan(taken));
+    Flush();
+  } while (taken < packets.size() && staged_count_ == 0);
+  return taken;
+}
+
+std::size_t InjectTxQueue::SendMore(std::span<const Packet> packets) {
+  if (injection_ == nullptr) return ring_.Send(packets);
+  std::size_t taken = Stage(packets);
+  while (staged_count_ == staged_.size()) {
+    Flush();
+    if (staged_count_ == staged_.size()) break;  // nor does the ring take any
+    taken += Stage(packets.subspan(taken));
+  }
+  return taken;
+}
+
+bool InjectTxQueue::PrefersInjection(std::size_t depth) const {
+  if (depth == 0) return false;
+  if (policy_ == Policy::kCheapest && cost_.Choose(depth) == TransmitEngine::kRing) return false;
+  return ready() || lcore::ReadCycles() >= retry_at_;
+}
+
+std::size_t InjectTxQueue::Stage(std::span<const Packet> packets) {
+  const std::size_t count = std::min(packets.size(), staged_.size() - staged_count_);
+  std::copy_n(packets.begin(), count, staged_.begin() + staged_count_);
+  staged_count_ += count;
+  counters_.staged.Add(count);
+  return count;
+}
+
+void InjectTxQueue::Flush() {
+  if (PrefersInjection(staged_count_)) Inject();
+  if (staged_count_ > 0) FlushToRing();
+}
+
+// What is left staged afterwards is for the ring.
+void InjectTxQueue::Inject() {
+  if (!socket_.idle()) {
+    ring_.Send({});
+    if (!socket_.idle()) {
+      counters_.kept_in_order.Add(1);
+      return;
+    }
+  }
+  const Cycles begin = lcore::ReadCycles();
+  if (!Describe()) {
+    counters_.not_injectable.Add(1);
+    return;
+  }
+  const std::size_t depth = staged_count_;
+  const int error = injection_->Emit(block_, static_cast<uint32_t>(depth), described_longest_);
+  Settle(error != 0);
+  if (staged_count_ == 0) cost_.Learn(TransmitEngine::kInject, depth, lcore::ReadCycles() - begin);
+}
+
+bool InjectTxQueue::Describe() {
+  inject_descriptor* descriptor = injection_->block(block_).descriptors;
+  const std::byte* const base = pool_->region().base();
+  uint32_t longest = 0;
+  uint64_t bytes = 0;
+  for (const Packet& packet : std::span(staged_.data(), staged_count_)) {
+    if (!socket_.MaySend(packet)) return false;
+    *descriptor++ = {.offset = static_cast<uint32_t>(packet.data - base), .length = static_cast<uint16_t>(packet.length), .error = 0};
+    longest = std::max(longest, packet.length);
+    bytes += packet.length;
+  }
+  described_longest_ = longest;
+  described_bytes_ = bytes;
+  return longest <= INJECT_LONGEST_FRAME;
+}
+
+// After a call: what the kernel copied, sent or not, is free.
+void InjectTxQueue::Settle(bool failed) {
+  const inject_block& block = injection_->block(block_);
+  counters_.calls.Add(1);
+  counters_.injected.Add(block.sent);
+  if (block.dropped != 0) counters_.dropped_no_room.Add(block.dropped);
+  const uint32_t told = block.sent + block.dropped + block.refused;
+  if (told < block.emitted) [[unlikely]]
+    counters_.dropped_untold.Add(block.emitted - told);
+  if (block.refused == 0 && block.emitted == staged_count_) [[likely]] {
+    mempool::Pool::Free({staged_.data(), staged_count_});
+    counters_.bytes.Add(described_bytes_);
+    staged_count_ = 0;
+  } else {
+    KeepUnsettled();
+  }
+  if (block.sent > 0 && !ready()) {
+    ready_.store(true, std::memory_order_relaxed);
+    counters_.recoveries.Add(1);
+    retry_in_ = 0;
+  }
+  if (failed && block.emitted == 0) AskAgainLater();
+}
+
+// A call that a signal ended, or packets that were refused: they stay staged, in their order.
+void InjectTxQueue::KeepUnsettled() {
+  const inject_block& block = injection_->block(block_);
+  if (block.emitted < staged_count_) counters_.cut_short.Add(1);
+  if (block.refused != 0) counters_.refused.Add(block.refused);
+  std::size_t kept = 0;
+  bool device_refuses = false;
+  for (std::size_t index = 0; index < staged_count_; ++index) {
+    const uint16_t error = block.descriptors[index].error;
+    if (index < block.emitted && error == 0) {
+      counters_.bytes.Add(staged_[index].length);
+      mempool::Pool::Free({&staged_[index], 1});
+      continue;
+    }
+    device_refuses |= error != 0 && !IsAboutThePacket(error);
+    staged_[kept++] = staged_[index];
+  }
+  staged_count_ = kept;
+  if (device_refuses) AskAgainLater();
+}
+
+void InjectTxQueue::AskAgainLater() {
+  if (ready()) counters_.fallbacks.Add(1);
+  ready_.store(false, std::memory_order_relaxed);
+  const Cycles second = lcore::CyclesPerSecond();
+  retry_in_ = std::clamp(2 * retry_in_, second / kFirstRetriesPerSecond, second / kLastRetriesPerSecond);
+  retry_at_ = lcore::ReadCycles() + retry_in_;
+}
+
+void InjectTxQueue::FlushToRing() {
+  const std::size_t taken = SendThroughRing({staged_.data(), staged_count_});
+  counters_.to_ring.Add(taken);
+  std::copy(staged_.begin() + taken, staged_.begin() + staged_count_, staged_.begin());
+  staged_count_ -= taken;
+}
+
+std::size_t InjectTxQueue::SendThroughRing(std::span<const Packet> packets) {
+  if (packets.empty() || policy_ == Policy::kAlwaysInject) return ring_.Send(packets);
+  const Cycles begin = lcore::ReadCycles();
+  const std::size_t taken = ring_.Send(packets);
+  if (taken == packets.size()) cost_.Learn(TransmitEngine::kRing, taken, lcore::ReadCycles() - begin);
+  return taken;
+}
+
+void InjectTxQueue::Open(bpf::Injection* injection, unsigned block, bool ready) {
+  injection_ = injection;
+  block_ = block;
+  cost_ = {};
+  retry_in_ = 0;
+  retry_at_ = 0;
+  ready_.store(injection != nullptr && ready, std::memory_order_relaxed);
+  lcore::CyclesPerSecond();  // measures at the first call, which takes 10 ms
+}
+
+std::size_t InjectTxQueue::Drain() {
+  if (injection_ != nullptr) Flush();
+  return staged_count_;
+}
+
+void InjectTxQueue::Close() {
+  mempool::Pool::Free({staged_.data(), staged_count_});
+  counters_.dropped_at_stop.Add(staged_count_);
+  staged_count_ = 0;
+  injection_ = nullptr;
+  ready_.store(false, std::memory_order_relaxed);
+}
+
+void InjectTxQueue::CollectFrames(absl::string_view holder, mempool::FrameAudit& audit) const {
+  for (const Packet& packet : std::span(staged_.data(), staged_count_)) audit.Add(holder, packet);
+}
+
+}  // namespace pollux::pmd::af_xdp

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// InjectTxQueue: the transmit engine "inject" beside the engine "ring". Protocol: docs/inject.md.
+#ifndef PMD_AF_XDP_INJECT_TX_QUEUE_H_
+#define PMD_AF_XDP_INJECT_TX_QUEUE_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "bpf/inject_shared.h"
+#include "bpf/injection.h"
+#include "lcore/cache_line.h"
+#include "lcore/counter.h"
+#include "mempool/frame_audit.h"
+#include "mempool/pool.h"
+#include "pmd/af_xdp/transmit_cost.h"
+#include "pmd/af_xdp/xsk_tx_queue.h"
+#include "pmd/queue.h"
+
+namespace pollux::pmd::af_xdp {
+
+// staged = injected + dropped_no_room + dropped_untold + dropped_at_stop + to_ring + what is staged now. What went to the ring is
+// counted there.
+struct InjectCounters {
+  lcore::Counter staged;           // packets taken that did not go to the ring at once
+  lcore::Counter injected;         // taken by the device
+  lcore::Counter bytes;            // of what was handed to the device
+  lcore::Counter dropped_no_room;  // not taken by the device: its ring, or the receiver's, was full
+  lcore::Counter dropped_untold;   // emitted, and the kernel did not tell what became of it
+  lcore::Counter dropped_at_stop;  // staged when the queue was closed, and the ring did not take them
+  lcore::Counter to_ring;          // staged, and then sent through the ring, for one of the reasons below or because it was cheaper
+  lcore::Counter calls;            // system calls that injected
+  lcore::Counter cut_short;        // calls that a signal or a lack of memory ended early
+  lcore::Counter refused;          // packets that the kernel refused before the device saw them; the ring sends them
+  lcore::Counter fallbacks;        // times the device stopped taking XDP frames
+  lcore::Counter recoveries;       // times it took them again
+  lcore::Counter kept_in_order;    // bursts sent through the ring since it still held earlier packets
+  lcore::Counter not_injectable;   // bursts with a packet that only the ring can send: of another pool, or too long
+};
+
+// Packets are staged; a flush hands them all to one engine. Send flushes, SendMore does so only when a block is full. Owns the staged
+// packets; once an injecting call has returned, the kernel has copied what it sent, and the frames are free.
+// Thread rule: pmd/queue.h. Open, Drain, Close and CollectFrames belong to the control path while no thread sends.
+class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
+ public:
+  enum class Policy : uint8_t { kCheapest, kAlwaysInject };
+
+  // `ring` is the other engine, and `socket` whose rings it uses, maybe with others.
+  InjectTxQueue(std::shared_ptr<mempool::Pool> pool, TxQueue& ring, const XskTxQueue& socket, Policy policy);
+
+  std::size_t Send(std::span<const Packet> packets) override;
+  std::size_t SendMore(std::span<const Packet> packets) override;
+
+  // Without an injection everything goes through the ring. `ready`: the device takes XDP frames now.
+  void Open(bpf::Injection* injection, unsigned block, bool ready);
+  // Sends what is staged; returns how many packets are left, as the ring took no more.
+  std::size_t Drain();
+  // Drops what is staged. Before the ring is closed.
+  void Close();
+
+  // The device took XDP frames when it was last asked. Any thread.
+  bool ready() const { return ready_.load(std::memory_order_relaxed); }
+  const InjectCounters& counters() const { return counters_; }
+  std::size_t staged() const { return staged_count_; }
+  void CollectFrames(absl::string_view holder, mempool::FrameAudit& audit) const;
+
+ private:
+  using Cycles = uint64_t;
+
+  bool PrefersInjection(std::size_t depth) const;
+  std::size_t Stage(std::span<const Packet> packets);
+  void Flush();
+  void Inject();
+  bool Describe();
+  void Settle(bool failed);
+  void KeepUnsettled();
+  void AskAgainLater();
+  void FlushToRing();
+  std::size_t SendThroughRing(std::span<const Packet> packets);
+
+  bpf::Injection* injection_ = nullptr;
+  unsigned block_ = 0;
+  const Policy policy_;
+  std::atomic<bool> ready_{false};
+  Cycles retry_at_ = 0;  // while not ready: when to try again
+  Cycles retry_in_ = 0;
+  std::size_t staged_count_ = 0;
+  uint32_t described_longest_ = 0;
+  uint64_t described_bytes_ = 0;
+  TxQueue& ring_;
+  const XskTxQueue& socket_;
+  const std::shared_ptr<mempool::Pool> pool_;
+  TransmitCost cost_;
+  InjectCounters counters_;
+  std::array<Packet, INJECT_BLOCK_FRAMES> staged_;
+};
+
+}  // namespace pollux::pmd::af_xdp
+
+#endif  // PMD_AF_XDP_INJECT_TX_QUEUE_H_

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// TransmitCost: which of two ways to send is cheaper for a burst of this depth, learnt while both run.
+#ifndef PMD_AF_XDP_TRANSMIT_COST_H_
+#define PMD_AF_XDP_TRANSMIT_COST_H_
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace pollux::pmd::af_xdp {
+
+enum class TransmitEngine : uint8_t { kRing, kInject };
+
+// What a burst costs depends on the receiver, which may change at any time, so nothing is assumed: each depth up to 32 has an entry,
+// above that eight an octave. An entry tries both engines a few times, then takes the cheaper one and spends 1 part in 64 of its
+// time on looking at the other again. Single-lcore; some ten instructions a burst.
+class TransmitCost {
+ public:
+  TransmitEngine Choose(std::size_t depth) const {
+    const Entry& entry = entries_[Index(depth)];
+    if (entry.samples[0] < kFirstSamples || entry.samples[1] < kFirstSamples) [[unlikely]]
+      return entry.samples[1] < entry.samples[0] ? TransmitEngine::kInject : TransmitEngine::kRing;
+    const bool inject_is_cheaper = entry.cycles[1] < entry.cycles[0];
+    const bool look = entry.looking < entry.total / kShareOfLooking;
+    return inject_is_cheaper != look ? TransmitEngine::kInject : TransmitEngine::kRing;
+  }
+
+  // Sending `depth` packets in this way took `cycles`.
+  void Learn(TransmitEngine engine, std::size_t depth, uint64_t cycles) {
+    Entry& entry = entries_[Index(depth)];
+    const auto self = static_cast<std::size_t>(engine);
+    uint64_t& mean = entry.cycles[self];
+    if (entry.samples[self] < kFirstSamples) {
+      // The best of the first few: the first call of all finds cold caches.
+      mean = entry.samples[self] == 0 ? cycles : std::min(mean, cycles);
+      ++entry.samples[self];
+      return;
+    }
+    // An interrupted call says little of the next one.
+    const uint64_t sample = std::min(cycles, kOutlier * mean);
+    mean += sample / kMemory - mean / kMemory;
+    entry.total += sample;
+    if (mean > entry.cycles[1 - self]) entry.looking += sample;
+  }
+
+  // What an entry believes, in cycles a burst; 0: not tried yet.
+  uint64_t Cycles(TransmitEngine engine, std::size_t depth) const {
+    return entries_[Index(depth)].cycles[static_cast<std::size_t>(engine)];
+  }
+
+  static constexpr std::size_t kExact = 32;
+  static constexpr std::size_t kEntries = kExact + 8 * 6;
+
+  static constexpr std::size_t Index(std::size_t depth) {
+    if (depth < kExact) return depth;
+    const auto octave = static_cast<std::size_t>(std::bit_width(depth)) - 1;  // 5 for 32..63
+    const std::size_t eighth = (depth >> (octave - 3)) & 7;
+    return std::min(kExact + (octave - 5) * 8 + eighth, kEntries - 1);
+  }
+
+ private:
+  static constexpr uint8_t kFirstSamples = 4;
+  static constexpr uint64_t kShareOfLooking = 64;
+  static constexpr uint64_t kOutlier = 4;
+  static constexpr uint64_t kMemory = 8;  // a sample's weight is 1 part of this
+
+  struct Entry {
+    std::array<uint64_t, 2> cycles{};  // mean of a burst, by engine
+    uint64_t total = 0;                // cycles spent
+    uint64_t looking = 0;              // of these, on the engine that is not the cheaper one
+    std::array<uint8_t, 2> samples{};
+  };
+
+  std::array<Entry, kEntries> entries_{};
+};
+
+}  // namespace pollux::pmd::af_xdp
+
+#endif  // PMD_AF_XDP_TRANSMIT_COST_H_
