@@ -43,9 +43,11 @@ class CampaignRunner {
     for (const Work& work : options_.works) Announce(work);
     for (const Work& work : options_.works) {
       const size_t index = RunRow(work);
-      if (options_.loss_free && work.kind != WorkKind::kTxonly) SearchRow(index);
-      if (options_.instructions && work.kind != WorkKind::kTxonly) CountRow(index);
-      if (options_.latency && work.kind != WorkKind::kTxonly && work.kind != WorkKind::kRxonly) RunLatencyRows(index);
+      if (work.kind == WorkKind::kTxonly) continue;
+      if (Searches(work)) SearchRow(index);
+      if (options_.instructions) CountRow(index);
+      if (options_.cost) RunCostRow(index);
+      if (HasLatency(work)) RunLatencyRows(index);
     }
     return std::move(results_);
   }
@@ -55,27 +57,41 @@ class CampaignRunner {
     return results_.contenders[contender].missing.empty() && contenders_[contender]->Can(work.kind);
   }
 
+  // Whoever is not sent on has no latency, and a plain stack cannot tell it.
+  bool HasLatency(const Work& work) const {
+    return options_.latency && work.receiver == Receiver::kXdp && work.kind != WorkKind::kTxonly && work.kind != WorkKind::kRxonly;
+  }
+  bool Searches(const Work& work) const { return work.kind != WorkKind::kTxonly && (options_.loss_free || HasLatency(work)); }
+
   int Participants(const Work& work) const {
     int count = 0;
     for (size_t i = 0; i < contenders_.size(); ++i) count += TakesPart(i, work);
     return count;
   }
 
-  double Step_s() const {
-    return options_.conditions.warm_up_s + options_.conditions.measure_s + options_.conditions.system_call_s + kStartAndStop_s;
+  void Announce(const Work& work) {
+    const Conditions& conditions = options_.conditions;
+    const double step_s = conditions.warm_up_s + conditions.measure_s + conditions.system_call_s + kStartAndStop_s;
+    const int round = options_.rounds * Participants(work);
+    const bool source = work.kind != WorkKind::kTxonly;
+    progress_.Expect(round * (1 + (source && options_.cost) + 2 * HasLatency(work)) + source, step_s);
+    if (Searches(work)) progress_.Expect(round, kSearchTrials * conditions.trial_s + 2 * conditions.warm_up_s + kStartAndStop_s);
+    if (source && options_.instructions) progress_.Expect(Participants(work), kCallgrind_s);
   }
 
-  void Announce(const Work& work) {
-    const bool source = work.kind != WorkKind::kTxonly;
-    progress_.Expect(options_.rounds * Participants(work) + source, Step_s());
-    if (options_.loss_free && source)
-      progress_.Expect(options_.rounds * Participants(work), kSearchTrials * options_.conditions.measure_s + kStartAndStop_s);
+  // True if `what` is not to begin any more.
+  bool LeaveOut(const std::string& what) {
+    progress_.Begin(what);
+    if (options_.deadline_s <= 0 || progress_.elapsed_s() < options_.deadline_s) return false;
+    ++results_.left_out;
+    progress_.End("left out, the time is over");
+    return true;
   }
 
   size_t RunRow(const Work& work) {
     Row row{.work = work, .source_alone = std::nullopt, .cells = std::vector<Cell>(contenders_.size())};
     for (size_t i = 0; i < contenders_.size(); ++i) row.cells[i].not_applicable = !TakesPart(i, work);
-    if (work.kind != WorkKind::kTxonly) row.source_alone = MeasureAlone(work);
+    if (work.kind != WorkKind::kTxonly && !work.latency && !work.cycles) row.source_alone = MeasureAlone(work);
     for (int round = 0; round < options_.rounds; ++round) {
       for (size_t i = 0; i < contenders_.size(); ++i) {
         if (!row.cells[i].not_applicable) MeasureOnce(*contenders_[i], work, round, &row.cells[i]);
@@ -88,7 +104,7 @@ class CampaignRunner {
   std::optional<Measurement> MeasureAlone(const Work& work) {
     Work into_sink = work;
     into_sink.receiver = Receiver::kXdp;
-    progress_.Begin(absl::StrCat(WorkName(work), ": source alone"));
+    if (LeaveOut(absl::StrCat(WorkName(work), ": source alone"))) return std::nullopt;
     auto measured = MeasureSource(into_sink, options_.conditions);
     progress_.End(measured.ok() ? absl::StrFormat("%.3f Mpps", measured->delivered_pps / 1e6) : measured.status().ToString());
     if (!measured.ok()) return std::nullopt;
@@ -96,7 +112,7 @@ class CampaignRunner {
   }
 
   void MeasureOnce(const Contender& contender, const Work& work, int round, Cell* cell) {
-    progress_.Begin(absl::StrCat(WorkName(work), ", round ", round + 1, ": ", contender.name()));
+    if (LeaveOut(absl::StrCat(WorkName(work), ", round ", round + 1, ": ", contender.name()))) return;
     auto measured = Measure(contender, work, options_.conditions);
     if (measured.ok()) {
       progress_.End(absl::StrFormat("%.3f Mpps", measured->delivered_pps / 1e6));
@@ -114,7 +130,8 @@ class CampaignRunner {
       for (size_t i = 0; i < contenders_.size(); ++i) {
         Cell& cell = results_.rows[index].cells[i];
         if (cell.not_applicable) continue;
-        progress_.Begin(absl::StrCat(WorkName(work), ", highest rate without loss, round ", round + 1, ": ", contenders_[i]->name()));
+        if (LeaveOut(absl::StrCat(WorkName(work), ", highest rate without loss, round ", round + 1, ": ", contenders_[i]->name())))
+          continue;
         auto rate = SearchLossFreeRate(*contenders_[i], work, options_.conditions);
         progress_.End(rate.ok() ? absl::StrFormat("%.3f Mpps", rate->packets_per_second / 1e6) : rate.status().ToString());
         cell.loss_free_pps.push_back(rate.ok() ? rate->packets_per_second : 0);
@@ -127,9 +144,8 @@ class CampaignRunner {
     const Work work = results_.rows[index].work;
     for (size_t i = 0; i < contenders_.size(); ++i) {
       Cell& cell = results_.rows[index].cells[i];
-      if (cell.not_applicable || !contenders_[i]->IsProgram()) continue;
-      progress_.Expect(1, kCallgrind_s);
-      progress_.Begin(absl::StrCat(WorkName(work), ", instructions a packet: ", contenders_[i]->name()));
+      if (cell.not_applicable || !contenders_[i]->RunsUnderCallgrind()) continue;
+      if (LeaveOut(absl::StrCat(WorkName(work), ", instructions a packet: ", contenders_[i]->name()))) continue;
       auto count = CountInstructions(*contenders_[i], work, options_.conditions, kCallgrindPackets);
       if (count.ok()) {
         cell.instructions_per_packet = static_cast<double>(count->instructions) / static_cast<double>(count->packets);
@@ -143,9 +159,17 @@ class CampaignRunner {
     }
   }
 
+  // The same load for all: a forwarder that is not the bottleneck there shows its cost by the cycles that it was busy.
+  void RunCostRow(size_t index) {
+    if (!results_.rows[index].source_alone) return;
+    Work work = results_.rows[index].work;
+    work.offered_pps = 0.5 * results_.rows[index].source_alone->delivered_pps;
+    work.cycles = true;
+    RunRow(work);
+  }
+
   // At loads that every contender carries, so that the same load is compared.
   void RunLatencyRows(size_t index) {
-    if (results_.rows[index].work.receiver != Receiver::kXdp) return;
     double common_pps = 0;
     for (const Cell& cell : results_.rows[index].cells) {
       const double rate = SpreadOf(cell.loss_free_pps).median;
@@ -155,9 +179,7 @@ class CampaignRunner {
       Work work = results_.rows[index].work;
       work.latency = true;
       work.offered_pps = share * common_pps;
-      if (work.offered_pps <= 0) continue;
-      Announce(work);
-      RunRow(work);
+      if (work.offered_pps > 0) RunRow(work);
     }
   }
 

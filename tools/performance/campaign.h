@@ -30,7 +30,7 @@ struct Cell {
 
 struct Row {
   Work work;
-  std::optional<Measurement> source_alone;  // nothing for txonly
+  std::optional<Measurement> source_alone;  // at full rate, where a source is at work
   std::vector<Cell> cells;                  // by contender
 };
 
@@ -45,6 +45,7 @@ struct Results {
   std::vector<std::pair<std::string, std::string>> machine;
   std::vector<ContenderInformation> contenders;
   std::vector<Row> rows;
+  int left_out = 0;  // measurements that did not begin before the deadline
 };
 
 // Rows one after the other; within a row round by round, and in each round every contender once, so that what changes on the machine

@@ -5,6 +5,7 @@
 #include <absl/strings/str_join.h>
 
 #include "tools/performance/kernel_contender.h"
+#include "tools/performance/ovs_contender.h"
 #include "tools/performance/testpmd_contender.h"
 
 namespace pollux::performance {
@@ -15,8 +16,15 @@ const std::vector<std::string> kDpdkEalOptions = {"--no-shconf", "--no-telemetry
 
 std::unique_ptr<Contender> MakeContender(const std::string& name, const ContenderOptions& options) {
   if (name == "testpmd") return MakeTestpmdContender({.name = name, .program = options.testpmd});
-  if (name == "testpmd-ring") return MakeTestpmdContender({.name = name, .program = options.testpmd, .device_arguments = ",tx=ring"});
-  if (name == "testpmd-inject") return MakeTestpmdContender({.name = name, .program = options.testpmd, .device_arguments = ",tx=inject"});
+  for (const char* engine : {"ring", "inject"}) {
+    if (name != absl::StrCat("testpmd-", engine)) continue;
+    return MakeTestpmdContender(
+        {.name = name, .program = options.testpmd, .device_arguments = absl::StrCat(",tx=", engine), .probed_key = "tx"});
+  }
+  for (const char* type : {"pollux", "afxdp"}) {
+    if (name != absl::StrCat("ovs-", type)) continue;
+    return MakeOvsContender({.name = name, .script = options.ovs, .programs = options.ovs_programs, .type = type});
+  }
   if (name == "dpdk") {
     return MakeTestpmdContender({.name = name, .program = options.dpdk_testpmd, .eal_options = kDpdkEalOptions, .tells_version = true});
   }
@@ -36,7 +44,8 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
 }  // namespace
 
 std::vector<std::string> ContenderNames() {
-  return {"testpmd", "testpmd-ring", "testpmd-inject", "dpdk", "dpdk-no-busy-poll", "redirect", "redirect-thread", "bridge"};
+  return {"dpdk",      "dpdk-no-busy-poll", "testpmd",  "testpmd-ring",    "testpmd-inject",
+          "ovs-afxdp", "ovs-pollux",        "redirect", "redirect-thread", "bridge"};
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<Contender>>> MakeContenders(const ContenderOptions& options) {

@@ -22,6 +22,7 @@ struct Assignment {
   uint32_t frame_bytes = 64;
   int forwarder_cpu = 1;
   int other_cpu = 0;           // for what else the contender runs, and the source
+  bool record_cycles = false;  // count the cycles of rounds that had packets, and say so at the end
   std::string callgrind_file;  // run under valgrind, which counts instructions and dumps them to this file, .1, .2, ...
 };
 
@@ -50,14 +51,18 @@ class Contender {
   // NOT_FOUND if it is not installed or not built.
   virtual absl::Status Available() const = 0;
   virtual bool Can(WorkKind kind) const = 0;
-  // It is a program, whose instructions can be counted.
+  // It is a program, whose system calls can be counted.
   virtual bool IsProgram() const = 0;
+  // And its instructions.
+  virtual bool RunsUnderCallgrind() const { return IsProgram(); }
   virtual absl::StatusOr<std::unique_ptr<Forwarder>> Start(const Rig& rig, const Assignment& assignment) const = 0;
 };
 
 struct ContenderOptions {
   std::string testpmd;                        // path of ours
   std::string dpdk_testpmd = "dpdk-testpmd";  // path or name of DPDK's
+  std::string ovs;                            // path of tools/ovs
+  std::string ovs_programs;                   // the folder that `tools/ovs build` printed
   std::vector<std::string> names;             // in this order; the first is what the others are compared with
 };
 

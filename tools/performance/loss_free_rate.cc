@@ -7,7 +7,6 @@ namespace pollux::performance {
 namespace {
 
 constexpr double kPrecision = 0.03;
-constexpr int kMaximumTrials = 10;
 
 }  // namespace
 
@@ -24,17 +23,17 @@ absl::StatusOr<LossFreeRate> SearchLossFreeRate(const Contender& contender, cons
   if (!end.ok()) return end.status();
   double high = 1.5 * Compare(session, work, *begin, *end).delivered_pps;
   LossFreeRate result;
-  while (result.trials < kMaximumTrials && high - result.packets_per_second > kPrecision * high) {
+  while (result.trials < conditions.trials && high - result.packets_per_second > kPrecision * high) {
     const double rate = (result.packets_per_second + high) / 2;
     auto before = session.Settle();
     if (!before.ok()) return before.status();
     session.Offer(rate);
-    Sleep(conditions.measure_s);
+    Sleep(conditions.trial_s);
     auto after = session.Settle();
     if (!after.ok()) return after.status();
     ++result.trials;
     const uint64_t offered = after->offered - before->offered;
-    const bool on_time = static_cast<double>(offered) >= 0.98 * rate * conditions.measure_s;
+    const bool on_time = static_cast<double>(offered) >= 0.98 * rate * conditions.trial_s;
     if (offered == session.Delivered(*after) - session.Delivered(*before) && on_time) {
       result.packets_per_second = rate;
     } else {

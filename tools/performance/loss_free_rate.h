@@ -15,7 +15,7 @@ struct LossFreeRate {
   int trials = 0;
 };
 
-// Bisects (RFC 2544) to 3 percent, in at most 10 trials of conditions.measure_s. In a trial nothing may be lost between the in port
+// Bisects (RFC 2544) to 3 percent, in at most conditions.trials of conditions.trial_s. In a trial nothing may be lost between the in port
 // and the sink, and the source must have kept its schedule.
 absl::StatusOr<LossFreeRate> SearchLossFreeRate(const Contender& contender, const Work& work, const Conditions& conditions);
 

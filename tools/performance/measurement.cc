@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
 #include <absl/strings/match.h>
+#include <absl/strings/string_view.h>
 
 namespace pollux::performance {
 namespace {
@@ -72,10 +74,18 @@ absl::StatusOr<Measurement> MeasureSession(const Contender* contender, const Wor
     }
   }
   if (absl::Status status = session.End(); !status.ok()) return status;
+  if (work.cycles && session.forwarder() != nullptr) result.busy_cycles_per_packet = FindBusyCycles(session.forwarder()->Output());
   return result;
 }
 
 }  // namespace
+
+std::optional<double> FindBusyCycles(const std::string& output) {
+  constexpr absl::string_view kWords = "CPU cycles/packet=";
+  const size_t at = output.rfind(kWords.data());
+  if (at == std::string::npos) return std::nullopt;
+  return std::strtod(output.c_str() + at + kWords.size(), nullptr);
+}
 
 Measurement Compare(const Session& session, const Work& work, const Moment& begin, const Moment& end) {
   Measurement result;

@@ -35,6 +35,7 @@ struct Measurement {
   double kernel_ns_per_packet = 0;
   double foreign_share = 0;  // of the forwarder's CPU, used by nobody of the run: a disturbed measurement
   std::optional<double> system_calls_per_packet;
+  std::optional<double> busy_cycles_per_packet;  // the forwarder's own words: cycles of rounds that had packets, polls of none left out
 
   uint64_t reordered = 0;
   Histogram latency_ns;
@@ -48,6 +49,9 @@ absl::StatusOr<Measurement> Measure(const Contender& contender, const Work& work
 
 // What the source alone delivers into a sink at the forwarder's place: no contender can be faster.
 absl::StatusOr<Measurement> MeasureSource(const Work& work, const Conditions& conditions);
+
+// The figure in testpmd's closing report; nothing if there is none.
+std::optional<double> FindBusyCycles(const std::string& output);
 
 // What happened between two moments, without what samplers add.
 Measurement Compare(const Session& session, const Work& work, const Moment& begin, const Moment& end);

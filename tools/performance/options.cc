@@ -16,6 +16,8 @@
 namespace pollux::performance {
 namespace {
 
+constexpr double kQuickDeadline_s = 165;  // and then the measurement that is under way
+
 // The lists whose product the rows are.
 struct Lists {
   std::vector<WorkKind> kinds = {WorkKind::kIo};
@@ -24,6 +26,10 @@ struct Lists {
   std::vector<uint32_t> flow_counts = {1};
   double offered_pps = 0;
 };
+
+std::vector<std::string> DefaultContenders() {
+  return {"dpdk", "testpmd", "testpmd-ring", "testpmd-inject", "ovs-afxdp", "ovs-pollux", "redirect", "bridge"};
+}
 
 absl::Status Bad(absl::string_view option, absl::string_view value, absl::string_view wanted) {
   return absl::InvalidArgumentError(absl::StrCat(option, "=", value, ": ", wanted));
@@ -71,7 +77,8 @@ using Setter = std::function<absl::Status(const std::string&)>;
 std::map<std::string, Setter> ValueOptions(Options* options, Lists* lists) {
   const int last_cpu = static_cast<int>(sysconf(_SC_NPROCESSORS_CONF)) - 1;
   const std::map<std::string, WorkKind> kinds = {
-      {"io", WorkKind::kIo}, {"macswap", WorkKind::kMacswap}, {"rxonly", WorkKind::kRxonly}, {"txonly", WorkKind::kTxonly}};
+      {"io", WorkKind::kIo},         {"macswap", WorkKind::kMacswap},   {"rxonly", WorkKind::kRxonly},
+      {"txonly", WorkKind::kTxonly}, {"pushvlan", WorkKind::kPushVlan}, {"twoports", WorkKind::kTwoPorts}};
   const std::map<std::string, Receiver> receivers = {{"xdp", Receiver::kXdp}, {"stack", Receiver::kStack}};
   const auto text = [](std::string* target) { return [target](const std::string& value) { return *target = value, absl::OkStatus(); }; };
   return {
@@ -85,7 +92,12 @@ std::map<std::string, Setter> ValueOptions(Options* options, Lists* lists) {
       {"--flows", [=](const std::string& value) { return ParseIntegers("--flows", value, 1, TRAFFIC_MAXIMUM_FLOWS, &lists->flow_counts); }},
       {"--rate", [=](const std::string& value) { return ParseNumber("--rate", value, 0, 1e9, &lists->offered_pps); }},
       {"--rounds", [=](const std::string& value) { return ParseInteger("--rounds", value, 1, 1000, &options->rounds); }},
-      {"--seconds", [=](const std::string& value) { return ParseNumber("--seconds", value, 0.1, 50, &options->conditions.measure_s); }},
+      {"--seconds",
+       [=](const std::string& value) {
+         absl::Status status = ParseNumber("--seconds", value, 0.1, 50, &options->conditions.measure_s);
+         options->conditions.trial_s = options->conditions.measure_s;
+         return status;
+       }},
       {"--warm-up", [=](const std::string& value) { return ParseNumber("--warm-up", value, 0, 60, &options->conditions.warm_up_s); }},
       {"--source-cpu",
        [=](const std::string& value) { return ParseInteger("--source-cpu", value, 0, last_cpu, &options->conditions.source_cpu); }},
@@ -93,6 +105,8 @@ std::map<std::string, Setter> ValueOptions(Options* options, Lists* lists) {
        [=](const std::string& value) { return ParseInteger("--forwarder-cpu", value, 0, last_cpu, &options->conditions.forwarder_cpu); }},
       {"--testpmd", text(&options->contenders.testpmd)},
       {"--dpdk-testpmd", text(&options->contenders.dpdk_testpmd)},
+      {"--ovs", text(&options->contenders.ovs)},
+      {"--ovs-programs", text(&options->contenders.ovs_programs)},
       {"--callgrind",
        [=](const std::string& value) {
          options->instructions = true;
@@ -128,8 +142,9 @@ Measures forwarders against each other on a rig of veth pairs: every contender d
 
   --contenders=A,B,...  who takes part; ratios are to the first. Of: )",
                       absl::StrJoin(ContenderNames(), " "), R"(
-                        Default: testpmd,dpdk,dpdk-no-busy-poll,redirect,bridge
-  --work=W,...          io macswap rxonly txonly                       (io)
+                        Default: )",
+                      absl::StrJoin(DefaultContenders(), ","), R"(
+  --work=W,...          io macswap rxonly txonly; pushvlan, twoports: a VLAN tag pushed, sent out of both ports (io)
   --receivers=R,...     xdp: the receiver runs an XDP program; stack: it is a plain network stack with GRO    (xdp,stack)
   --sizes=N,...         bytes of a frame, without the check sequence, 64 to 1514    (64,1500)
   --flows=N,...         number of flows, 1 to 65536                    (1)
@@ -138,12 +153,14 @@ Measures forwarders against each other on a rig of veth pairs: every contender d
   --seconds=S           measured time of each                          (3)
   --warm-up=S           dropped before it                              (1)
   --loss-free           search the highest rate without any loss, too
-  --latency             latency at 10 and 50 percent of the smallest loss-free rate, too
-  --quick               two rounds of one second, the shortest list: done within three minutes
+  --latency             latency at 10 and 50 percent of the smallest loss-free rate, too (receiver xdp)
+  --cost                what a packet costs at half of what the source can, too
+  --quick               one short round of 64 bytes with latency and cost: done within three minutes
   --source-cpu=N        (0)      --forwarder-cpu=N     (1)
   --instructions        count user-space instructions a packet under callgrind, too
   --callgrind=FOLDER    the same, and the profiles there, for callgrind_annotate
   --testpmd=FILE        our testpmd       --dpdk-testpmd=FILE   DPDK's
+  --ovs=FILE            tools/ovs         --ovs-programs=FOLDER what `tools/ovs build` printed
   --json=FILE           all figures; - is stdout                       --html=FILE  a report with plots
   --help
 )");
@@ -151,7 +168,7 @@ Measures forwarders against each other on a rig of veth pairs: every contender d
 
 absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& arguments) {
   Options options;
-  options.contenders.names = {"testpmd", "dpdk", "dpdk-no-busy-poll", "redirect", "bridge"};
+  options.contenders.names = DefaultContenders();
   Lists lists;
   const auto value_options = ValueOptions(&options, &lists);
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -162,13 +179,16 @@ absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& arguments) 
     } else if (name == "--loss-free") {
       options.loss_free = true;
     } else if (name == "--latency") {
-      options.latency = options.loss_free = true;
+      options.latency = true;
+    } else if (name == "--cost") {
+      options.cost = true;
     } else if (name == "--instructions") {
       options.instructions = true;
     } else if (name == "--quick") {
-      options.rounds = 2;
-      options.conditions.measure_s = 1;
-      options.conditions.warm_up_s = 0.5;
+      options.rounds = 1;
+      options.latency = options.cost = true;
+      options.deadline_s = kQuickDeadline_s;
+      options.conditions = {.warm_up_s = 0.3, .measure_s = 0.8, .system_call_s = 0.15, .trial_s = 0.25, .trials = 6};
       lists.frame_bytes = {64};
     } else if (const auto found = value_options.find(name); found != value_options.end()) {
       const bool separate = arguments[i].find('=') == std::string::npos;

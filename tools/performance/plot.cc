@@ -18,6 +18,12 @@ constexpr double kBarHeight = 18;
 constexpr double kBarStep = 24;
 constexpr double kTitleHeight = 30;
 constexpr double kAxisHeight = 30;
+// Of plots with curves: the legend is on the right.
+constexpr double kHeight = 300;
+constexpr double kLeft = 70;
+constexpr double kRight = 170;
+constexpr double kTop = 10;
+constexpr double kBottom = 40;
 
 std::string Text(double x, double y, const char* style, const std::string& text) {
   return absl::StrFormat("<text x='%.1f' y='%.1f' class='%s'>%s</text>", x, y, style, EscapeHtml(text));
@@ -51,8 +57,8 @@ std::string DrawBar(const Bar& bar, double y, double scale) {
   std::string svg = Text(kNameWidth - 8, y + 13, "name", bar.name);
   double x = kNameWidth, opacity = 1;
   for (double part : bar.parts) {
-    absl::StrAppendFormat(&svg, "<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='%s' fill-opacity='%.2f'/>", x, y, part * scale,
-                          kBarHeight, SeriesColour(bar.series), opacity);
+    absl::StrAppendFormat(&svg, "<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' rx='2' fill='%s' fill-opacity='%.2f'/>", x, y,
+                          part * scale, kBarHeight, SeriesColour(bar.series), opacity);
     x += part * scale;
     opacity *= 0.45;
   }
@@ -66,6 +72,28 @@ std::string DrawBar(const Bar& bar, double y, double scale) {
   return svg + Text(end + 6, y + 13, "label", bar.label);
 }
 
+// The curves and their legend, in places that x_of and y_of give.
+template <typename XOf, typename YOf>
+std::string DrawCurves(const std::vector<Curve>& curves, const XOf& x_of, const YOf& y_of, bool marked) {
+  std::string svg;
+  double legend = 24;
+  for (const Curve& curve : curves) {
+    const std::string colour = SeriesColour(curve.series);
+    std::string path;
+    for (const auto& [x, y] : curve.points) {
+      absl::StrAppendFormat(&path, "%.1f,%.1f ", x_of(x), y_of(y));
+      if (marked) absl::StrAppendFormat(&svg, "<circle cx='%.1f' cy='%.1f' r='3' fill='%s'/>", x_of(x), y_of(y), colour);
+    }
+    absl::StrAppendFormat(&svg, "<polyline points='%s' fill='none' stroke='%s' stroke-width='2'%s/>", path, colour,
+                          curve.dashed ? " stroke-dasharray='5 4'" : "");
+    absl::StrAppendFormat(&svg, "<rect x='%.1f' y='%.1f' width='12' height='12' rx='2' fill='%s'/>", kWidth - kRight + 20, legend - 10,
+                          colour);
+    absl::StrAppend(&svg, Text(kWidth - kRight + 38, legend, "label", curve.name));
+    legend += 20;
+  }
+  return svg;
+}
+
 }  // namespace
 
 std::string EscapeHtml(const std::string& text) {
@@ -73,8 +101,10 @@ std::string EscapeHtml(const std::string& text) {
 }
 
 std::string SeriesColour(size_t series) {
-  // Okabe and Ito's palette: told apart by everybody.
-  static constexpr const char* kColours[] = {"#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a8a8a"};
+  // Okabe and Ito's palette, told apart by everybody, and four more; the last is kNeutralSeries.
+  static constexpr const char* kColours[] = {"#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00",
+                                             "#6a51a3", "#8c6d31", "#b5bd4c", "#c0392b", "#8a8a8a"};
+  static_assert(std::size(kColours) == kNeutralSeries + 1);
   return kColours[series % std::size(kColours)];
 }
 
@@ -105,8 +135,25 @@ std::string BarPlot(const std::vector<BarGroup>& groups, const std::string& unit
   return svg + "</svg>";
 }
 
+std::string LinePlot(const std::vector<Curve>& curves, const std::string& x_unit, const std::string& y_unit) {
+  double x_end = 0, y_end = 0;
+  for (const Curve& curve : curves) {
+    for (const auto& [x, y] : curve.points) x_end = std::max(x_end, x), y_end = std::max(y_end, y);
+  }
+  if (x_end <= 0 || y_end <= 0) return "";
+  const auto x_of = [&](double x) { return kLeft + x / x_end * (kWidth - kLeft - kRight); };
+  const auto y_of = [&](double y) { return kTop + (kHeight - kBottom) * (1 - y / (1.05 * y_end)); };
+  std::string svg = absl::StrFormat("<svg viewBox='0 0 %.0f %.0f' role='img'>", kWidth, kHeight + 20);
+  for (double tick = 0; tick <= y_end; tick += TickStep(y_end)) {
+    absl::StrAppend(&svg, Line(kLeft, y_of(tick), kWidth - kRight, y_of(tick), "grid"),
+                    Text(kLeft - 8, y_of(tick) + 4, "name", absl::StrFormat("%g", tick)));
+  }
+  for (const auto& [x, y] : curves.front().points) absl::StrAppend(&svg, Text(x_of(x), kHeight - 8, "tick", absl::StrFormat("%g", x)));
+  absl::StrAppend(&svg, Text(kWidth - kRight + 20, kHeight - 8, "label", x_unit), Text(0, kTop + 4, "label", y_unit));
+  return svg + DrawCurves(curves, x_of, y_of, /*marked=*/true) + "</svg>";
+}
+
 std::string PercentilePlot(const std::vector<Curve>& curves) {
-  constexpr double kHeight = 300, kLeft = 70, kBottom = 40, kRight = 170;
   double low = 1e9, high = 0;
   for (const Curve& curve : curves) {
     for (const auto& [nines, value] : curve.points) {
@@ -118,7 +165,7 @@ std::string PercentilePlot(const std::vector<Curve>& curves) {
   const double first = std::floor(std::log10(low)), last = std::max(std::ceil(std::log10(high)), first + 1);
   const auto x_of = [&](double nines) { return kLeft + nines / 3 * (kWidth - kLeft - kRight); };
   const auto y_of = [&](double value) {
-    return (kHeight - kBottom) * (1 - (std::log10(std::max(value, 0.1)) - first) / (last - first)) + 10;
+    return (kHeight - kBottom) * (1 - (std::log10(std::max(value, 0.1)) - first) / (last - first)) + kTop;
   };
   std::string svg = absl::StrFormat("<svg viewBox='0 0 %.0f %.0f' role='img'>", kWidth, kHeight + 20);
   for (double power = first; power <= last; ++power) {
@@ -128,17 +175,7 @@ std::string PercentilePlot(const std::vector<Curve>& curves) {
   for (const auto& [nines, name] : {std::pair(0.301, "50 %"), std::pair(1.0, "90 %"), std::pair(2.0, "99 %"), std::pair(3.0, "99.9 %")}) {
     absl::StrAppend(&svg, Line(x_of(nines), 10, x_of(nines), kHeight - kBottom + 10, "grid"), Text(x_of(nines), kHeight - 8, "tick", name));
   }
-  double legend = 24;
-  for (const Curve& curve : curves) {
-    std::string path;
-    for (const auto& [nines, value] : curve.points) absl::StrAppendFormat(&path, "%.1f,%.1f ", x_of(nines), y_of(value));
-    const std::string colour = SeriesColour(curve.series);
-    absl::StrAppendFormat(&svg, "<polyline points='%s' fill='none' stroke='%s' stroke-width='2'/>", path, colour);
-    absl::StrAppendFormat(&svg, "<rect x='%.1f' y='%.1f' width='12' height='12' fill='%s'/>", kWidth - kRight + 20, legend - 10, colour);
-    absl::StrAppend(&svg, Text(kWidth - kRight + 38, legend, "label", curve.name));
-    legend += 20;
-  }
-  return svg + "</svg>";
+  return svg + DrawCurves(curves, x_of, y_of, /*marked=*/false) + "</svg>";
 }
 
 }  // namespace pollux::performance

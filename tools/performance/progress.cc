@@ -34,6 +34,10 @@ void Progress::End(const std::string& result) {
   Show(absl::StrCat(step_, ": ", result), /*final=*/true);
 }
 
+double Progress::elapsed_s() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
 void Progress::Show(const std::string& text, bool final) {
   const double correction = expected_done_s_ > 0 ? real_done_s_ / expected_done_s_ : 1;
   const int left_s = static_cast<int>((expected_s_ - expected_done_s_) * correction);

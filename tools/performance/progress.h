@@ -18,6 +18,8 @@ class Progress {
   void Begin(const std::string& what);
   // `result` in a few words.
   void End(const std::string& result);
+  // Since it was made.
+  double elapsed_s() const;
 
  private:
   void Show(const std::string& text, bool final);
@@ -28,6 +30,7 @@ class Progress {
   double expected_done_s_ = 0;  // of those done, as expected
   double real_done_s_ = 0;      // of those done, as they were
   std::string step_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point begin_;
 };
 

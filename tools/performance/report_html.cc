@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
@@ -25,7 +27,7 @@ svg { width: 100%; height: auto; font-size: 12px } svg text { fill: var(--ink) }
 .grid { stroke: var(--line) } .whisker { stroke: var(--ink); stroke-width: 1.2 }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
-th:first-child, td:first-child, td:last-child { text-align: left } td:last-child { color: var(--note) }
+th:first-child, td:first-child, td:last-child { text-align: left } td:last-child { color: var(--note); white-space: normal; min-width: 12rem }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; font-size: 13px } dd { margin: 0 }
 </style></head><body>
 )";
@@ -51,10 +53,42 @@ std::string Machine(const Results& results) {
   return html + "</dl>";
 }
 
+bool IsFullRate(const Work& work) {
+  return work.offered_pps == 0;
+}
+
+// By size, where there are three sizes or more: one plot for each work that differs in nothing else.
+std::string ThroughputBySize(const Results& results, const RowSummaries& summaries) {
+  std::string html;
+  std::vector<bool> shown(results.rows.size());
+  for (size_t first = 0; first < results.rows.size(); ++first) {
+    if (shown[first] || !IsFullRate(results.rows[first].work)) continue;
+    std::vector<Curve> curves;
+    for (size_t i = 0; i < results.contenders.size(); ++i) curves.push_back({.series = i, .name = results.contenders[i].name});
+    curves.push_back({.series = kNeutralSeries, .name = "source alone", .dashed = true});
+    size_t sizes = 0;
+    for (size_t row = first; row < results.rows.size(); ++row) {
+      Work same = results.rows[row].work;
+      const auto bytes = static_cast<double>(std::exchange(same.frame_bytes, results.rows[first].work.frame_bytes));
+      if (!(same == results.rows[first].work)) continue;
+      shown[row] = true;
+      ++sizes;
+      for (size_t i = 0; i < summaries[row].size(); ++i) {
+        if (summaries[row][i]) curves[i].points.emplace_back(bytes, summaries[row][i]->pps.median / 1e6);
+      }
+      if (const auto& alone = results.rows[row].source_alone) curves.back().points.emplace_back(bytes, alone->delivered_pps / 1e6);
+    }
+    std::erase_if(curves, [](const Curve& curve) { return curve.points.empty(); });
+    if (sizes < 3 || curves.empty()) continue;
+    absl::StrAppend(&html, "<h3>", EscapeHtml(WorkNameWithoutSize(results.rows[first].work)), "</h3>", LinePlot(curves, "bytes", "Mpps"));
+  }
+  return html.empty() ? "" : absl::StrCat("<h2>Packets a second by size</h2><p>Medians. Higher is better.</p>", html);
+}
+
 std::string Throughput(const Results& results, const RowSummaries& summaries) {
   std::vector<BarGroup> groups;
   for (size_t row = 0; row < results.rows.size(); ++row) {
-    if (results.rows[row].work.offered_pps > 0) continue;
+    if (!IsFullRate(results.rows[row].work)) continue;
     BarGroup group{.title = WorkName(results.rows[row].work)};
     for (size_t i = 0; i < summaries[row].size(); ++i) {
       if (!summaries[row][i]) continue;
@@ -67,30 +101,57 @@ std::string Throughput(const Results& results, const RowSummaries& summaries) {
                             .label = absl::StrFormat("%.3f, %.2f times", summary.pps.median / 1e6, summary.ratio.median)});
     }
     if (const auto& alone = results.rows[row].source_alone) {
-      group.bars.push_back({.series = 6,
+      group.bars.push_back({.series = kNeutralSeries,
                             .name = "source alone",
                             .parts = {alone->delivered_pps / 1e6},
                             .label = absl::StrFormat("%.3f, the limit", alone->delivered_pps / 1e6)});
     }
-    groups.push_back(std::move(group));
+    if (!group.bars.empty()) groups.push_back(std::move(group));
   }
-  return absl::StrCat("<h2>Packets a second</h2><p>Medians; whiskers from the slowest to the fastest round. Longer is better.</p>",
-                      BarPlot(groups, "million packets/s"));
+  return absl::StrCat(
+      "<h2>Packets a second</h2><p>Medians, and how many times the first contender's, round by round; whiskers from the "
+      "slowest to the fastest round. Longer is better.</p>",
+      BarPlot(groups, "million packets/s"));
+}
+
+// Where forwarders counted their own cycles: the same load for all, and polls of nothing left out.
+std::string BusyCycles(const Results& results, const RowSummaries& summaries) {
+  std::vector<BarGroup> groups;
+  for (size_t row = 0; row < results.rows.size(); ++row) {
+    if (!results.rows[row].work.cycles) continue;
+    BarGroup group{.title = WorkName(results.rows[row].work)};
+    for (size_t i = 0; i < summaries[row].size(); ++i) {
+      if (!summaries[row][i] || !summaries[row][i]->busy_cycles_per_packet) continue;
+      const double cycles = *summaries[row][i]->busy_cycles_per_packet;
+      group.bars.push_back({.series = i,
+                            .name = results.contenders[i].name,
+                            .parts = {cycles},
+                            .label = absl::StrFormat("%.0f; %.2f %% lost", cycles, summaries[row][i]->loss * 100)});
+    }
+    if (!group.bars.empty()) groups.push_back(std::move(group));
+  }
+  if (groups.empty()) return "";
+  return absl::StrCat(
+      "<h2>Busy cycles a packet</h2><p>At half of what the source can: by the forwarders' own count of rounds that had "
+      "packets, system calls included. Shorter is better.</p>",
+      BarPlot(groups, "cycles/packet"));
 }
 
 std::string Cost(const Results& results, const RowSummaries& summaries) {
   std::vector<BarGroup> groups;
   for (size_t row = 0; row < results.rows.size(); ++row) {
+    if (!IsFullRate(results.rows[row].work)) continue;
     BarGroup group{.title = WorkName(results.rows[row].work)};
     for (size_t i = 0; i < summaries[row].size(); ++i) {
-      if (!summaries[row][i]) continue;
+      // Who has no thread of its own has no time of its own.
+      if (!summaries[row][i] || summaries[row][i]->user_ns_per_packet + summaries[row][i]->kernel_ns_per_packet <= 0) continue;
       const Summary& summary = *summaries[row][i];
       group.bars.push_back({.series = i,
                             .name = results.contenders[i].name,
                             .parts = {summary.user_ns_per_packet, summary.kernel_ns_per_packet},
                             .label = absl::StrFormat("%.0f + %.0f", summary.user_ns_per_packet, summary.kernel_ns_per_packet)});
     }
-    groups.push_back(std::move(group));
+    if (!group.bars.empty()) groups.push_back(std::move(group));
   }
   return absl::StrCat(
       "<h2>CPU time a packet</h2><p>Of the thread that forwards: user space, and paler the kernel. Shorter is better; polling "
@@ -117,27 +178,59 @@ std::string Latency(const Results& results, const RowSummaries& summaries) {
                       : absl::StrCat("<h2>Latency</h2><p>From the source's program to the sink's, one way. Lower is better.</p>", html);
 }
 
+std::string Percent(double share) {
+  return absl::StrFormat("%.0f", share * 100);
+}
+
+std::vector<std::string> TableCells(const std::string& name, const Summary& s, const Work& work) {
+  const auto mpps = [](double pps) { return absl::StrFormat("%.3f", pps / 1e6); };
+  std::vector<std::string> cells = {
+      name,
+      mpps(s.pps.median),
+      absl::StrCat(mpps(s.pps.minimum), " to ", mpps(s.pps.maximum)),
+      absl::StrFormat("%.2f", s.ratio.median),
+      absl::StrFormat("%.2f to %.2f", s.ratio.minimum, s.ratio.maximum),
+      absl::StrFormat("%.2f", s.loss * 100),
+      absl::StrFormat("%.0f", s.user_ns_per_packet),
+      absl::StrFormat("%.0f", s.kernel_ns_per_packet),
+      s.busy_cycles_per_packet ? absl::StrFormat("%.0f", *s.busy_cycles_per_packet) : "",
+      s.system_calls_per_packet ? absl::StrFormat("%.4f", *s.system_calls_per_packet) : "",
+      absl::StrCat(Percent(s.user_share), " ", Percent(s.system_share), " ", Percent(s.softirq_share), " ", Percent(s.idle_share)),
+      s.loss_free_pps.count > 0 ? mpps(s.loss_free_pps.median) : ""};
+  for (double share : {0.5, 0.9, 0.99, 0.999}) {
+    cells.push_back(work.latency ? absl::StrFormat("%.1f", static_cast<double>(s.latency_ns.Percentile(share)) / 1e3) : "");
+  }
+  cells.push_back(absl::StrJoin(s.notes, "; "));
+  return cells;
+}
+
+// A column that is empty in every row is left out.
+std::string HtmlTable(const std::vector<std::vector<std::string>>& lines) {
+  std::string html = "<div class='scroll'><table>";
+  for (size_t line = 0; line < lines.size(); ++line) {
+    absl::StrAppend(&html, "<tr>");
+    for (size_t column = 0; column < lines[line].size(); ++column) {
+      const bool used = std::any_of(lines.begin() + 1, lines.end(), [&](const auto& other) { return !other[column].empty(); });
+      const char* tag = line == 0 ? "th" : "td";
+      if (used) absl::StrAppend(&html, "<", tag, ">", EscapeHtml(lines[line][column]), "</", tag, ">");
+    }
+    absl::StrAppend(&html, "</tr>");
+  }
+  return html + "</table></div>";
+}
+
 std::string Table(const Results& results, const RowSummaries& summaries) {
   std::string html = "<h2>Figures</h2>";
   for (size_t row = 0; row < results.rows.size(); ++row) {
-    absl::StrAppend(
-        &html, "<h3>", EscapeHtml(WorkName(results.rows[row].work)),
-        "</h3><div class='scroll'><table><tr><th>contender</th><th>Mpps</th><th>min</th><th>max</th><th>ratio</th><th>loss %</th><th>user "
-        "ns</th><th>kernel ns</th><th>calls/packet</th><th>no loss, Mpps</th><th></th></tr>");
+    std::vector<std::vector<std::string>> lines = {{"contender", "Mpps", "from, to", "ratio", "from, to", "loss %", "user ns", "kernel ns",
+                                                    "busy cycles", "calls/packet", "CPU % usr sys sft idle", "no loss, Mpps", "p50 us",
+                                                    "p90 us", "p99 us", "p99.9 us", "notes"}};
     for (size_t i = 0; i < summaries[row].size(); ++i) {
-      if (!summaries[row][i]) continue;
-      const Summary& s = *summaries[row][i];
-      absl::StrAppendFormat(
-          &html,
-          "<tr><td>%s</td><td>%.3f</td><td>%.3f</td><td>%.3f</td><td>%.2f</td><td>%.2f</td><td>%.0f</td><td>%.0f</td><td>%s</td><td>%"
-          "s</td><td>%s</td></tr>",
-          EscapeHtml(results.contenders[i].name), s.pps.median / 1e6, s.pps.minimum / 1e6, s.pps.maximum / 1e6, s.ratio.median,
-          s.loss * 100, s.user_ns_per_packet, s.kernel_ns_per_packet,
-          s.system_calls_per_packet ? absl::StrFormat("%.4f", *s.system_calls_per_packet) : "",
-          s.loss_free_pps.count > 0 ? absl::StrFormat("%.3f", s.loss_free_pps.median / 1e6) : "", EscapeHtml(absl::StrJoin(s.notes, "; ")));
+      if (summaries[row][i]) lines.push_back(TableCells(results.contenders[i].name, *summaries[row][i], results.rows[row].work));
     }
-    absl::StrAppend(&html, "</table></div>");
+    absl::StrAppend(&html, "<h3>", EscapeHtml(WorkName(results.rows[row].work)), "</h3>", HtmlTable(lines));
   }
+  if (results.left_out > 0) absl::StrAppend(&html, "<p>", results.left_out, " measurements were left out, as the time was over.</p>");
   return html;
 }
 
@@ -147,8 +240,9 @@ std::string HtmlReport(const Results& results, const std::string& command) {
   RowSummaries summaries;
   for (const Row& row : results.rows) summaries.push_back(Summarize(row));
   return absl::StrCat(kHead, "<h1>Forwarders, measured by turns</h1><p><code>", EscapeHtml(command), "</code></p>",
-                      Throughput(results, summaries), Cost(results, summaries), Latency(results, summaries), Table(results, summaries),
-                      Contenders(results), Machine(results), "</body></html>\n");
+                      ThroughputBySize(results, summaries), Throughput(results, summaries), BusyCycles(results, summaries),
+                      Cost(results, summaries), Latency(results, summaries), Table(results, summaries), Contenders(results),
+                      Machine(results), "</body></html>\n");
 }
 
 }  // namespace pollux::performance

@@ -40,6 +40,7 @@ Json MeasurementJson(const Measurement& m) {
                {"kernel_ns_per_packet", m.kernel_ns_per_packet},
                {"foreign_share", m.foreign_share}};
   if (m.system_calls_per_packet) json["system_calls_per_packet"] = *m.system_calls_per_packet;
+  if (m.busy_cycles_per_packet) json["busy_cycles_per_packet"] = *m.busy_cycles_per_packet;
   if (m.latency_ns.count() > 0) {
     json["latency"] = LatencyJson(m.latency_ns);
     json["reordered"] = m.reordered;
@@ -55,6 +56,10 @@ Json CellJson(const std::string& name, const Cell& cell, const std::optional<Sum
     json["user_ns_per_packet_ratio"] = SpreadJson(summary->user_ratio);
     json["notes"] = summary->notes;
     if (summary->latency_ns.count() > 0) json["latency"] = LatencyJson(summary->latency_ns);
+    json["loss"] = summary->loss;
+    json["user_ns_per_packet"] = summary->user_ns_per_packet;
+    json["kernel_ns_per_packet"] = summary->kernel_ns_per_packet;
+    if (summary->busy_cycles_per_packet) json["busy_cycles_per_packet"] = *summary->busy_cycles_per_packet;
     if (summary->loss_free_pps.count > 0) json["loss_free_pps"] = SpreadJson(summary->loss_free_pps);
   }
   if (cell.instructions_per_packet) json["instructions_per_packet"] = *cell.instructions_per_packet;
@@ -66,7 +71,7 @@ Json CellJson(const std::string& name, const Cell& cell, const std::optional<Sum
 }  // namespace
 
 std::string JsonReport(const Results& results, const std::string& command) {
-  Json json = {{"command", command}};
+  Json json = {{"command", command}, {"left_out", results.left_out}};
   for (const auto& [name, value] : results.machine) json["machine"][name] = value;
   for (const auto& contender : results.contenders) {
     json["contenders"].push_back(

@@ -39,6 +39,10 @@ void AppendExtras(const Results& results, const Row& row, const std::vector<std:
       absl::StrAppendFormat(text, "    user-space instructions a packet, %s: %.0f\n", results.contenders[i].name,
                             *row.cells[i].instructions_per_packet);
     }
+    if (summary.busy_cycles_per_packet) {
+      absl::StrAppendFormat(text, "    busy cycles a packet, %s: %.0f (its own --record-core-cycles: user space and system calls)\n",
+                            results.contenders[i].name, *summary.busy_cycles_per_packet);
+    }
     if (row.work.latency) {
       const auto percentile_us = [&](double share) { return static_cast<double>(summary.latency_ns.Percentile(share)) / 1e3; };
       absl::StrAppendFormat(text, "    latency, %s: p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f us; %d reordered\n",
@@ -73,13 +77,14 @@ std::string TextReport(const Results& results, const std::string& command) {
       if (summaries[i]) {
         AppendCell(results.contenders[i].name, *summaries[i], &text);
       } else if (!row.cells[i].not_applicable) {
-        absl::StrAppendFormat(&text, "  %-18s failed: %s\n", results.contenders[i].name,
-                              row.cells[i].errors.empty() ? "" : row.cells[i].errors.front());
+        absl::StrAppendFormat(&text, "  %-18s %s\n", results.contenders[i].name,
+                              row.cells[i].errors.empty() ? "left out" : absl::StrCat("failed: ", row.cells[i].errors.front()));
       }
     }
     AppendUserRatios(results, summaries, &text);
     AppendExtras(results, row, summaries, &text);
   }
+  if (results.left_out > 0) absl::StrAppend(&text, "\n", results.left_out, " measurements were left out, as the time was over\n");
   return text;
 }
 

@@ -13,6 +13,10 @@ const char* WorkKindName(WorkKind kind) {
       return "rxonly";
     case WorkKind::kTxonly:
       return "txonly";
+    case WorkKind::kPushVlan:
+      return "pushvlan";
+    case WorkKind::kTwoPorts:
+      return "twoports";
   }
   return "";
 }

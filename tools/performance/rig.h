@@ -17,7 +17,14 @@
 namespace pollux::performance {
 
 // The work of one measurement.
-enum class WorkKind { kIo, kMacswap, kRxonly, kTxonly };
+enum class WorkKind {
+  kIo,        // as it came
+  kMacswap,   // with the MAC addresses swapped
+  kRxonly,    // received and freed
+  kTxonly,    // made and sent
+  kPushVlan,  // with a VLAN tag pushed
+  kTwoPorts,  // out of both ports
+};
 const char* WorkKindName(WorkKind kind);
 
 inline constexpr char kSourceInterface[] = "plxsource";

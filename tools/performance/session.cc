@@ -4,9 +4,11 @@
 #include <chrono>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
 
 #include "tools/performance/process.h"
 
@@ -25,13 +27,18 @@ using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
+std::string WorkNameWithoutSize(const Work& work) {
+  std::vector<std::string> words = {WorkKindName(work.kind)};
+  if (work.kind != WorkKind::kTxonly) words.push_back(absl::StrCat(work.flow_count, work.flow_count == 1 ? " flow" : " flows"));
+  if (work.kind != WorkKind::kRxonly) words.push_back(absl::StrCat("receiver ", ReceiverName(work.receiver)));
+  if (work.offered_pps > 0) words.push_back(absl::StrFormat("%.3g Mpps offered", work.offered_pps / 1e6));
+  if (work.latency) words.push_back("latency");
+  if (work.cycles) words.push_back("cost");
+  return absl::StrJoin(words, ", ");
+}
+
 std::string WorkName(const Work& work) {
-  std::string name = WorkKindName(work.kind);
-  absl::StrAppend(&name, ", ", work.frame_bytes, " bytes");
-  if (work.kind != WorkKind::kTxonly) absl::StrAppend(&name, ", ", work.flow_count, work.flow_count == 1 ? " flow" : " flows");
-  if (work.kind != WorkKind::kRxonly) absl::StrAppend(&name, ", receiver ", ReceiverName(work.receiver));
-  if (work.offered_pps > 0) absl::StrAppend(&name, ", ", absl::StrFormat("%.3g", work.offered_pps), " packets/s offered");
-  return name;
+  return absl::StrCat(work.frame_bytes, " bytes, ", WorkNameWithoutSize(work));
 }
 
 void Sleep(double seconds) {
@@ -52,6 +59,7 @@ absl::Status Session::Start(const Contender* contender, const std::string& callg
                                               .frame_bytes = work_.frame_bytes,
                                               .forwarder_cpu = conditions_.forwarder_cpu,
                                               .other_cpu = conditions_.source_cpu,
+                                              .record_cycles = work_.cycles,
                                               .callgrind_file = callgrind_file});
     if (!forwarder.ok()) return forwarder.status();
     forwarder_ = *std::move(forwarder);

@@ -25,9 +25,12 @@ struct Work {
   uint32_t flow_count = 1;
   double offered_pps = 0;  // 0: all that the source can
   bool latency = false;    // order and latency as well, at a cost
+  bool cycles = false;     // what the forwarder itself says a packet costs, where it can say so
   bool operator==(const Work&) const = default;
 };
 std::string WorkName(const Work& work);
+// Of works that differ in nothing but the size.
+std::string WorkNameWithoutSize(const Work& work);
 
 // How it is measured.
 struct Conditions {
@@ -36,6 +39,8 @@ struct Conditions {
   double warm_up_s = 1;
   double measure_s = 3;
   double system_call_s = 0.3;  // a while of its own, after the measured one; 0: not counted
+  double trial_s = 1;          // of a search for the highest rate without loss
+  int trials = 10;             // at most
 };
 
 // Everything that counts, at one moment.

@@ -97,6 +97,9 @@ std::vector<std::optional<Summary>> Summarize(const Row& row) {
     if (std::any_of(cell.rounds.begin(), cell.rounds.end(), [](const auto& round) { return round && round->system_calls_per_packet; })) {
       summary.system_calls_per_packet = median([](const Measurement& m) { return m.system_calls_per_packet.value_or(0); });
     }
+    if (std::any_of(cell.rounds.begin(), cell.rounds.end(), [](const auto& round) { return round && round->busy_cycles_per_packet; })) {
+      summary.busy_cycles_per_packet = median([](const Measurement& m) { return m.busy_cycles_per_packet.value_or(0); });
+    }
     for (const auto& round : cell.rounds) {
       if (!round) continue;
       summary.latency_ns.Merge(round->latency_ns);

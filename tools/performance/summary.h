@@ -20,6 +20,7 @@ struct Summary {
   double kernel_ns_per_packet = 0;
   Spread user_ratio;  // of user_ns_per_packet, likewise
   std::optional<double> system_calls_per_packet;
+  std::optional<double> busy_cycles_per_packet;
   double user_share = 0, system_share = 0, softirq_share = 0, idle_share = 0;  // of the forwarder's CPU
   Spread loss_free_pps;
   Spread loss_free_ratio;

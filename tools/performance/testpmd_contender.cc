@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/performance/testpmd_contender.h"
 
+#include <filesystem>
+
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
@@ -38,14 +41,25 @@ class TestpmdContender final : public Contender {
  public:
   explicit TestpmdContender(const TestpmdOptions& options) : options_(options) {}
   const std::string& name() const override { return options_.name; }
-  std::string Description() const override { return absl::StrJoin(TestpmdCommand(options_, options_.program, {}), " "); }
+  std::string Description() const override {
+    return absl::StrJoin(TestpmdCommand(options_, std::filesystem::path(options_.program).filename(), {}), " ");
+  }
   std::string Version() const override {
     if (!options_.tells_version) return "";
     auto text = RunCommand({.command = {"dpkg-query", "-W", "-f", "${Version}", "dpdk"}});
     return text.ok() ? absl::StrCat("dpdk ", *text) : "";
   }
-  absl::Status Available() const override { return FindProgram(options_.program).status(); }
-  bool Can(WorkKind) const override { return true; }
+  absl::Status Available() const override {
+    auto program = FindProgram(options_.program);
+    if (!program.ok() || options_.probed_key.empty()) return program.status();
+    // It ends at once, with the words for an interface that is not there, or before that for a key that is unknown.
+    const auto probe = RunCommand({.command = {*program, "-l", "0,1", "--no-huge", "-m", "64", "--no-pci", "--vdev",
+                                               absl::StrCat("net_af_xdp0,iface=plxnone", options_.device_arguments), "--"}});
+    if (!absl::StrContains(probe.status().message(), absl::StrCat("unknown key ", options_.probed_key))) return absl::OkStatus();
+    return absl::NotFoundError(absl::StrCat("this ", std::filesystem::path(options_.program).filename().string(),
+                                            " does not know the device argument ", options_.probed_key));
+  }
+  bool Can(WorkKind kind) const override { return kind != WorkKind::kPushVlan && kind != WorkKind::kTwoPorts; }
   bool IsProgram() const override { return true; }
   absl::StatusOr<std::unique_ptr<Forwarder>> Start(const Rig& rig, const Assignment& assignment) const override {
     auto program = FindProgram(options_.program);
@@ -78,6 +92,7 @@ std::vector<std::string> TestpmdCommand(const TestpmdOptions& options, const std
   }
   command.insert(command.end(), {"--", absl::StrCat("--forward-mode=", WorkKindName(assignment.kind)), "--auto-start",
                                  "--total-num-mbufs=32768", "--nb-cores=1"});
+  if (assignment.record_cycles) command.push_back("--record-core-cycles");
   if (interfaces.size() == 1) command.push_back("--port-topology=loop");
   if (assignment.kind == WorkKind::kTxonly) command.push_back(absl::StrCat("--txpkts=", assignment.frame_bytes));
   return command;

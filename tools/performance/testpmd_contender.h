@@ -16,7 +16,8 @@ struct TestpmdOptions {
   std::string program;                   // path or name
   std::string device_arguments;          // behind iface=..., with its comma: ",tx=ring"
   std::vector<std::string> eal_options;  // before --
-  bool tells_version = false;            // by --version
+  std::string probed_key;                // a device argument that the program may not know: asked before
+  bool tells_version = false;            // by its package
 };
 
 std::unique_ptr<Contender> MakeTestpmdContender(const TestpmdOptions& options);

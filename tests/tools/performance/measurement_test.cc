@@ -29,7 +29,7 @@ class MeasurementTest : public ::testing::Test {
     EXPECT_TRUE(contenders.ok()) << contenders.status();
     return std::move(contenders->front());
   }
-  const Conditions conditions_ = {.warm_up_s = 0.1, .measure_s = 0.3, .system_call_s = 0};
+  const Conditions conditions_ = {.warm_up_s = 0.1, .measure_s = 0.3, .system_call_s = 0, .trial_s = 0.3};
 };
 
 TEST_F(MeasurementTest, TheKernelForwardsInAThreadOfItsOwn) {
@@ -96,6 +96,11 @@ TEST_F(MeasurementTest, AContenderThatEndsIsAnErrorWithItsLastWords) {
   auto measured = Measure(*contenders->front(), {}, conditions_);
   ASSERT_FALSE(measured.ok());
   EXPECT_NE(std::string(measured.status().message()).find("exit code 1"), std::string::npos) << measured.status();
+}
+
+TEST(BusyCyclesTest, AreThoseOfTheClosingReport) {
+  EXPECT_EQ(*FindBusyCycles("x\n  CPU cycles/packet=123.50 (total cycles=247 / total io packets=2) at 2400 MHz Clock\n"), 123.5);
+  EXPECT_FALSE(FindBusyCycles("Bye..."));
 }
 
 TEST(ContenderTest, AnUnknownNameIsRefusedWithTheKnownOnes) {

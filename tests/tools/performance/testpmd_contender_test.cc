@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/performance/testpmd_contender.h"
 
+#include <sys/stat.h>
+
+#include <fstream>
+
 #include <absl/strings/str_join.h>
 
 #include <gtest/gtest.h>
@@ -26,6 +30,20 @@ TEST(TestpmdCommandTest, TheOneSidedWorksHaveTheirPortAlone) {
   EXPECT_EQ(Command({.name = "ours", .program = "testpmd"}, {.kind = WorkKind::kRxonly}),
             "testpmd -l 0,1 --no-huge -m 512 --no-pci --vdev net_af_xdp0,iface=plxin -- --forward-mode=rxonly --auto-start "
             "--total-num-mbufs=32768 --nb-cores=1 --port-topology=loop");
+}
+
+TEST(TestpmdCommandTest, CyclesAreRecordedOnRequest) {
+  EXPECT_NE(Command({.name = "ours", .program = "testpmd"}, {.record_cycles = true}).find(" --record-core-cycles"), std::string::npos);
+}
+
+// A stand-in for a testpmd of another age.
+TEST(TestpmdContenderTest, AnUnknownDeviceArgumentIsMissing) {
+  const std::string program = ::testing::TempDir() + "/old_testpmd";
+  std::ofstream(program) << "#!/bin/sh\necho 'net_af_xdp0: unknown key tx; it takes iface'\nexit 1\n";
+  ASSERT_EQ(chmod(program.c_str(), 0755), 0);
+  const TestpmdOptions options = {.name = "x", .program = program, .device_arguments = ",tx=ring", .probed_key = "tx"};
+  EXPECT_TRUE(absl::IsNotFound(MakeTestpmdContender(options)->Available()));
+  EXPECT_TRUE(MakeTestpmdContender({.name = "x", .program = program, .probed_key = "other"})->Available().ok());
 }
 
 TEST(TestpmdContenderTest, AMissingProgramIsNamed) {

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/performance/ovs_contender.h"
+
+#include <absl/strings/str_join.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pollux::performance {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+std::string Command(WorkKind kind) {
+  return absl::StrJoin(OvsCommand({.name = "ovs-pollux", .script = "tools/ovs", .programs = "/programs", .type = "pollux"},
+                                  {.kind = kind, .forwarder_cpu = 3, .other_cpu = 2}),
+                       " ");
+}
+
+TEST(OvsCommandTest, ForwardingIsWhatTheScriptDoesByItself) {
+  EXPECT_THAT(Command(WorkKind::kIo), EndsWith("taskset -c 2 tools/ovs run --type=pollux --pmd-cpu=3 --programs=/programs plxin plxout"));
+}
+
+TEST(OvsCommandTest, TheOtherWorksAreRules) {
+  EXPECT_THAT(Command(WorkKind::kPushVlan),
+              HasSubstr(" --flow=in_port=plxin,actions=push_vlan:0x8100,set_field:4101->vlan_vid,output:plxout "));
+  EXPECT_THAT(Command(WorkKind::kTwoPorts), HasSubstr(" --flow=in_port=plxin,actions=output:plxout,in_port "));
+}
+
+TEST(OvsContenderTest, WhatIsMissingIsNamed) {
+  EXPECT_THAT(std::string(MakeOvsContender({.name = "x", .script = "/bin/sh"})->Available().message()), HasSubstr("tools/ovs build"));
+  EXPECT_THAT(std::string(MakeOvsContender({.name = "x", .script = "/bin/sh", .programs = "/none"})->Available().message()),
+              HasSubstr("/none/ovs-vswitchd"));
+}
+
+}  // namespace
+}  // namespace pollux::performance

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Open vSwitch's userspace datapath with ports of a type, in daemons of its own: tools/ovs run.
+#ifndef TOOLS_PERFORMANCE_OVS_CONTENDER_H_
+#define TOOLS_PERFORMANCE_OVS_CONTENDER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/performance/contender.h"
+
+namespace pollux::performance {
+
+struct OvsOptions {
+  std::string name;
+  std::string script;    // tools/ovs
+  std::string programs;  // what `tools/ovs build` printed
+  std::string type;      // of the ports: pollux, afxdp
+};
+
+std::unique_ptr<Contender> MakeOvsContender(const OvsOptions& options);
+
+// The command line for an assignment.
+std::vector<std::string> OvsCommand(const OvsOptions& options, const Assignment& assignment);
+
+}  // namespace pollux::performance
+
+#endif  // TOOLS_PERFORMANCE_OVS_CONTENDER_H_
