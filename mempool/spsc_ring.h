@@ -46,9 +46,9 @@ class SpscRing {
     const uint64_t tail = producer_.tail.load(std::memory_order_relaxed);
     if (capacity() - (tail - producer_.head_seen) < elements.size()) producer_.head_seen = consumer_.head.load(std::memory_order_acquire);
     const std::size_t count = std::min<std::size_t>(elements.size(), capacity() - (tail - producer_.head_seen));
-    const std::size_t before_end = std::min<std::size_t>(count, capacity() - (tail & mask_));
-    std::copy_n(elements.begin(), before_end, &slots_[tail & mask_]);
-    std::copy_n(elements.begin() + before_end, count - before_end, &slots_[0]);
+    const std::size_t before_end = capacity() - (tail & mask_);
+    Copy(elements.data(), std::min(count, before_end), &slots_[tail & mask_]);
+    if (count > before_end) Copy(elements.data() + before_end, count - before_end, &slots_[0]);
     producer_.tail.store(tail + count, std::memory_order_release);
     return count;
   }
@@ -58,9 +58,9 @@ class SpscRing {
     const uint64_t head = consumer_.head.load(std::memory_order_relaxed);
     if (consumer_.tail_seen - head < elements.size()) consumer_.tail_seen = producer_.tail.load(std::memory_order_acquire);
     const std::size_t count = std::min<std::size_t>(elements.size(), consumer_.tail_seen - head);
-    const std::size_t before_end = std::min<std::size_t>(count, capacity() - (head & mask_));
-    std::copy_n(&slots_[head & mask_], before_end, elements.begin());
-    std::copy_n(&slots_[0], count - before_end, elements.begin() + before_end);
+    const std::size_t before_end = capacity() - (head & mask_);
+    Copy(&slots_[head & mask_], std::min(count, before_end), elements.data());
+    if (count > before_end) Copy(&slots_[0], count - before_end, elements.data() + before_end);
     consumer_.head.store(head + count, std::memory_order_release);
     return count;
   }
@@ -79,6 +79,23 @@ class SpscRing {
   }
 
  private:
+  // A call of memmove costs more than a few elements: it is for bursts.
+  static void Copy(const T* from, std::size_t count, T* to) {
+    constexpr std::size_t kBurst = 16;
+    if (count == 1) {
+      *to = *from;
+      return;
+    }
+    if (count >= kBurst) {
+      std::copy_n(from, count, to);
+      return;
+    }
+    for (; count >= 4; count -= 4, from += 4, to += 4) to[0] = from[0], to[1] = from[1], to[2] = from[2], to[3] = from[3];
+    if (count > 0) to[0] = from[0];
+    if (count > 1) to[1] = from[1];
+    if (count > 2) to[2] = from[2];
+  }
+
   struct alignas(lcore::kCacheLineBytes) Producer {
     std::atomic<uint64_t> tail{0};
     uint64_t head_seen = 0;
