@@ -104,8 +104,17 @@ done
 await_pings "after $kills restarts"
 check_back "$before" "$memory" "$kills times kill -9 and restart under traffic"
 
-stage=end
+# Of 65536 frames, the two fill rings hold 2048 each; the rest is free again, but for a few that wait in tx rings.
+stage=frames
 kill "$sender"
+deadline=$((SECONDS + 15))
+until free=$(ovs-vsctl get interface p0 status:memory-free-frames | tr -d '"') && ((free >= 65536 - 2 * 2048 - 512)); do
+  ((SECONDS <= deadline)) || die "$stage" "only $free frames of 65536 are free without traffic"
+  sleep 0.5
+done
+passed frames "$free of 65536 frames are free without traffic"
+
+stage=end
 pid=$(switch_pid)
 ovs_end ovs-vswitchd
 [[ $(attached p0) == 0 && $(attached p1) == 0 ]] || die "$stage" "an XDP program is left after SIGTERM"

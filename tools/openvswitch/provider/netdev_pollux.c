@@ -107,24 +107,22 @@ static int netdev_pollux_reconfigure(struct netdev* netdev) {
 static int netdev_pollux_set_config(struct netdev* netdev, const struct smap* options, char** errp) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
   struct pollux_settings settings;
-  ovs_mutex_lock(&port->mutex);
   int error = 0;
-  if (port->device == NULL || !smap_equal(options, &port->options)) {
-    error = pollux_settings_parse(netdev_get_name(netdev), options, &settings, errp);
+  ovs_mutex_lock(&port->mutex);
+  if (port->device != NULL && smap_equal(options, &port->options)) goto exit;
+  error = pollux_settings_parse(netdev_get_name(netdev), options, &settings, errp);
+  if (error) goto exit;
+  if (port->device == NULL && (error = Start(port, &settings)) != 0) {
+    *errp = xstrdup(pollux_last_error());
+    pollux_settings_free(&settings);
+    goto exit;
   }
-  if (!error && (port->device == NULL || !smap_equal(options, &port->options))) {
-    if (port->device == NULL) error = Start(port, &settings);
-    if (error) {
-      *errp = xstrdup(pollux_last_error());
-      pollux_settings_free(&settings);
-    } else {
-      pollux_settings_free(&port->asked);
-      port->asked = settings;
-      smap_destroy(&port->options);
-      smap_clone(&port->options, options);
-      netdev_request_reconfigure(netdev);
-    }
-  }
+  pollux_settings_free(&port->asked);
+  port->asked = settings;
+  smap_destroy(&port->options);
+  smap_clone(&port->options, options);
+  netdev_request_reconfigure(netdev);
+exit:
   ovs_mutex_unlock(&port->mutex);
   return error;
 }

@@ -7,6 +7,7 @@
 
 #include "netdev_pollux.h"
 #include "openvswitch/dynamic-string.h"
+#include "ovs-numa.h"
 #include "util.h"
 
 #define DEFAULT_FRAMES 65536
@@ -144,7 +145,8 @@ static bool CheckWithDriver(const char* interface, struct pollux_settings* setti
     return false;
   }
   pollux_device_close(device);
-  settings->memory.numa_node = info.numa_node;
+  // As Open vSwitch places PMD threads: a port whose node is unknown belongs to node 0, and shares the memory of that node's cards.
+  if (ovs_numa_get_n_numas() > 1) settings->memory.numa_node = MAX(info.numa_node, 0);
   if (settings->rx_queues <= info.maximum_rx_queues || info.maximum_rx_queues == 0) return true;
   *error = xasprintf("options:n_rxq=%" PRIu32 ": interface %s has %" PRIu32
                      " receive queue(s) from start-queue on (ethtool -L %s combined "
