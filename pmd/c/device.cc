@@ -117,6 +117,15 @@ int pollux_device_get_info(const pollux_device* device, pollux_device_info* info
   });
 }
 
+int pollux_device_wants_visible(const pollux_device* device) noexcept {
+  int wants = 0;
+  c::WithDevice(device, "pollux_device_wants_visible", [&](const Device& from) {
+    wants = from.Info().wants_visible_region ? 1 : 0;
+    return absl::OkStatus();
+  });
+  return wants;
+}
+
 int pollux_device_get_link(const pollux_device* device, pollux_link* link) noexcept {
   return c::WithDevice(device, "pollux_device_get_link", [&](const Device& from) {
     if (link == nullptr) return c::NullArgument("pollux_device_get_link", "link");

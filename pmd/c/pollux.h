@@ -81,7 +81,10 @@ enum pollux_pages {
   POLLUX_PAGES_AUTOMATIC = 0,  // as request: 2 MiB pages if the node has enough free ones, else ordinary ones
   POLLUX_PAGES_ORDINARY = 1,
   POLLUX_PAGES_2M = 2,
-  POLLUX_PAGES_1G = 3
+  POLLUX_PAGES_1G = 3,
+  // Ordinary ones that BPF programs can read: net_af_xdp's tx=auto and tx=inject then send without sk_buffs (pollux_device_wants_visible).
+  // Where the kernel gives no such memory, ordinary ones; the feature "inject" of a started device says why.
+  POLLUX_PAGES_VISIBLE = 4
 };
 
 struct pollux_pool_options {
@@ -190,6 +193,9 @@ struct pollux_device_info {
   uint8_t mac[6];
 };
 int pollux_device_get_info(const pollux_device* device, struct pollux_device_info* info) POLLUX_NOEXCEPT;
+
+// 1 if this device can send frames of a pool of POLLUX_PAGES_VISIBLE at less cost than others; 0 if not, or if device is NULL.
+int pollux_device_wants_visible(const pollux_device* device) POLLUX_NOEXCEPT;
 
 struct pollux_link {
   uint64_t speed_mbps;  // 0: unknown

@@ -14,6 +14,7 @@
 #include "pmd/c/packet_cast.h"
 #include "pmd/c/pollux.h"
 #include "pmd/c/pool_handle.h"
+#include "pmd/visible_region.h"
 
 namespace pollux::pmd::c {
 
@@ -41,6 +42,7 @@ using mempool::PageKind;
 absl::StatusOr<PageKind> PageKindOf(uint32_t pages) {
   switch (pages) {
     case POLLUX_PAGES_AUTOMATIC:
+    case POLLUX_PAGES_VISIBLE:
       return PageKind::kAutomatic;
     case POLLUX_PAGES_ORDINARY:
       return PageKind::kOrdinary;
@@ -73,11 +75,12 @@ absl::StatusOr<std::shared_ptr<mempool::Pool>> CreatePool(const pollux_pool_opti
   if (given.headroom != 0) options.headroom = given.headroom;
   const absl::StatusOr<std::size_t> bytes = mempool::RegionBytes(options);
   if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<std::unique_ptr<mempool::Region>> region = mempool::Region::Create({.bytes = *bytes,
-                                                                                     .pages = *pages,
-                                                                                     .numa_node = given.numa_node,
-                                                                                     .require_pages = given.require_pages != 0,
-                                                                                     .require_node = given.require_node != 0});
+  const mempool::RegionOptions memory{.bytes = *bytes,
+                                      .pages = *pages,
+                                      .numa_node = given.numa_node,
+                                      .require_pages = given.require_pages != 0,
+                                      .require_node = given.require_node != 0};
+  auto region = given.pages == POLLUX_PAGES_VISIBLE ? CreateVisibleRegion(memory) : mempool::Region::Create(memory);
   if (!region.ok()) return region.status();
   return mempool::Pool::Create(*std::move(region), options);
 }

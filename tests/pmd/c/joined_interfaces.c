@@ -72,6 +72,7 @@ static const char* settings_and_features(pollux_device* device, const char* inte
   struct pollux_link link;
   struct pollux_feature features[16];
   EXPECT(pollux_device_get_info(device, &info) == 0 && strcmp(info.interface, interface) == 0);
+  EXPECT(pollux_device_wants_visible(device));
   EXPECT(info.mtu == 1500 && info.numa_node == POLLUX_ANY_NODE && info.maximum_rx_queues == 1 && info.maximum_tx_queues > 100);
   EXPECT(pollux_device_get_link(device, &link) == 0 && link.up && link.full_duplex && link.speed_mbps > 0);
   EXPECT(pollux_device_set_mtu(device, 1400) == 0 && pollux_device_set_mac(device, mac) == 0);

@@ -36,7 +36,7 @@ static const char* null_arguments_are_refused(void) {
   EXPECT_ERROR(pollux_device_open(NULL, NULL, NULL, &device), EINVAL, "name is NULL");
   EXPECT_ERROR(pollux_device_open("net_null0", NULL, NULL, NULL), EINVAL, "device is NULL");
   EXPECT_ERROR(pollux_device_get_info(NULL, &info), EINVAL, "pollux_device_get_info: device is NULL");
-  EXPECT(pollux_device_get_link(NULL, &link) == EINVAL);
+  EXPECT(pollux_device_get_link(NULL, &link) == EINVAL && pollux_device_wants_visible(NULL) == 0);
   EXPECT(pollux_device_configure(NULL, NULL) == EINVAL);
   EXPECT(pollux_device_start(NULL) == EINVAL && pollux_device_stop(NULL) == EINVAL);
   EXPECT(pollux_device_set_promiscuous(NULL, 1) == EINVAL && pollux_device_set_mtu(NULL, 1500) == EINVAL);
@@ -87,6 +87,14 @@ static const char* pools_check_their_options(void) {
   options.numa_node = 999;
   EXPECT_ERROR(pollux_pool_create(&options, &pool), ENODEV, "999");
   EXPECT(pool == NULL);
+  // Whether the kernel has such memory or not, there is a pool.
+  options = (struct pollux_pool_options)POLLUX_POOL_DEFAULTS;
+  options.frame_count = 512;
+  options.pages = POLLUX_PAGES_VISIBLE;
+  struct pollux_pool_report report;
+  EXPECT(pollux_pool_create(&options, &pool) == 0 && pollux_pool_get_report(pool, &report) == 0);
+  EXPECT(report.pages == POLLUX_PAGES_ORDINARY);
+  pollux_pool_release(pool);
   return NULL;
 }
 
@@ -168,7 +176,7 @@ static const char* bursts_and_statistics(void) {
   EXPECT(pollux_device_get_info(device, &info) == 0);
   EXPECT(strcmp(info.name, "net_ring0") == 0 && strcmp(info.driver, "net_ring") == 0 && strcmp(info.interface, "") == 0);
   EXPECT(info.numa_node == POLLUX_ANY_NODE && info.maximum_tx_queues >= 2 && info.recommended_burst > 0);
-  EXPECT(pollux_device_get_link(device, &link) == 0 && link.up == 1);
+  EXPECT(pollux_device_get_link(device, &link) == 0 && link.up == 1 && !pollux_device_wants_visible(device));
   if ((wrong = pass(pool, device, 1, packets, 32)) != NULL) return wrong;
   pollux_free(packets, 32);
   EXPECT(pollux_device_get_stats(device, 1, &stats) == 0 && stats.tx_packets == 32 && stats.rx_bytes == 32 * LENGTH);

@@ -59,7 +59,8 @@ static inline void pollux_count(uint64_t* counter, uint64_t n) {
 }
 
 // Returns memory of this kind, NULL if there is none to be had (pollux_last_error). Main thread.
-struct pollux_memory* pollux_memory_get(const struct pollux_pool_options*);
+// `visible`: if it is made now, and its pages are nobody's wish, BPF programs can read it.
+struct pollux_memory* pollux_memory_get(const struct pollux_pool_options*, bool visible);
 
 void pollux_packets_initialize(void);  // sets dp_packet_external; once
 struct dp_packet* pollux_packet_received(struct pollux_memory*, const struct pollux_packet*);

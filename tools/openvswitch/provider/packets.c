@@ -22,13 +22,14 @@ static inline struct pollux_buffer* BufferOf(const struct dp_packet* packet) {
   return CONTAINER_OF(packet, struct pollux_buffer, packet);
 }
 
-struct pollux_memory* pollux_memory_get(const struct pollux_pool_options* options) {
+struct pollux_memory* pollux_memory_get(const struct pollux_pool_options* options, bool visible) {
   for (struct pollux_memory* memory = memories; memory != NULL; memory = memory->next) {
     if (!memcmp(&memory->asked, options, sizeof *options)) return memory;
   }
   struct pollux_memory* memory = xzalloc(sizeof *memory);
-  memory->asked = *options;
-  if (pollux_pool_create(options, &memory->pool) || pollux_pool_get_layout(memory->pool, &memory->layout)) {
+  struct pollux_pool_options made = memory->asked = *options;
+  if (visible && made.pages == POLLUX_PAGES_AUTOMATIC) made.pages = POLLUX_PAGES_VISIBLE;
+  if (pollux_pool_create(&made, &memory->pool) || pollux_pool_get_layout(memory->pool, &memory->layout)) {
     free(memory);
     return NULL;
   }
