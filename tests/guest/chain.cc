@@ -8,11 +8,13 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <stdexcept>
 #include <thread>
 
 #include "pmd/drivers.h"
 #include "tests/support/child_process.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/pool_fixture.h"
 
 namespace pollux::guest {
 namespace {
@@ -24,7 +26,7 @@ constexpr uint32_t kMagic = 0x506c7578;
 
 // Behind Ethernet, IPv4 and UDP headers, which make the flow one for a hash as well.
 struct Mark {
-  uint32_t magic = kMagic;
+  uint32_t magic = kMagic;  // and the number of the run
   uint32_t flow = 0;
   uint64_t number = 0;
   uint32_t length = 0;
@@ -43,7 +45,7 @@ uint32_t Checksum(const std::byte* bytes, std::size_t count) {
   return static_cast<uint32_t>(sum ^ sum >> 32);
 }
 
-void Write(Packet& packet, std::size_t length, uint32_t flow, uint64_t number) {
+void Write(Packet& packet, std::size_t length, uint32_t run, uint32_t flow, uint64_t number) {
   // One template for each flow: the builder is far slower than the ports.
   thread_local std::vector<support::PacketBuilder::Frame> headers;
   while (headers.size() <= flow) {
@@ -55,7 +57,7 @@ void Write(Packet& packet, std::size_t length, uint32_t flow, uint64_t number) {
                           .Build());
   }
   std::memcpy(packet.data, headers[flow].data(), kMarkOffset);
-  Mark mark{.flow = flow, .number = number, .length = static_cast<uint32_t>(length)};
+  Mark mark{.magic = kMagic + run, .flow = flow, .number = number, .length = static_cast<uint32_t>(length)};
   std::byte* const start = packet.data + kMarkOffset;
   std::memset(start + sizeof(mark), static_cast<int>(number * 37 + flow), length - kMarkOffset - sizeof(mark));
   std::memcpy(start, &mark, sizeof(mark));
@@ -71,6 +73,8 @@ Chain::Chain(pmd::Device& source, pmd::Device& in, pmd::Device& out, pmd::Device
 
 Passage Chain::Pass(Pool& pool, const PassOptions& options) {
   using Clock = std::chrono::steady_clock;
+  static uint32_t runs = 0;
+  run_ = ++runs;
   flows_.assign(options.flows, {});
   Passage passage;
   uint64_t given_up = 0;
@@ -105,7 +109,7 @@ uint64_t Chain::Source(Pool& pool, const PassOptions& options, uint64_t wanted) 
   const std::size_t count = pool.Allocate(std::span(burst).first(std::min<uint64_t>(wanted, burst.size())));
   for (std::size_t index = 0; index < count; ++index) {
     const uint64_t number = flows_[flow].sent + index;
-    Write(burst[index], options.shortest + number * 131 % (options.longest - options.shortest + 1), flow, number);
+    Write(burst[index], options.shortest + number * 131 % (options.longest - options.shortest + 1), run_, flow, number);
   }
   const std::size_t sent = queue.Send({burst.data(), count});
   Pool::Free({burst.data() + sent, count - sent});
@@ -140,7 +144,7 @@ void Chain::Check(const Packet& packet, Passage& passage) {
   Mark mark;
   const bool marked = packet.length >= kMarkOffset + sizeof(mark);
   if (marked) std::memcpy(&mark, packet.data + kMarkOffset, sizeof(mark));
-  if (!marked || mark.magic != kMagic) return;  // the kernel's own, such as a router solicitation
+  if (!marked || mark.magic != kMagic + run_) return;  // the kernel's own, or of an earlier run
   const uint32_t checksum = mark.checksum;
   const uint32_t nothing = 0;
   std::memcpy(packet.data + kMarkOffset + offsetof(Mark, checksum), &nothing, sizeof(nothing));
@@ -163,13 +167,33 @@ void Chain::Check(const Packet& packet, Passage& passage) {
 
 std::unique_ptr<pmd::Device> StartPort(const std::string& interface, const std::string& arguments, const pmd::DeviceConfig& config) {
   auto device = pmd::OpenDevice("net_af_xdp_" + interface + ",iface=" + interface + arguments);
-  EXPECT_TRUE(device.ok()) << device.status();
-  if (!device.ok()) return nullptr;
+  if (!device.ok()) throw std::runtime_error(device.status().ToString());  // GoogleTest reports it as this test's failure
   absl::Status status = (*device)->Configure(config);
   if (status.ok()) status = (*device)->Start();
-  EXPECT_TRUE(status.ok()) << status;
-  if (!status.ok()) return nullptr;
+  if (!status.ok()) throw std::runtime_error(status.ToString());
   return *std::move(device);
+}
+
+void GuestTest::SetUp() {
+  pool_ = support::MakePool({.frame_count = 16384, .slab_frames = 64});
+  ASSERT_NE(pool_, nullptr);
+}
+
+void GuestTest::TearDown() {
+  EXPECT_TRUE(support::FramesAreFree(*pool_));
+}
+
+std::unique_ptr<pmd::Device> GuestTest::Port(const std::string& interface, const std::string& arguments, std::size_t ring,
+                                             std::size_t queues) {
+  pmd::DeviceConfig config;
+  config.rx_queues = config.tx_queues = queues;
+  config.rx_ring = config.tx_ring = ring;
+  config.pool = pool_;
+  return StartPort(interface, arguments, config);
+}
+
+testing::AssertionResult GuestTest::Balance(std::initializer_list<const pmd::Device*> devices) const {
+  return support::FramesBalance<pmd::Device>(*pool_, devices);
 }
 
 uint64_t CounterSum(const pmd::Device& device, const std::string& name) {
@@ -189,6 +213,15 @@ void RunTool(const std::vector<std::string>& command) {
 
 void Monitor(const std::string& command) {
   std::ofstream(std::string("/dev/monitor")) << command << '\n' << std::flush;
+}
+
+bool Eventually(const std::function<bool()>& condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
 }
 
 }  // namespace pollux::guest

@@ -10,10 +10,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "mempool/pool.h"
 #include "pmd/device.h"
@@ -76,11 +79,26 @@ class Chain {
   pmd::Device& out_;
   pmd::Device& sink_;
   const std::size_t queues_;
+  uint32_t run_ = 0;  // packets of an earlier one are not this one's
   std::vector<Flow> flows_;
   uint64_t next_flow_ = 0;
 };
 
-// Opens, configures and starts a port; a failure fails the test, and returns null.
+// A test with a pool, whose frames are all free at its end.
+class GuestTest : public testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // A started port with one queue, and rings of `ring` entries, in zero-copy mode unless `arguments` say otherwise.
+  std::unique_ptr<pmd::Device> Port(const std::string& interface, const std::string& arguments = ",bind_mode=zerocopy",
+                                    std::size_t ring = 512, std::size_t queues = 1);
+  testing::AssertionResult Balance(std::initializer_list<const pmd::Device*> devices) const;
+
+  std::shared_ptr<mempool::Pool> pool_;
+};
+
+// Opens, configures and starts a port; a failure fails the test, and throws.
 std::unique_ptr<pmd::Device> StartPort(const std::string& interface, const std::string& arguments, const pmd::DeviceConfig& config);
 
 // A counter of Device::ExtendedStats, summed over the queues: "tx_copied" is the sum of tx_q0_copied, tx_q1_copied, ...
@@ -88,8 +106,10 @@ uint64_t CounterSum(const pmd::Device& device, const std::string& name);
 
 // Runs a command; a failure fails the test.
 void RunTool(const std::vector<std::string>& command);
-// Tells QEMU's monitor, and waits for its answer.
+// Says a command to QEMU's monitor: what happens to the machine from outside.
 void Monitor(const std::string& command);
+// Waits for what others bring about; false: it did not come about in 10 s.
+bool Eventually(const std::function<bool()>& condition);
 
 }  // namespace pollux::guest
 

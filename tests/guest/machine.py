@@ -90,7 +90,7 @@ class Machine:
         arguments = [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "q35", "-accel", "tcg,thread=single"]
         arguments += ["-cpu", CPU, "-kernel", str(kernel.image), "-initrd", str(initramfs), "-append", KERNEL_OPTIONS]
         arguments += self.topology_arguments()
-        arguments += ["-serial", "mon:stdio" if self.interactive else f"file:{folder}/console", "-device", "virtio-serial-pci"]
+        arguments += ["-serial", "mon:stdio" if self.interactive else f"file:{folder}/console", "-device", "virtio-serial-pci,bus=pcie.0"]
         for name in ("output", "status", "files"):
             arguments += ["-chardev", f"file,id={name},path={folder}/{name}", "-device", f"virtserialport,chardev={name},name={name}"]
         # The guest's own line to the monitor: device_del and set_link are things that happen to a machine.

@@ -10,28 +10,8 @@ namespace pollux::guest {
 namespace {
 
 using pmd::Device;
-using pmd::DeviceConfig;
 
-class ZeroCopyForwarding : public testing::Test {
- protected:
-  void SetUp() override {
-    pool_ = support::MakePool({.frame_count = 16384, .slab_frames = 64});
-    ASSERT_NE(pool_, nullptr);
-  }
-  void TearDown() override { EXPECT_TRUE(support::FramesAreFree(*pool_)); }
-
-  std::unique_ptr<Device> Port(const std::string& interface, const std::string& arguments = ",bind_mode=zerocopy", std::size_t ring = 512) {
-    DeviceConfig config;
-    config.rx_ring = config.tx_ring = ring;
-    config.pool = pool_;
-    auto device = StartPort(interface, arguments, config);
-    if (device == nullptr) throw std::runtime_error("no port " + interface);  // a failure of this test for GoogleTest
-    return device;
-  }
-  testing::AssertionResult Balance(std::initializer_list<const Device*> devices) { return support::FramesBalance<Device>(*pool_, devices); }
-
-  std::shared_ptr<mempool::Pool> pool_;
-};
+using ZeroCopyForwarding = GuestTest;
 
 TEST_F(ZeroCopyForwarding, BetweenTwoZeroCopyPorts) {
   auto source = Port("port0"), in = Port("port1"), out = Port("port2"), sink = Port("port3");
