@@ -118,6 +118,7 @@ std::unique_ptr<QueuePair> AfXdpDevice::MakePair(std::size_t number, std::size_t
   return std::make_unique<QueuePair>(number,
                                      QueuePairOptions{.interface = netdev_->name(),
                                                       .queue = options_.start_queue + static_cast<uint32_t>(number),
+                                                      .receives = number < config_.rx_queues,
                                                       .tx_queues = (config_.tx_queues + pair_count - 1 - number) / pair_count,
                                                       .tx_stride = pair_count,
                                                       .sizes = RingSizes(),

@@ -70,7 +70,7 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
                                                   options_.sizes.fill, " frames for the fill ring; ask for more frames or smaller rings"));
   }
   if (status.ok()) status = (*socket)->Bind(interface_index, options_.copy_mode, options_.need_wakeup);
-  if (status.ok()) status = program.AddSocket(options_.queue, (*socket)->descriptor());
+  if (status.ok() && options_.receives) status = program.AddSocket(options_.queue, (*socket)->descriptor());
   if (status.ok() && options_.busy_polling.budget > 0 && (*socket)->zero_copy() &&
       SendsHaveTheirOwnNapi(bpf::QueueNapiId(options_.interface, options_.queue, bpf::QueueDirection::kRx),
                             bpf::QueueNapiId(options_.interface, options_.queue, bpf::QueueDirection::kTx))) {
@@ -90,7 +90,7 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
 
 void QueuePair::Stop(bpf::XdpProgram& program, int interface_index, int patience_ms) {
   if (socket_ == nullptr) return;
-  program.RemoveSocket(options_.queue).IgnoreError();  // gone already where the device is
+  if (options_.receives) program.RemoveSocket(options_.queue).IgnoreError();  // gone already where the device is
   for (int waited_ms = 0; tx_.Drain() > 0 && waited_ms < patience_ms && !tx_.device_gone(); ++waited_ms) poll(nullptr, 0, 1);
   rx_.Discard();
   Accumulate(closed_sockets_, socket_->Statistics());

@@ -233,6 +233,24 @@ TEST_F(AfXdpDeviceTest, ABusyQueueIsNamed) {
   EXPECT_EQ(Pass(*peer, *first, 10), 10u);
 }
 
+// A socket that only sends must not swallow what arrives on its queue: nobody would receive it.
+TEST_F(AfXdpDeviceTest, WhatArrivesOnAQueueThatOnlySendsIsTheKernels) {
+  auto device = Started("net_af_xdp0,iface=x0,mode=drv", {.rx_queues = 1, .tx_queues = 2});
+  auto peer = Started("net_af_xdp1,iface=x1,mode=drv", {.rx_queues = 2, .tx_queues = 2});
+  for (int burst = 0; burst < 20; ++burst) {
+    std::vector<Packet> packets(32);
+    ASSERT_EQ(pool_->Allocate(packets), packets.size());
+    for (Packet& packet : packets) packet.length = 60;
+    const std::size_t sent = peer->tx_queue(1).Send(packets);
+    Pool::Free(std::span(packets).subspan(sent));
+    peer->tx_queue(1).Send({});
+  }
+  EXPECT_EQ(peer->Stats(1).tx_packets, 640u);
+  // A ring of 256 that nobody empties would have lost the others.
+  EXPECT_EQ(device->Stats().rx_missed, 0u);
+  EXPECT_EQ(Pass(*peer, *device, 10), 10u);
+}
+
 TEST_F(AfXdpDeviceTest, TwoDevicesShareAnInterfaceByQueues) {
   auto first = Started("net_af_xdp0,iface=x0,start_queue=0,queue_count=1");
   auto second = Started("net_af_xdp1,iface=x0,start_queue=1");

@@ -218,10 +218,12 @@ TEST_F(SharedTxQueueTest, EnxioEndsAllOfThem) {
 
 // More threads than cores, each with its queue; every packet goes out once, and nothing waits when they have ended.
 TEST_F(SharedTxQueueTest, ThreadsSendAtOnce) {
-  constexpr std::size_t kRounds = 3000;
+  constexpr std::size_t kRounds = 20'000;
+  std::atomic<std::size_t> ready{0};
   std::array<std::thread, kQueues> threads;
   for (std::size_t number = 0; number < kQueues; ++number) {
     threads[number] = std::thread([&, number] {
+      for (++ready; ready < kQueues;) std::this_thread::yield();
       std::array<Packet, 16> burst;
       for (std::size_t round = 0; round < kRounds; ++round) {
         const std::size_t count = pool_->Allocate({burst.data(), 1 + round % burst.size()});
