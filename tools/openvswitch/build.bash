@@ -55,7 +55,8 @@ ovs_build_tree() {
   touch "$ovs_tree/complete"
 }
 
-# Sets $pollux_prefix, where the library is installed: what --pollux says, or the tree's own, built now.
+# Sets $pollux_prefix, where the library is installed: what --pollux says, or the tree's own, built now. No lock is held meanwhile: Bazel may be
+# running a test that waits for one.
 ovs_install_library() {
   local variant=$1 options=()
   [[ -z ${pollux_prefix:-} ]] || return 0
@@ -63,8 +64,8 @@ ovs_install_library() {
   [[ $variant != sanitize ]] || options=(--config=asan)
   passing build "bazel build //tools:install"
   (cd "$root" && ovs_log library bazel build --noshow_progress "${options[@]}" //tools:install)
-  pollux_prefix=$ovs_cache/pollux${variant:+-$variant}
-  rm -rf "$pollux_prefix"
+  pollux_prefix=$(mktemp -d "$ovs_cache/installed.XXXX")
+  pollux_temporary=$pollux_prefix
   # By its own path, since another build of the same tree may change what bazel-bin leads to.
   (cd "$root/bazel-bin/tools/install.runfiles/pollux" && ovs_log install "$root/tools/install.sh" --prefix="$pollux_prefix")
 }
@@ -75,8 +76,6 @@ ovs_build() {
   local provider=$ovs_folder/provider
   ovs_cache=${XDG_CACHE_HOME:-$HOME/.cache}/pollux
   mkdir -p "$ovs_cache"
-  exec {cache_lock}>"$ovs_cache/lock"
-  flock "$cache_lock"
   ovs_install_library "$variant"
   ovs_build_tree "$variant"
   [[ $variant != sanitize ]] || flags+=' -fsanitize=address'
@@ -112,5 +111,6 @@ ovs_build() {
     ls -dt "$ovs_tree"/????????????/ | tail -n +9 | xargs -r rm -rf
   fi
   passed build "Open vSwitch with type=pollux in $((SECONDS - began)) s: $ovs_programs"
-  flock -u "$cache_lock" && exec {cache_lock}>&- {tree_lock}>&-
+  exec {tree_lock}>&-
+  [[ -z ${pollux_temporary:-} ]] || rm -rf "$pollux_temporary"
 }
