@@ -26,7 +26,7 @@ namespace pollux::pmd::af_xdp {
 
 struct QueuePairOptions {
   std::string interface;
-  uint32_t queue = 0;  // of the interface
+  uint32_t queue = 0;    // of the interface
   bool receives = true;  // false: sends only, and packets that arrive on this queue are the kernel's
   // Logical tx queues of this socket: those numbered number, number + tx_stride, number + 2 * tx_stride, ...
   std::size_t tx_queues = 1;
