@@ -21,7 +21,7 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
     return MakeTestpmdContender(
         {.name = name, .program = options.testpmd, .device_arguments = absl::StrCat(",tx=", engine), .probed_key = "tx"});
   }
-  for (const char* type : {"pollux", "afxdp"}) {
+  for (const char* type : {"pollux", "afxdp", "dpdk"}) {
     if (name != absl::StrCat("ovs-", type)) continue;
     return MakeOvsContender({.name = name, .script = options.ovs, .programs = options.ovs_programs, .type = type});
   }
@@ -44,8 +44,8 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
 }  // namespace
 
 std::vector<std::string> ContenderNames() {
-  return {"dpdk",      "dpdk-no-busy-poll", "testpmd",  "testpmd-ring",    "testpmd-inject",
-          "ovs-afxdp", "ovs-pollux",        "redirect", "redirect-thread", "bridge"};
+  return {"dpdk",       "dpdk-no-busy-poll", "testpmd",  "testpmd-ring",    "testpmd-inject", "ovs-afxdp",
+          "ovs-pollux", "ovs-dpdk",          "redirect", "redirect-thread", "bridge"};
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<Contender>>> MakeContenders(const ContenderOptions& options) {

@@ -28,7 +28,7 @@ struct Lists {
 };
 
 std::vector<std::string> DefaultContenders() {
-  return {"dpdk", "testpmd", "testpmd-ring", "testpmd-inject", "ovs-afxdp", "ovs-pollux", "redirect", "bridge"};
+  return {"dpdk", "testpmd", "testpmd-ring", "testpmd-inject", "ovs-afxdp", "ovs-pollux", "ovs-dpdk", "redirect", "bridge"};
 }
 
 absl::Status Bad(absl::string_view option, absl::string_view value, absl::string_view wanted) {

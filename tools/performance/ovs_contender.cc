@@ -96,6 +96,7 @@ class OvsContender final : public Contender {
     return text.ok() ? text->substr(0, text->find('\n')) : "";
   }
   absl::Status Available() const override {
+    if (options_.type == "dpdk") return absl::NotFoundError("tools/ovs run has no ports of type=dpdk");
     if (options_.script.empty()) return absl::NotFoundError("no --ovs=FILE: where tools/ovs is");
     if (absl::Status status = FindProgram(options_.script).status(); !status.ok()) return status;
     if (options_.programs.empty()) return absl::NotFoundError("no --ovs-programs=FOLDER: what tools/ovs build prints");
@@ -126,7 +127,7 @@ std::vector<std::string> OvsCommand(const OvsOptions& options, const Assignment&
                                  absl::StrCat("--programs=", options.programs)});
   const std::string match = absl::StrCat("--flow=in_port=", kInInterface, ",actions=");
   if (assignment.kind == WorkKind::kPushVlan) {
-    command.push_back(absl::StrCat(match, "push_vlan:0x8100,set_field:4101->vlan_vid,output:", kOutInterface));
+    command.push_back(absl::StrCat(match, "mod_vlan_vid:5,output:", kOutInterface));
   } else if (assignment.kind == WorkKind::kTwoPorts) {
     command.push_back(absl::StrCat(match, "output:", kOutInterface, ",in_port"));
   }

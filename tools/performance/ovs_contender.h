@@ -15,7 +15,7 @@ struct OvsOptions {
   std::string name;
   std::string script;    // tools/ovs
   std::string programs;  // what `tools/ovs build` printed
-  std::string type;      // of the ports: pollux, afxdp
+  std::string type;      // of the ports: pollux, afxdp; dpdk is named as missing
 };
 
 std::unique_ptr<Contender> MakeOvsContender(const OvsOptions& options);

@@ -19,15 +19,15 @@ constexpr char kHead[] = R"(<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Pollux performance</title><style>
 :root { color-scheme: light dark; --ink: #1c1e21; --soft: #667; --line: #dfe2e6; --back: #fff; --note: #b34700 }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e7e9; --soft: #9aa3ad; --line: #33383f; --back: #16181b; --note: #ffa45c } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 900px; margin: 2.5rem auto; padding: 0 1.2rem }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 1080px; margin: 2.5rem auto; padding: 0 1.2rem }
 h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
 p, dd, li { color: var(--soft) } code { font-size: .85em; overflow-wrap: anywhere }
 svg { width: 100%; height: auto; font-size: 12px } svg text { fill: var(--ink) }
 .title { font-weight: 600; font-size: 13px } .name { text-anchor: end } .tick { text-anchor: middle; fill: var(--soft) } .label { fill: var(--soft) }
 .grid { stroke: var(--line) } .whisker { stroke: var(--ink); stroke-width: 1.2 }
-.scroll { overflow-x: auto } table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
-th:first-child, td:first-child, td:last-child { text-align: left } td:last-child { color: var(--note); white-space: normal; min-width: 12rem }
+.scroll { overflow-x: auto } table { border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums }
+th, td { padding: .25rem .5rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
+th:first-child, td:first-child, .note { text-align: left } td.note { color: var(--note); white-space: normal; min-width: 14rem; line-height: 1.3 }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; font-size: 13px } dd { margin: 0 }
 </style></head><body>
 )";
@@ -178,6 +178,8 @@ std::string Latency(const Results& results, const RowSummaries& summaries) {
                       : absl::StrCat("<h2>Latency</h2><p>From the source's program to the sink's, one way. Lower is better.</p>", html);
 }
 
+constexpr char kNotes[] = "notes";  // the column of words among the figures
+
 std::string Percent(double share) {
   return absl::StrFormat("%.0f", share * 100);
 }
@@ -195,7 +197,7 @@ std::vector<std::string> TableCells(const std::string& name, const Summary& s, c
       absl::StrFormat("%.0f", s.kernel_ns_per_packet),
       s.busy_cycles_per_packet ? absl::StrFormat("%.0f", *s.busy_cycles_per_packet) : "",
       s.system_calls_per_packet ? absl::StrFormat("%.4f", *s.system_calls_per_packet) : "",
-      absl::StrCat(Percent(s.user_share), " ", Percent(s.system_share), " ", Percent(s.softirq_share), " ", Percent(s.idle_share)),
+      absl::StrCat(Percent(s.user_share), "/", Percent(s.system_share), "/", Percent(s.softirq_share), "/", Percent(s.idle_share)),
       s.loss_free_pps.count > 0 ? mpps(s.loss_free_pps.median) : ""};
   for (double share : {0.5, 0.9, 0.99, 0.999}) {
     cells.push_back(work.latency ? absl::StrFormat("%.1f", static_cast<double>(s.latency_ns.Percentile(share)) / 1e3) : "");
@@ -212,7 +214,8 @@ std::string HtmlTable(const std::vector<std::vector<std::string>>& lines) {
     for (size_t column = 0; column < lines[line].size(); ++column) {
       const bool used = std::any_of(lines.begin() + 1, lines.end(), [&](const auto& other) { return !other[column].empty(); });
       const char* tag = line == 0 ? "th" : "td";
-      if (used) absl::StrAppend(&html, "<", tag, ">", EscapeHtml(lines[line][column]), "</", tag, ">");
+      const char* style = lines[0][column] == kNotes ? " class='note'" : "";
+      if (used) absl::StrAppend(&html, "<", tag, style, ">", EscapeHtml(lines[line][column]), "</", tag, ">");
     }
     absl::StrAppend(&html, "</tr>");
   }
@@ -223,8 +226,8 @@ std::string Table(const Results& results, const RowSummaries& summaries) {
   std::string html = "<h2>Figures</h2>";
   for (size_t row = 0; row < results.rows.size(); ++row) {
     std::vector<std::vector<std::string>> lines = {{"contender", "Mpps", "from, to", "ratio", "from, to", "loss %", "user ns", "kernel ns",
-                                                    "busy cycles", "calls/packet", "CPU % usr sys sft idle", "no loss, Mpps", "p50 us",
-                                                    "p90 us", "p99 us", "p99.9 us", "notes"}};
+                                                    "busy cycles", "calls/packet", "usr/sys/sft/idle %", "no loss, Mpps", "p50 us",
+                                                    "p90 us", "p99 us", "p99.9 us", kNotes}};
     for (size_t i = 0; i < summaries[row].size(); ++i) {
       if (summaries[row][i]) lines.push_back(TableCells(results.contenders[i].name, *summaries[row][i], results.rows[row].work));
     }

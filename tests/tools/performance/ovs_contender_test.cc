@@ -23,12 +23,13 @@ TEST(OvsCommandTest, ForwardingIsWhatTheScriptDoesByItself) {
 }
 
 TEST(OvsCommandTest, TheOtherWorksAreRules) {
-  EXPECT_THAT(Command(WorkKind::kPushVlan),
-              HasSubstr(" --flow=in_port=plxin,actions=push_vlan:0x8100,set_field:4101->vlan_vid,output:plxout "));
+  EXPECT_THAT(Command(WorkKind::kPushVlan), HasSubstr(" --flow=in_port=plxin,actions=mod_vlan_vid:5,output:plxout "));
   EXPECT_THAT(Command(WorkKind::kTwoPorts), HasSubstr(" --flow=in_port=plxin,actions=output:plxout,in_port "));
 }
 
 TEST(OvsContenderTest, WhatIsMissingIsNamed) {
+  EXPECT_THAT(std::string(MakeOvsContender({.name = "x", .script = "/bin/sh", .type = "dpdk"})->Available().message()),
+              HasSubstr("type=dpdk"));
   EXPECT_THAT(std::string(MakeOvsContender({.name = "x", .script = "/bin/sh"})->Available().message()), HasSubstr("tools/ovs build"));
   EXPECT_THAT(std::string(MakeOvsContender({.name = "x", .script = "/bin/sh", .programs = "/none"})->Available().message()),
               HasSubstr("/none/ovs-vswitchd"));
