@@ -208,35 +208,6 @@ absl::Status AfXdpDevice::Stop() {
   return absl::OkStatus();
 }
 
-QueueStats AfXdpDevice::Stats(std::size_t queue) const {
-  QueueStats stats = queues_[queue % queues_.size()]->Stats(queue / queues_.size());
-  engines_->AddTo(stats, queue);
-  return stats;
-}
-
-QueueStats AfXdpDevice::Stats() const {
-  QueueStats sum;
-  for (const auto& queue : queues_) {
-    for (std::size_t index = 0; index < queue->tx_count(); ++index) sum += queue->Stats(index);
-  }
-  for (std::size_t number = 0; engines_ != nullptr && number < config_.tx_queues; ++number) engines_->AddTo(sum, number);
-  return sum;
-}
-
-std::vector<NamedCounter> AfXdpDevice::ExtendedStats() const {
-  std::vector<NamedCounter> stats;
-  for (const auto& queue : queues_) queue->AppendExtendedStats(stats);
-  if (engines_ != nullptr) engines_->AppendExtendedStats(stats);
-  if (program_ != nullptr) stats.push_back({"rx_steered_to_kernel", program_->passed_packets() - passed_baseline_});
-  return stats;
-}
-
-void AfXdpDevice::ResetStats() {
-  for (auto& queue : queues_) queue->ResetStats();
-  if (engines_ != nullptr) engines_->ResetStats();
-  if (program_ != nullptr) passed_baseline_ = program_->passed_packets();
-}
-
 absl::Status AfXdpDevice::SetPromiscuous(bool on) {
   if (!on) {
     promiscuous_.reset();
@@ -278,40 +249,6 @@ absl::Status AfXdpDevice::SetMac(const MacAddress& mac) {
   const auto settings = Settings();
   if (!settings.ok()) return settings.status();
   return lcore::Annotate((*settings)->SetMac(mac), name_);
-}
-
-std::vector<FeatureState> AfXdpDevice::Features() const {
-  std::vector<FeatureState> features;
-  if (program_ == nullptr) return features;
-  const char* const asked[] = {"auto", "native", "generic"};
-  const bool native = program_->native();
-  features.push_back({.feature = kFeatureNative,
-                      .asked = asked[static_cast<int>(options_.program.mode)],
-                      .got = absl::StrCat(native ? "native" : "generic", program_->joined() ? ", attached by another process" : ""),
-                      .present = native,
-                      .reason = native ? "" : program_->fallback_reason()});
-  for (const auto& queue : queues_) queue->AppendFeatures(native, driver_features_, features);
-  engines_->AppendFeatures(features);
-  const mempool::RegionReport& memory = config_.pool->region().report();
-  const bool huge = memory.pages == mempool::PageKind::kHuge2M || memory.pages == mempool::PageKind::kHuge1G;
-  features.push_back({.feature = kFeatureHugepages,
-                      .asked = std::string(mempool::PageKindName(memory.asked_pages)),
-                      .got = std::string(mempool::PageKindName(memory.pages)),
-                      .present = huge,
-                      .reason = huge ? "" : memory.fallback});
-  const auto node = lcore::DeviceNumaNode(netdev_->name());
-  const bool near = !node.has_value() || memory.node == static_cast<int>(*node);
-  features.push_back({.feature = kFeatureNuma,
-                      .asked = node.has_value() ? absl::StrCat("node ", *node) : "any node",
-                      .got = memory.node == mempool::kAnyNode ? "several nodes" : absl::StrCat("node ", memory.node),
-                      .present = near,
-                      .reason = near ? "" : "the frames are not on the interface's node"});
-  return features;
-}
-
-void AfXdpDevice::CollectFrames(mempool::FrameAudit& audit) const {
-  for (const auto& queue : queues_) queue->CollectFrames(name_, audit);
-  if (engines_ != nullptr) engines_->CollectFrames(name_, audit);
 }
 
 }  // namespace pollux::pmd::af_xdp

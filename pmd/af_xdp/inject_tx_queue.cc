@@ -115,13 +115,9 @@ void InjectTxQueue::Settle(bool failed) {
     mempool::Pool::Free({staged_.data(), staged_count_});
     counters_.bytes.Add(described_bytes_);
     staged_count_ = 0;
+    if (!ready() && block.sent > 0) Recover();
   } else {
     KeepUnsettled();
-  }
-  if (block.sent > 0 && !ready()) {
-    ready_.store(true, std::memory_order_relaxed);
-    counters_.recoveries.Add(1);
-    retry_in_ = 0;
   }
   if (failed && block.emitted == 0) AskAgainLater();
 }
@@ -153,6 +149,12 @@ void InjectTxQueue::AskAgainLater() {
   const Cycles second = lcore::CyclesPerSecond();
   retry_in_ = std::clamp(2 * retry_in_, second / kFirstRetriesPerSecond, second / kLastRetriesPerSecond);
   retry_at_ = lcore::ReadCycles() + retry_in_;
+}
+
+void InjectTxQueue::Recover() {
+  ready_.store(true, std::memory_order_relaxed);
+  retry_in_ = 0;
+  counters_.recoveries.Add(1);
 }
 
 void InjectTxQueue::FlushToRing() {

@@ -78,6 +78,7 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
   void Settle(bool failed);
   void KeepUnsettled();
   void AskAgainLater();
+  void Recover();
   void FlushToRing();
   std::size_t SendThroughRing(std::span<const Packet> packets);
 

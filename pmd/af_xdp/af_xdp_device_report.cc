@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an AfXdpDevice tells of itself: statistics, features, frames.
+#include <absl/strings/str_cat.h>
+
+#include "lcore/device_node.h"
+#include "pmd/af_xdp/af_xdp_device.h"
+
+namespace pollux::pmd::af_xdp {
+
+QueueStats AfXdpDevice::Stats(std::size_t queue) const {
+  QueueStats stats = queues_[queue % queues_.size()]->Stats(queue / queues_.size());
+  engines_->AddTo(stats, queue);
+  return stats;
+}
+
+QueueStats AfXdpDevice::Stats() const {
+  QueueStats sum;
+  for (const auto& queue : queues_) {
+    for (std::size_t index = 0; index < queue->tx_count(); ++index) sum += queue->Stats(index);
+  }
+  for (std::size_t number = 0; engines_ != nullptr && number < config_.tx_queues; ++number) engines_->AddTo(sum, number);
+  return sum;
+}
+
+std::vector<NamedCounter> AfXdpDevice::ExtendedStats() const {
+  std::vector<NamedCounter> stats;
+  for (const auto& queue : queues_) queue->AppendExtendedStats(stats);
+  if (engines_ != nullptr) engines_->AppendExtendedStats(stats);
+  if (program_ != nullptr) stats.push_back({"rx_steered_to_kernel", program_->passed_packets() - passed_baseline_});
+  return stats;
+}
+
+void AfXdpDevice::ResetStats() {
+  for (auto& queue : queues_) queue->ResetStats();
+  if (engines_ != nullptr) engines_->ResetStats();
+  if (program_ != nullptr) passed_baseline_ = program_->passed_packets();
+}
+
+std::vector<FeatureState> AfXdpDevice::Features() const {
+  std::vector<FeatureState> features;
+  if (program_ == nullptr) return features;
+  const char* const asked[] = {"auto", "native", "generic"};
+  const bool native = program_->native();
+  features.push_back({.feature = kFeatureNative,
+                      .asked = asked[static_cast<int>(options_.program.mode)],
+                      .got = absl::StrCat(native ? "native" : "generic", program_->joined() ? ", attached by another process" : ""),
+                      .present = native,
+                      .reason = native ? "" : program_->fallback_reason()});
+  for (const auto& queue : queues_) queue->AppendFeatures(native, driver_features_, features);
+  engines_->AppendFeatures(features);
+  const mempool::RegionReport& memory = config_.pool->region().report();
+  const bool huge = memory.pages == mempool::PageKind::kHuge2M || memory.pages == mempool::PageKind::kHuge1G;
+  features.push_back({.feature = kFeatureHugepages,
+                      .asked = std::string(mempool::PageKindName(memory.asked_pages)),
+                      .got = std::string(mempool::PageKindName(memory.pages)),
+                      .present = huge,
+                      .reason = huge ? "" : memory.fallback});
+  const auto node = lcore::DeviceNumaNode(netdev_->name());
+  const bool near = !node.has_value() || memory.node == static_cast<int>(*node);
+  features.push_back({.feature = kFeatureNuma,
+                      .asked = node.has_value() ? absl::StrCat("node ", *node) : "any node",
+                      .got = memory.node == mempool::kAnyNode ? "several nodes" : absl::StrCat("node ", memory.node),
+                      .present = near,
+                      .reason = near ? "" : "the frames are not on the interface's node"});
+  return features;
+}
+
+void AfXdpDevice::CollectFrames(mempool::FrameAudit& audit) const {
+  for (const auto& queue : queues_) queue->CollectFrames(name_, audit);
+  if (engines_ != nullptr) engines_->CollectFrames(name_, audit);
+}
+
+}  // namespace pollux::pmd::af_xdp

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/af_xdp/transmit_cost.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace pollux::pmd::af_xdp {
+namespace {
+
+struct Machine {
+  double ring_call, ring_frame, inject_call, inject_frame;  // microseconds
+
+  uint64_t Cost(TransmitEngine engine, std::size_t depth) const {
+    const double call = engine == TransmitEngine::kRing ? ring_call : inject_call;
+    const double frame = engine == TransmitEngine::kRing ? ring_frame : inject_frame;
+    return static_cast<uint64_t>(1000 * (call + frame * static_cast<double>(depth)));
+  }
+  TransmitEngine Better(std::size_t depth) const {
+    return Cost(TransmitEngine::kInject, depth) < Cost(TransmitEngine::kRing, depth) ? TransmitEngine::kInject : TransmitEngine::kRing;
+  }
+};
+
+// design's figures: a receiver that runs XDP, a plain stack, and one where injection never pays
+constexpr Machine kMachines[] = {{1, 1.0, 15.7, 0.19}, {1, 0.95, 15.7, 0.62}, {1, 0.3, 15.7, 0.6}};
+
+TEST(TransmitCost, IsWithinFivePercentOfTheBetterEngineAtEveryDepth) {
+  for (const Machine& machine : kMachines) {
+    for (std::size_t depth = 1; depth <= 1024; ++depth) {
+      TransmitCost cost;
+      uint64_t spent = 0, best = 0;
+      // A second's worth of bursts, after a tenth of one to settle.
+      for (uint64_t clock = 0; clock < 1'100'000;) {
+        const TransmitEngine engine = cost.Choose(depth);
+        const uint64_t cycles = machine.Cost(engine, depth);
+        cost.Learn(engine, depth, cycles);
+        clock += cycles / 1000 + 1;
+        if (clock < 100'000) continue;
+        spent += cycles;
+        best += machine.Cost(machine.Better(depth), depth);
+      }
+      EXPECT_LE(static_cast<double>(spent), 1.05 * static_cast<double>(best)) << "depth " << depth;
+    }
+  }
+}
+
+TEST(TransmitCost, MixedDepthsStayCloseToo) {
+  const Machine& machine = kMachines[0];
+  TransmitCost cost;
+  std::mt19937 random(7);
+  uint64_t spent = 0, best = 0;
+  for (int burst = 0; burst < 200'000; ++burst) {
+    const std::size_t depth = 1 + random() % (burst % 2 == 0 ? 64 : 1024);
+    const TransmitEngine engine = cost.Choose(depth);
+    cost.Learn(engine, depth, machine.Cost(engine, depth));
+    if (burst < 20'000) continue;
+    spent += machine.Cost(engine, depth);
+    best += machine.Cost(machine.Better(depth), depth);
+  }
+  EXPECT_LE(static_cast<double>(spent), 1.05 * static_cast<double>(best));
+}
+
+TEST(TransmitCost, FollowsAReceiverThatChanges) {
+  TransmitCost cost;
+  const auto run = [&cost](const Machine& machine, int bursts) {
+    int injected = 0;
+    for (int burst = 0; burst < bursts; ++burst) {
+      const TransmitEngine engine = cost.Choose(64);
+      injected += engine == TransmitEngine::kInject;
+      cost.Learn(engine, 64, machine.Cost(engine, 64));
+    }
+    return injected;
+  };
+  run(kMachines[0], 1000);
+  EXPECT_GT(run(kMachines[0], 1000), 980);
+  run(kMachines[2], 3000);
+  EXPECT_LT(run(kMachines[2], 1000), 20);
+}
+
+TEST(TransmitCost, OneInterruptedCallDoesNotTurnTheChoice) {
+  TransmitCost cost;
+  const Machine& machine = kMachines[0];
+  for (int burst = 0; burst < 1000; ++burst) {
+    const TransmitEngine engine = cost.Choose(256);
+    cost.Learn(engine, 256, machine.Cost(engine, 256));
+  }
+  cost.Learn(TransmitEngine::kInject, 256, 1'000'000'000);
+  EXPECT_EQ(cost.Choose(256), TransmitEngine::kInject);
+}
+
+TEST(TransmitCost, EveryDepthHasAnEntryAndDeeperOnesNoSmallerOnes) {
+  for (std::size_t depth = 1; depth < 3000; ++depth) {
+    EXPECT_LT(TransmitCost::Index(depth), TransmitCost::kEntries);
+    EXPECT_GE(TransmitCost::Index(depth), TransmitCost::Index(depth - 1)) << depth;
+  }
+}
+
+}  // namespace
+}  // namespace pollux::pmd::af_xdp
