@@ -33,9 +33,10 @@ std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
   std::size_t taken = 0;
   while (room > 0) {
     const uint32_t in_a_row = std::min(room, tx_.InARow(0));
-    const uint32_t put = PutInARow(packets.subspan(taken, in_a_row), counters_);
+    const auto [put, bytes] = PutInARow(packets.subspan(taken, in_a_row));
+    counters_.bytes.Add(bytes);
     taken += put;
-    room -= put;
+    room -= static_cast<uint32_t>(put);
     if (put == in_a_row) continue;
     if (!PutUnusual(packets[taken])) break;  // too long, too short, or of another pool
     ++taken;
@@ -49,7 +50,7 @@ std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
 
 // Descriptors for the first packets, as many as can be sent as they are; the ring has them all in a row. What the loop needs of the
 // queue is copied first, since the compiler must assume that a store to the ledger's bytes could change it.
-[[gnu::noinline]] uint32_t XskTxQueue::PutInARow(std::span<const Packet> packets, TxCounters& counters) {
+[[gnu::noinline]] XskTxQueue::Amount XskTxQueue::PutInARow(std::span<const Packet> packets) {
   const Limits limits = limits_;
   const mempool::FrameSet::Writer held = held_.writer();
   xdp_desc* descriptor = &tx_.At(0);
@@ -66,8 +67,7 @@ std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
   }
   tx_.Submit(count);
   outstanding_ += count;
-  counters.bytes.Add(bytes);
-  return count;
+  return {count, bytes};
 }
 
 void XskTxQueue::SetMaximumLength(std::size_t bytes) {
@@ -78,7 +78,10 @@ void XskTxQueue::SetMaximumLength(std::size_t bytes) {
 bool XskTxQueue::PutUnusual(const Packet& packet) {
   if (DropHopeless(packet, counters_)) return true;
   Packet copy;
-  return CopyIn(packet, copy) && PutInARow({&copy, 1}, counters_) == 1;
+  if (!CopyIn(packet, copy)) return false;
+  const auto [put, bytes] = PutInARow({&copy, 1});
+  counters_.bytes.Add(bytes);
+  return put == 1;
 }
 
 bool XskTxQueue::DropHopeless(const Packet& packet, TxCounters& counters) {
@@ -188,9 +191,10 @@ std::size_t XskTxQueue::Put(std::span<const Packet> packets, Owner owner) {
   std::size_t done = 0;
   while (room > 0) {
     const uint32_t in_a_row = std::min(room, tx_.InARow(0));
-    const uint32_t put = PutInARow(packets.subspan(done, in_a_row), *owner.counters);
+    const auto [put, bytes] = PutInARow(packets.subspan(done, in_a_row));
+    owner.counters->bytes.Add(bytes);
     done += put;
-    room -= put;
+    room -= static_cast<uint32_t>(put);
     if (put < in_a_row) break;
   }
   const mempool::FrameSet::Writer held = held_.writer();

@@ -110,7 +110,11 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
     }
   };
 
-  uint32_t PutInARow(std::span<const Packet> packets, TxCounters& counters);
+  struct Amount {
+    uint64_t packets;
+    uint64_t bytes;
+  };
+  Amount PutInARow(std::span<const Packet> packets);
   bool PutUnusual(const Packet& packet);
   bool CopyIn(const Packet& packet, Packet& copy);
   void Reclaim();
