@@ -71,9 +71,10 @@ def write_xml(path, tests, checks, folder):
 
 
 def write_table(path, tests, command, summary):
+    kernel = platform.release().split("-")[0]
     lines = [
         "# Open vSwitch's check-afxdp, with type=afxdp and with type=pollux", "",
-        f"Written by `{command} --table=FILE`. Both types in one run, one binary, one kernel: Linux {platform.release().split("-")[0]}, {platform.machine()}.",
+        f"Written by `{command} --table=FILE`. Both types in one run, one binary, one kernel: Linux {kernel}, {platform.machine()}.",
         "The suite is Open vSwitch 3.1.0's own; for pollux only the name of the type differs. What fails with both needs a kind of device that",
         "this kernel lacks, unless [openvswitch.md](openvswitch.md) says otherwise.", "", summary, "",
         "| | test | afxdp | pollux |", "|---|---|---|---|"
