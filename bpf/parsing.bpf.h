@@ -114,7 +114,7 @@ static __always_inline int parse_ipv6(struct cursor* cursor, struct packet_facts
   __builtin_memcpy(facts->destination, &ip->daddr, sizeof(facts->destination));
   cursor->room = bpf_ntohs(ip->payload_len);
   __u8 next = ip->nexthdr;
-  for (int i = 0; i <= MAXIMUM_EXTENSION_HEADERS; ++i) {
+  for (int i = 0; i <= MAXIMUM_EXTENSION_HEADERS;) {
     if (next != PROTOCOL_HOP_BY_HOP && next != PROTOCOL_ROUTING && next != PROTOCOL_DESTINATION_OPTIONS && next != PROTOCOL_FRAGMENT) {
       facts->protocol = next;
       facts->protocol_known = 1;
@@ -123,17 +123,23 @@ static __always_inline int parse_ipv6(struct cursor* cursor, struct packet_facts
     __u8* extension = take(cursor, 8);  // the shortest there is
     if (!extension) return 0;
     __u8 kind = next;
+    __u32 rest = extension[1];
     next = extension[0];
     if (kind == PROTOCOL_FRAGMENT) {
       __u16 offset_and_more = extension[2] << 8 | extension[3];
       if (offset_and_more & 0xfff9) facts->fragment = 1;
-      if (!(offset_and_more & 0xfff8)) continue;
-      facts->protocol = next;
-      facts->protocol_known = 1;
-      return 0;
+      if (offset_and_more & 0xfff8) {
+        facts->protocol = next;
+        facts->protocol_known = 1;
+        return 0;
+      }
+      rest = 0;
     }
-    __u32 rest = extension[1];
     if (!take(cursor, rest * 8)) return 0;
+    ++i;
+    // Linux 6.1 takes a loop for an endless one when its last instruction falls through to its first, and is no jump
+    // (check_cfg); clang may lay it out so. This is a jump to what follows.
+    asm volatile("goto +0" : "+r"(i), "+r"(next));
   }
   return 0;
 }
