@@ -86,7 +86,7 @@ for ((cycle = 0; cycle < kills; cycle++)); do
   pid=$(switch_pid)
   kill -KILL "$pid"
   deadline=$((SECONDS + 5))
-  while [[ -d /proc/$pid ]] && ! grep -q '^State:.*Z' "/proc/$pid/status"; do ((SECONDS <= deadline)) || die "$stage" "cannot be killed"; done
+  while [[ -d /proc/$pid ]] && ! grep -q "^State:.*Z" "/proc/$pid/status" 2>/dev/null; do ((SECONDS <= deadline)) || die "$stage" "cannot be killed"; done
   until [[ $(attached p0) == 0 && $(attached p1) == 0 ]]; do
     ((SECONDS <= deadline)) || die "$stage" "cycle $cycle: an XDP program outlived the daemon"
     sleep 0.05
