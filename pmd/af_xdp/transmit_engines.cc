@@ -85,7 +85,7 @@ void TransmitEngines::AddTo(QueueStats& stats, std::size_t number) const {
 
 std::vector<NamedCounter> TransmitEngines::Counters(std::size_t number) const {
   const InjectCounters& counters = queues_[number]->counters();
-  const std::string prefix = absl::StrCat("tx_q", number, "_inject_");
+  const std::string queue = absl::StrCat("tx_q", number, "_"), prefix = queue + "inject_";
   return {{prefix + "packets", counters.injected.value()},
           {prefix + "bytes", counters.bytes.value()},
           {prefix + "calls", counters.calls.value()},
@@ -93,9 +93,9 @@ std::vector<NamedCounter> TransmitEngines::Counters(std::size_t number) const {
           {prefix + "staged", counters.staged.value()},
           {prefix + "to_ring", counters.to_ring.value()},
           {prefix + "refused", counters.refused.value()},
-          {prefix + "dropped_no_room", counters.dropped_no_room.value()},
-          {prefix + "dropped_untold", counters.dropped_untold.value()},
-          {prefix + "dropped_at_stop", counters.dropped_at_stop.value()},
+          {queue + "dropped_no_room", counters.dropped_no_room.value()},
+          {queue + "dropped_untold", counters.dropped_untold.value()},
+          {queue + "dropped_staged_at_stop", counters.dropped_at_stop.value()},
           {prefix + "fallbacks", counters.fallbacks.value()},
           {prefix + "recoveries", counters.recoveries.value()},
           {prefix + "kept_in_order", counters.kept_in_order.value()},
@@ -104,6 +104,13 @@ std::vector<NamedCounter> TransmitEngines::Counters(std::size_t number) const {
 
 void TransmitEngines::AppendExtendedStats(std::vector<NamedCounter>& stats) const {
   for (std::size_t number = 0; number < queues_.size(); ++number) {
+    // A queue's totals have been the ring's so far.
+    QueueStats own;
+    AddTo(own, number);
+    for (NamedCounter& counter : stats) {
+      if (counter.name == absl::StrCat("tx_q", number, "_packets")) counter.value += own.tx_packets;
+      if (counter.name == absl::StrCat("tx_q", number, "_bytes")) counter.value += own.tx_bytes;
+    }
     std::vector<NamedCounter> counters = Counters(number);
     for (std::size_t index = 0; index < counters.size(); ++index) {
       counters[index].value -= baseline_[number][index].value;

@@ -38,6 +38,7 @@ class TransmitEngines {
 
   // Adds what was not sent through the ring.
   void AddTo(QueueStats& stats, std::size_t number) const;
+  // Adds to the rings' counters of packets and bytes, and appends its own.
   void AppendExtendedStats(std::vector<NamedCounter>& stats) const;
   void ResetStats();
   void AppendFeatures(std::vector<FeatureState>& features) const;

@@ -29,7 +29,7 @@ void DriverContract::SetUp() {
   ASSERT_NE(rig_, nullptr);
   if (const std::string reason = rig_->SkipReason(); !reason.empty()) GTEST_SKIP() << reason;
   traits_ = rig_->Traits();
-  pool_ = support::MakePool({.frame_count = 8192, .slab_frames = 64});
+  pool_ = rig_->MakePool({.frame_count = 8192, .slab_frames = 64});
   ASSERT_NE(pool_, nullptr);
 }
 

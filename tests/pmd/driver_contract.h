@@ -56,6 +56,7 @@ class DriverRig {
   virtual std::string SenderText() const = 0;
   virtual std::string ReceiverText() const { return ""; }
   virtual RigTraits Traits() const { return {}; }
+  virtual std::shared_ptr<mempool::Pool> MakePool(const mempool::PoolOptions& options) const { return support::MakePool(options); }
   // Called once both are started (again): waits until packets pass, for a link to come up.
   virtual void AwaitLink(Device& sender, Device& receiver) {}
 };

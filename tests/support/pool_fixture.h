@@ -20,13 +20,16 @@
 namespace pollux::support {
 
 // A pool on ordinary pages: works on every machine. Small slabs, so that few frames pass every path of the pool.
-inline std::shared_ptr<mempool::Pool> MakePool(mempool::PoolOptions options = {.frame_count = 4096, .slab_frames = 64}) {
+// `create_region`: mempool::Region::Create, or another function of that shape (pmd/visible_region.h).
+inline std::shared_ptr<mempool::Pool> MakePool(
+    mempool::PoolOptions options = {.frame_count = 4096, .slab_frames = 64},
+    absl::StatusOr<std::unique_ptr<mempool::Region>> (*create_region)(const mempool::RegionOptions&) = &mempool::Region::Create) {
   absl::StatusOr<std::size_t> bytes = mempool::RegionBytes(options);
   if (!bytes.ok()) {
     ADD_FAILURE() << bytes.status();
     return nullptr;
   }
-  auto region = mempool::Region::Create({.bytes = *bytes, .pages = mempool::PageKind::kOrdinary});
+  auto region = create_region({.bytes = *bytes, .pages = mempool::PageKind::kOrdinary});
   if (!region.ok()) {
     ADD_FAILURE() << region.status();
     return nullptr;

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // net_af_xdp passes the contract suite on a veth pair, natively and generically.
+#include <sched.h>
+
+#include <optional>
 #include <string>
 
+#include "pmd/visible_region.h"
 #include "tests/pmd/af_xdp/veth_pair.h"
 #include "tests/pmd/driver_contract.h"
+#include "tests/support/pool_fixture.h"
 
 namespace pollux::pmd {
 namespace {
@@ -11,6 +16,7 @@ namespace {
 class VethRig final : public DriverRig {
  public:
   explicit VethRig(std::string arguments) : arguments_(std::move(arguments)) {
+    if (Injects()) on_first_cpu_.emplace();
     if (support::NetworkNamespace::MayCreate()) pair_ = support::VethPair::Create();
   }
 
@@ -20,12 +26,31 @@ class VethRig final : public DriverRig {
   RigTraits Traits() const override {
     // A veth passes frames of its MTU, the Ethernet header and one VLAN tag.
     // Without a native program its receiving end forgets the queue that a frame was sent on.
-    const bool native = arguments_ != "mode=skb";
-    return {.keeps_queue = native, .has_limit = true, .minimum_length = 14, .maximum_length = 1518, .too_long = 1519};
+    const bool keeps_queue = arguments_ != "mode=skb" && !Injects();
+    return {.keeps_queue = keeps_queue, .has_limit = true, .minimum_length = 14, .maximum_length = 1518, .too_long = 1519};
+  }
+  std::shared_ptr<mempool::Pool> MakePool(const mempool::PoolOptions& options) const override {
+    return Injects() ? support::MakePool(options, &CreateVisibleRegion) : support::MakePool(options);
   }
 
  private:
+  bool Injects() const { return arguments_.find("tx=inject") != std::string::npos; }
+
+  // Injected frames arrive on the queue of the CPU that sent them: those of CPU 0 on queue 0, in order.
+  struct OnFirstCpu {
+    OnFirstCpu() {
+      sched_getaffinity(0, sizeof(before), &before);
+      cpu_set_t one;
+      CPU_ZERO(&one);
+      CPU_SET(0, &one);
+      sched_setaffinity(0, sizeof(one), &one);
+    }
+    ~OnFirstCpu() { sched_setaffinity(0, sizeof(before), &before); }
+    cpu_set_t before;
+  };
+
   const std::string arguments_;
+  std::optional<OnFirstCpu> on_first_cpu_;
   std::unique_ptr<support::VethPair> pair_;
 };
 
@@ -35,7 +60,7 @@ DriverCase Case(const std::string& name, const std::string& arguments) {
 
 INSTANTIATE_TEST_SUITE_P(AfXdp, DriverContract,
                          testing::Values(Case("native", "mode=drv"), Case("generic", "mode=skb"), Case("wakeupOff", "need_wakeup=0"),
-                                         Case("busyPolling", "busy_budget=64")),
+                                         Case("busyPolling", "busy_budget=64"), Case("inject", "tx=inject"), Case("cheapest", "tx=auto")),
                          DriverCaseName);
 
 }  // namespace
