@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Pollux gets of this kernel, a line each: FEATURE<TAB>works | falls back | absent<TAB>why. docs/kernels.md is made of it.
+#include <linux/if_xdp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -39,6 +40,7 @@ void Ask(const std::string& title, const std::string& port, const std::string& f
 void AskSocketOption(const std::string& title, int option) {
   const int descriptor = socket(AF_XDP, SOCK_RAW, 0);
   const uint32_t value = 1024;
+  setsockopt(descriptor, SOL_XDP, XDP_TX_RING, &value, sizeof(value));  // the limit may not be more than the ring holds
   const bool taken = setsockopt(descriptor, SOL_XDP, option, &value, sizeof(value)) == 0;
   Say(title, taken ? "works" : "falls back", taken ? "" : "a sendto sends 32 packets at most");
 }

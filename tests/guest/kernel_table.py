@@ -18,10 +18,11 @@ import xml.etree.ElementTree as xml_tree
 import guest
 
 KERNELS = ("5.10", "6.1", "6.12", "6.16", "6.18", "7.3")
+LIBXDP_PROGRAMS = "/usr/lib/x86_64-linux-gnu/bpf"
 HEAD = """# Kernels
 
 Made by `tools/guest --kernel-table`, which boots each kernel in an emulated machine ([guest.md](guest.md)), asks for everything as a user
-would, and runs the tests with network namespaces there. What a kernel lacks is no failure: Pollux finds out at run time.
+would, and runs tests of the kernel interfaces there. What a kernel lacks is no failure: Pollux finds out at run time.
 
 ## What works
 
@@ -39,7 +40,7 @@ def run_kernel(kernel, programs):
     words = ["--kernel", kernel, "--timeout", "900"]
     for program in programs:
         words += ["--file", program]
-    for tool in ("ping", "sysctl"):
+    for tool in ("ping", "sysctl", LIBXDP_PROGRAMS):
         words += ["--file", tool]
     with tempfile.TemporaryDirectory() as out:
         with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
