@@ -50,7 +50,7 @@ struct {
 } inject_running SEC(".maps");
 
 static __always_inline int is_injected(const struct xdp_md* context) {
-  return inject_options.region_bytes != 0 && context->ingress_ifindex == LOOPBACK_IFINDEX;
+  return context->ingress_ifindex == LOOPBACK_IFINDEX;
 }
 
 /* Wraps, as the verifier wants to see; the empty assembly keeps the compiler from turning the index into a pointer that moves. */

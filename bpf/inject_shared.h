@@ -52,7 +52,7 @@ struct inject_block {
 };
 POLLUX_SHARED_ASSERT(__builtin_offsetof(struct inject_block, descriptors) == 64, "layout of inject_block");
 
-/* Set before the program is loaded; with region_bytes == 0 the verifier drops the code of injection. */
+/* Set before the program is loaded. */
 struct inject_options {
   __u32 region_bytes;
   __u32 target_ifindex;

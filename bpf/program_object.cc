@@ -15,7 +15,9 @@
 #include "bpf/library_messages.h"
 #include "bpf/privilege.h"
 #include "bpf/xdp_redirect.skel.h"
+#include "bpf/xdp_redirect_inject.skel.h"
 #include "bpf/xdp_steer.skel.h"
+#include "bpf/xdp_steer_inject.skel.h"
 
 namespace pollux::bpf {
 namespace {
@@ -52,9 +54,11 @@ absl::StatusOr<ProgramObject> ProgramObject::Open(const ProgramOptions& options,
     result.steering_ = *steering;
   }
   result.custom_ = !options.object_file.empty();
-  absl::Status opened = result.custom_ ? result.OpenFile(options) : result.OpenBuiltIn();
-  if (!opened.ok()) return opened;
-  result.PrepareInjection(options, ifindex);
+  if (result.custom_ && options.injection) result.injection_refused_ = "the XDP program is not the built-in one";
+  result.injecting_ = !result.custom_ && options.injection;
+  absl::Status status = result.custom_ ? result.OpenFile(options) : result.OpenBuiltIn();
+  if (status.ok() && result.injecting_) status = result.SetUpInjection(*options.injection, ifindex);
+  if (!status.ok()) return status;
   return result;
 }
 
@@ -75,7 +79,9 @@ absl::Status ProgramObject::OpenFile(const ProgramOptions& options) {
 absl::Status ProgramObject::OpenBuiltIn() {
   LibraryMessages messages;
   size_t size = 0;
-  const void* bytes = steering_ ? xdp_steer_bpf::elf_bytes(&size) : xdp_redirect_bpf::elf_bytes(&size);
+  const void* bytes = injecting_  ? steering_ ? xdp_steer_inject_bpf::elf_bytes(&size) : xdp_redirect_inject_bpf::elf_bytes(&size)
+                       : steering_ ? xdp_steer_bpf::elf_bytes(&size)
+                                  : xdp_redirect_bpf::elf_bytes(&size);
   const char* const name = steering_ ? POLLUX_STEER_PROGRAM : POLLUX_REDIRECT_PROGRAM;
   DECLARE_LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = name);
   object_.reset(bpf_object__open_mem(bytes, size, &open_options));
@@ -105,29 +111,13 @@ absl::Status ProgramObject::FindParts(const std::string& source) {
   return absl::OkStatus();
 }
 
-void ProgramObject::PrepareInjection(const ProgramOptions& options, int ifindex) {
-  if (custom_) {
-    if (options.injection) injection_refused_ = "the XDP program is not the built-in one";
-    return;
-  }
-  injecting_ = options.injection.has_value();
-  if (injecting_) {
-    const inject_options values = {.region_bytes = static_cast<uint32_t>(options.injection->bytes),
-                                   .target_ifindex = static_cast<uint32_t>(ifindex)};
-    struct ::bpf_object* const object = object_.get();
-    int error = bpf_map__set_initial_value(bpf_object__find_map_by_name(object, POLLUX_INJECT_OPTIONS_MAP), &values, sizeof(values));
-    if (error == 0) error = bpf_map__reuse_fd(bpf_object__find_map_by_name(object, POLLUX_INJECT_FRAMES_MAP), options.injection->map);
-    if (error == 0) return;
-    injection_refused_ = absl::StrCat("prepare the XDP program: ", std::strerror(-error));
-    injecting_ = false;
-  }
-  // The verifier finds the code that uses these maps unreachable.
-  for (const char* map : {POLLUX_INJECT_FRAMES_MAP, POLLUX_INJECT_BLOCKS_MAP, POLLUX_INJECT_TARGET_MAP, POLLUX_INJECT_RUNNING_MAP}) {
-    bpf_map__set_autocreate(bpf_object__find_map_by_name(object_.get(), map), false);
-  }
-  for (const char* program : {POLLUX_INJECT_TRANSMITTED_PROGRAM, POLLUX_INJECT_REFUSED_PROGRAM}) {
-    bpf_program__set_autoload(bpf_object__find_program_by_name(object_.get(), program), false);
-  }
+absl::Status ProgramObject::SetUpInjection(const InjectionSource& source, int ifindex) {
+  const inject_options values = {.region_bytes = static_cast<uint32_t>(source.bytes), .target_ifindex = static_cast<uint32_t>(ifindex)};
+  struct ::bpf_object* const object = object_.get();
+  int error = bpf_map__set_initial_value(bpf_object__find_map_by_name(object, POLLUX_INJECT_OPTIONS_MAP), &values, sizeof(values));
+  if (error == 0) error = bpf_map__reuse_fd(bpf_object__find_map_by_name(object, POLLUX_INJECT_FRAMES_MAP), source.map);
+  if (error != 0) return absl::InternalError(absl::StrCat("prepare ", name_, " to inject: ", std::strerror(-error)));
+  return absl::OkStatus();
 }
 
 absl::Status ProgramObject::Load() {
@@ -135,9 +125,8 @@ absl::Status ProgramObject::Load() {
   absl::Status status = LoadOnce();
   if (!status.ok() && injecting_) {
     injection_refused_ = std::string(status.message());
-    // An object that could not be loaded cannot be tried again.
+    injecting_ = false;
     status = OpenBuiltIn();
-    if (status.ok()) PrepareInjection({}, 0);
     if (status.ok()) status = LoadOnce();
   }
   loaded_ = status.ok();

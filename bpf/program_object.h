@@ -55,7 +55,7 @@ class ProgramObject {
   absl::Status OpenFile(const ProgramOptions& options);
   absl::Status OpenBuiltIn();
   absl::Status FindParts(const std::string& source);
-  void PrepareInjection(const ProgramOptions& options, int ifindex);
+  absl::Status SetUpInjection(const InjectionSource& source, int ifindex);
   absl::Status LoadOnce();
 
   std::unique_ptr<struct ::bpf_object, Close> object_;

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Every packet goes to the socket of its receive queue; where there is none, to the kernel.
-#include "bpf/inject.bpf.h"
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
 #include "bpf/xdp_shared.h"
+#ifdef POLLUX_INJECT
+#include "bpf/inject.bpf.h"
+#endif
 
 struct {
   __uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -12,7 +18,9 @@ struct {
 
 SEC("xdp")
 int pollux_redirect(struct xdp_md* context) {
+#ifdef POLLUX_INJECT
   if (is_injected(context)) return inject_frame(context);
+#endif
   return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
 }
 

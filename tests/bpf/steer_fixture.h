@@ -10,7 +10,6 @@
 
 #include <gtest/gtest.h>
 
-#include "bpf/inject_shared.h"  // for the skeleton
 #include "bpf/steer_rule.h"
 #include "bpf/xdp_steer.skel.h"
 #include "tests/bpf/program_runner.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "bpf/inject_shared.h"  // for the skeleton
 #include "bpf/xdp_redirect.skel.h"
 #include "tests/bpf/program_runner.h"
 #include "tests/bpf/unbound_socket.h"
