@@ -29,5 +29,6 @@ def guest_test(name, program, machine = [], files = [], size = "medium", tags = 
         ] + files,
         env_inherit = ["CI", "XDG_CACHE_HOME", "POLLUX_QEMU"],
         # The program itself runs under the sanitizers elsewhere; here a kernel is tested, and an instrumented one takes minutes.
-        tags = ["local", "no-sanitizer", "requires-root"] + tags,
+        # Alone: the emulator takes every processor, and what else runs would fail for want of time.
+        tags = ["exclusive", "local", "no-sanitizer", "requires-root"] + tags,
     )
