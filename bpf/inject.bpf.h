@@ -99,10 +99,15 @@ struct net_device {
   int ifindex;
 } __attribute__((preserve_access_index));
 
+/*
+ * The block whose batch this CPU runs; null if it runs none. By the end of a batch every frame of it has met its end, so that where
+ * none is on its way, the event is somebody else's: another process that injects, in whatever namespace.
+ */
 static __always_inline struct inject_block* running_block(void) {
   __u32 zero = 0;
   __u32* running = bpf_map_lookup_elem(&inject_running, &zero);
-  return running ? bpf_map_lookup_elem(&inject_blocks, running) : 0;
+  struct inject_block* block = running ? bpf_map_lookup_elem(&inject_blocks, running) : 0;
+  return block && block->emitted != block->sent + block->dropped + block->refused ? block : 0;
 }
 
 /* The end of the next `count` descriptors that were not refused before: they have gone, or `error` keeps them with user space. */

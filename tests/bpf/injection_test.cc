@@ -122,6 +122,37 @@ TEST_F(InjectionTest, WhatTheReceiverHasNoRoomForIsCountedAsDropped) {
   EXPECT_EQ(sent + dropped, uint64_t{INJECT_BLOCK_FRAMES});
 }
 
+// Two ports, one of the same interface index in another namespace, on one CPU: neither counts the other's frames.
+TEST_F(InjectionTest, WhatAnotherNamespaceInjectsIsNotCounted) {
+  ASSERT_NO_FATAL_FAILURE(SetGro(true));
+  ASSERT_NO_FATAL_FAILURE(Attach());
+  auto network = NetworkNamespace::Create("other");
+  ASSERT_TRUE(network.ok()) << network.status();
+  const std::string index = std::to_string(if_nametoindex("p0"));
+  const std::vector<std::vector<std::string>> commands = {
+      {"ip", "link", "add", "p0", "index", index, "type", "veth", "peer", "name", "c0", "index", "77"},
+      {"ip", "link", "set", "p0", "up"},
+      {"ip", "link", "set", "c0", "up"},
+      {"ethtool", "-K", "c0", "gro", "on"}};
+  for (const auto& command : commands) ASSERT_TRUE(support::RunSuccessfully(command, network->get()).ok());
+  std::unique_ptr<XdpProgram> other;
+  {
+    const auto scope = NamespaceScope::Enter(**network);
+    ASSERT_TRUE(scope.ok());
+    auto attached = XdpProgram::Attach("p0", options_);
+    ASSERT_TRUE(attached.ok()) << attached.status();
+    other = std::move(*attached);
+  }
+  ASSERT_NE(other->injection(), nullptr) << other->injection_refused();
+  Put(0, 0, 100);
+  other->injection()->block(0) = program_->injection()->block(0);
+  other->injection()->block(0).target_map = 0;
+  EXPECT_EQ(program_->injection()->Emit(0, 1, 100), 0);
+  for (int call = 0; call < 100; ++call) other->injection()->Emit(0, 1, 100);
+  EXPECT_EQ(program_->injection()->block(0).sent, 1u);
+  EXPECT_EQ(other->injection()->block(0).sent, 1u);
+}
+
 TEST_F(InjectionTest, AGenericProgramCannot) {
   options_.mode = AttachMode::kGeneric;
   auto program = XdpProgram::Attach("p0", options_);

@@ -105,7 +105,7 @@ class Machine:
         """The taps live in a network namespace that ends with QEMU."""
         if not self.taps:
             return command
-        lines = ["set -e", "sysctl -qw net.ipv6.conf.default.disable_ipv6=1"]
+        lines = ["set -e", "PATH=$PATH:/usr/sbin:/sbin", "sysctl -qw net.ipv6.conf.default.disable_ipv6=1"]
         for tap in self.taps:
             lines.append(f"ip tuntap add name {tap} mode tap multi_queue")
             lines.append(f"ip link set dev {tap} txqueuelen 10000 up")
