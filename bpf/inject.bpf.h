@@ -17,7 +17,7 @@
 
 const volatile struct inject_options inject_options SEC(".rodata.inject") = {};
 
-/* The region. Its size is set, or another port's map put in its place, before the program is loaded. */
+/* Stands for the region: visible_memory.h makes the map that is put in its place before the program is loaded. */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);

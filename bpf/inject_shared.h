@@ -13,7 +13,6 @@
 #define POLLUX_INJECT_FRAMES_MAP "inject_frames"
 #define POLLUX_INJECT_BLOCKS_MAP "inject_blocks"
 #define POLLUX_INJECT_TARGET_MAP "inject_target"
-#define POLLUX_INJECT_RUNNING_MAP "inject_running"
 #define POLLUX_INJECT_OPTIONS_MAP ".rodata.inject"
 #define POLLUX_INJECT_TRANSMITTED_PROGRAM "inject_sent"
 #define POLLUX_INJECT_REFUSED_PROGRAM "inject_refused"
