@@ -142,6 +142,11 @@ absl::Status VethRig::ConfigureClient(std::size_t port) {
   if (status.ok()) status = WriteSetting(network, "ipv6/conf/" + interface + "/disable_ipv6", options_.ipv6 ? "0" : "1");
   if (status.ok()) status = WriteSetting(network, "ipv6/conf/" + interface + "/router_solicitations", "0");
   if (status.ok()) status = WriteSetting(network, "ipv6/conf/" + interface + "/accept_dad", "0");
+  // Echo replies of all namespaces share one socket a CPU. Those that wait for a neighbour which a test took away would fill its send
+  // buffer for seconds, and other tests' echoes would be lost.
+  for (const char* family : {"ipv4", "ipv6"}) {
+    if (status.ok()) status = WriteSetting(network, absl::StrCat(family, "/neigh/", interface, "/unres_qlen_bytes"), "40000");
+  }
   if (status.ok()) status = Ip(network, {"link", "set", "lo", "up"});
   if (status.ok()) status = Ip(network, {"address", "add", ClientIpv4(port) + "/24", "dev", interface});
   if (status.ok()) status = Ip(network, {"link", "set", interface, "up"});
