@@ -41,12 +41,18 @@ struct {
   __type(value, __u32);
 } inject_target SEC(".maps");
 
-/* The block of the batch that this CPU runs. */
+/* The batch that this CPU ran last, or runs: whose, and of which block. A batch is run by the thread that made the call. */
+struct running_batch {
+  __u64 task;
+  __u32 block;
+  __u32 reserved;
+};
+
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, 1);
   __type(key, __u32);
-  __type(value, __u32);
+  __type(value, struct running_batch);
 } inject_running SEC(".maps");
 
 static __always_inline int is_injected(const struct xdp_md* context) {
@@ -72,9 +78,10 @@ static __always_inline int inject_frame(struct xdp_md* context) {
   __u32 position = block->emitted;
   if (position >= INJECT_BLOCK_FRAMES) return XDP_ABORTED;
   if (position % INJECT_BATCH == 0) {
-    __u32* running = bpf_map_lookup_elem(&inject_running, &zero);
+    struct running_batch* running = bpf_map_lookup_elem(&inject_running, &zero);
     if (!running) return XDP_ABORTED;
-    *running = number;
+    running->task = bpf_get_current_task();
+    running->block = number;
   }
   struct inject_descriptor* descriptor = descriptor_at(block, position);
   __u32 offset = *(volatile __u32*)&descriptor->offset;
@@ -100,13 +107,15 @@ struct net_device {
 } __attribute__((preserve_access_index));
 
 /*
- * The block whose batch this CPU runs; null if it runs none. By the end of a batch every frame of it has met its end, so that where
- * none is on its way, the event is somebody else's: another process that injects, in whatever namespace.
+ * The block whose batch this CPU runs; null if it runs none. An event in another thread is somebody else's: another process that
+ * injects, in whatever namespace. So is one in this thread when no frame is on its way, since by the end of a batch every frame of it
+ * has met its end. That alone would not do: user space zeroes the counts one by one, and may lose the CPU in between.
  */
 static __always_inline struct inject_block* running_block(void) {
   __u32 zero = 0;
-  __u32* running = bpf_map_lookup_elem(&inject_running, &zero);
-  struct inject_block* block = running ? bpf_map_lookup_elem(&inject_blocks, running) : 0;
+  struct running_batch* running = bpf_map_lookup_elem(&inject_running, &zero);
+  if (!running || running->task != bpf_get_current_task()) return 0;
+  struct inject_block* block = bpf_map_lookup_elem(&inject_blocks, &running->block);
   return block && block->emitted != block->sent + block->dropped + block->refused ? block : 0;
 }
 

@@ -2,6 +2,9 @@
 // Frames from visible memory leave through a veth without sk_buffs, and what the device does not take is told.
 #include "bpf/injection.h"
 
+#include <sched.h>
+
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -122,35 +125,86 @@ TEST_F(InjectionTest, WhatTheReceiverHasNoRoomForIsCountedAsDropped) {
   EXPECT_EQ(sent + dropped, uint64_t{INJECT_BLOCK_FRAMES});
 }
 
-// Two ports, one of the same interface index in another namespace, on one CPU: neither counts the other's frames.
-TEST_F(InjectionTest, WhatAnotherNamespaceInjectsIsNotCounted) {
-  ASSERT_NO_FATAL_FAILURE(SetGro(true));
-  ASSERT_NO_FATAL_FAILURE(Attach());
-  auto network = NetworkNamespace::Create("other");
-  ASSERT_TRUE(network.ok()) << network.status();
-  const std::string index = std::to_string(if_nametoindex("p0"));
-  const std::vector<std::vector<std::string>> commands = {
-      {"ip", "link", "add", "p0", "index", index, "type", "veth", "peer", "name", "c0", "index", "77"},
-      {"ip", "link", "set", "p0", "up"},
-      {"ip", "link", "set", "c0", "up"},
-      {"ethtool", "-K", "c0", "gro", "on"}};
-  for (const auto& command : commands) ASSERT_TRUE(support::RunSuccessfully(command, network->get()).ok());
-  std::unique_ptr<XdpProgram> other;
-  {
-    const auto scope = NamespaceScope::Enter(**network);
+// Two ports, one of the same interface index in another namespace: neither counts the other's frames.
+class ForeignInjectionTest : public InjectionTest {
+ protected:
+  void SetUp() override {
+    InjectionTest::SetUp();
+    if (IsSkipped()) return;
+    ASSERT_NO_FATAL_FAILURE(SetGro(true));
+    ASSERT_NO_FATAL_FAILURE(Attach());
+    auto network = NetworkNamespace::Create("other");
+    ASSERT_TRUE(network.ok()) << network.status();
+    network_ = std::move(*network);
+    const std::string index = std::to_string(if_nametoindex("p0"));
+    const std::vector<std::vector<std::string>> commands = {
+        {"ip", "link", "add", "p0", "index", index, "type", "veth", "peer", "name", "c0", "index", "77"},
+        {"ip", "link", "set", "p0", "up"},
+        {"ip", "link", "set", "c0", "up"},
+        {"ethtool", "-K", "c0", "gro", "on"}};
+    for (const auto& command : commands) ASSERT_TRUE(support::RunSuccessfully(command, network_.get()).ok());
+    const auto scope = NamespaceScope::Enter(*network_);
     ASSERT_TRUE(scope.ok());
     auto attached = XdpProgram::Attach("p0", options_);
     ASSERT_TRUE(attached.ok()) << attached.status();
-    other = std::move(*attached);
+    other_program_ = std::move(*attached);
+    ASSERT_NE(other_program_->injection(), nullptr) << other_program_->injection_refused();
+    Put(0, 0, 100);
+    other().block(0) = own().block(0);
+    other().block(0).target_map = 0;
   }
-  ASSERT_NE(other->injection(), nullptr) << other->injection_refused();
-  Put(0, 0, 100);
-  other->injection()->block(0) = program_->injection()->block(0);
-  other->injection()->block(0).target_map = 0;
-  EXPECT_EQ(program_->injection()->Emit(0, 1, 100), 0);
-  for (int call = 0; call < 100; ++call) other->injection()->Emit(0, 1, 100);
-  EXPECT_EQ(program_->injection()->block(0).sent, 1u);
-  EXPECT_EQ(other->injection()->block(0).sent, 1u);
+
+  static void RunOn(int cpu) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(cpu, &cpus);
+    ASSERT_EQ(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
+  }
+
+  Injection& own() { return *program_->injection(); }
+  Injection& other() { return *other_program_->injection(); }
+
+ private:
+  std::unique_ptr<NetworkNamespace> network_;
+  std::unique_ptr<XdpProgram> other_program_;
+};
+
+TEST_F(ForeignInjectionTest, OneAfterTheOther) {
+  EXPECT_EQ(own().Emit(0, 1, 100), 0);
+  for (int call = 0; call < 100; ++call) other().Emit(0, 1, 100);
+  EXPECT_EQ(own().block(0).sent, 1u);
+  EXPECT_EQ(other().block(0).sent, 1u);
+}
+
+// A thread that zeroes the counts one by one may lose the CPU in between.
+TEST_F(ForeignInjectionTest, WhileTheCountsAreZeroed) {
+  ASSERT_NO_FATAL_FAILURE(RunOn(sched_getcpu()));  // and so do threads made from here
+  EXPECT_EQ(own().Emit(0, 1, 100), 0);
+  own().block(0).sent = 0;  // "emitted" is still 1
+  std::thread([&] { other().Emit(0, 1, 100); }).join();
+  EXPECT_EQ(own().block(0).sent, 0u);
+  EXPECT_EQ(other().block(0).sent, 1u);
+}
+
+TEST_F(ForeignInjectionTest, AtTheSameTime) {
+  constexpr uint32_t kFrames = INJECT_BATCH;
+  for (uint32_t position = 0; position < kFrames; ++position) own().block(0).descriptors[position] = own().block(0).descriptors[0];
+  other().block(0) = own().block(0);
+  std::atomic<bool> ended = false;
+  std::thread thread([&] {
+    RunOn(0);
+    while (!ended.load(std::memory_order_relaxed)) other().Emit(0, kFrames, 100);
+  });
+  RunOn(1);
+  uint32_t wrong = 0;
+  for (int call = 0; call < 3000; ++call) {
+    own().Emit(0, kFrames, 100);
+    const inject_block& counts = own().block(0);
+    wrong += counts.emitted != kFrames || counts.sent + counts.dropped != kFrames;
+  }
+  ended.store(true, std::memory_order_relaxed);
+  thread.join();
+  EXPECT_EQ(wrong, 0u);
 }
 
 TEST_F(InjectionTest, AGenericProgramCannot) {
