@@ -84,14 +84,22 @@ static __always_inline int inject_frame(struct xdp_md* context) {
     running->block = number;
   }
   struct inject_descriptor* descriptor = descriptor_at(block, position);
-  __u32 offset = *(volatile __u32*)&descriptor->offset;
-  __u32 length = *(volatile __u16*)&descriptor->length;
   block->emitted = position + 1;
-
-  __u8* region = bpf_map_lookup_elem(&inject_frames, &zero);
-  if (!region || offset >= inject_options.region_bytes || length == 0 || length > INJECT_LONGEST_FRAME) goto invalid;
+  __u8* packet = bpf_map_lookup_elem(&inject_frames, &zero);
+  if (!packet) goto invalid;
+  /*
+   * For verifiers before Linux 6.8: they forget the bounds of a number that is kept on the stack across a call, so the offset is added
+   * before the next one, and learn nothing from "not 0", so the length is counted from its last byte.
+   */
+  __u64 offset = *(volatile __u32*)&descriptor->offset;
+  __u64 last = *(volatile __u16*)&descriptor->length - 1ULL;
+  asm volatile("" : "+r"(last));
+  if (offset >= (__u64)inject_options.region_bytes || last >= INJECT_LONGEST_FRAME) goto invalid;
+  packet += offset;
+  __u32 length = last + 1;
+  asm volatile("" : "+r"(packet), "+r"(length));
   if (length != made_length && bpf_xdp_adjust_tail(context, (int)length - (int)made_length)) goto invalid;
-  if (bpf_xdp_store_bytes(context, 0, region + offset, length)) goto invalid;
+  if (bpf_xdp_store_bytes(context, 0, packet, length)) goto invalid;
   if (bpf_redirect_map(&inject_target, 0, XDP_ABORTED) == XDP_REDIRECT) return XDP_REDIRECT;
   descriptor->error = 19; /* ENODEV */
   ++block->refused;

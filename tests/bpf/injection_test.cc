@@ -96,7 +96,10 @@ TEST_F(InjectionTest, WithoutGroAtTheOtherEndEveryFrameIsRefused) {
   EXPECT_EQ(counts.emitted, 200u);
   EXPECT_EQ(counts.sent, 0u);
   EXPECT_EQ(counts.refused, 200u);
-  for (std::size_t position = 0; position < 200; ++position) EXPECT_EQ(counts.descriptors[position].error, EOPNOTSUPP) << position;
+  for (std::size_t position = 0; position < 200; ++position) {
+    // Linux says so when it asks the driver (ENXIO), and from 6.3 on before it does (EOPNOTSUPP).
+    EXPECT_TRUE(counts.descriptors[position].error == EOPNOTSUPP || counts.descriptors[position].error == ENXIO) << position;
+  }
 }
 
 TEST_F(InjectionTest, TooLongForTheMtuIsRefusedAndTheOthersGo) {
@@ -178,10 +181,12 @@ TEST_F(ForeignInjectionTest, OneAfterTheOther) {
 
 // A thread that zeroes the counts one by one may lose the CPU in between.
 TEST_F(ForeignInjectionTest, WhileTheCountsAreZeroed) {
-  ASSERT_NO_FATAL_FAILURE(RunOn(sched_getcpu()));  // and so do threads made from here
-  EXPECT_EQ(own().Emit(0, 1, 100), 0);
-  own().block(0).sent = 0;  // "emitted" is still 1
-  std::thread([&] { other().Emit(0, 1, 100); }).join();
+  std::thread([&] {
+    RunOn(0);
+    EXPECT_EQ(own().Emit(0, 1, 100), 0);
+    own().block(0).sent = 0;  // "emitted" is still 1
+    std::thread([&] { other().Emit(0, 1, 100); }).join();
+  }).join();
   EXPECT_EQ(own().block(0).sent, 0u);
   EXPECT_EQ(other().block(0).sent, 1u);
 }
@@ -192,10 +197,8 @@ TEST_F(ForeignInjectionTest, AtTheSameTime) {
   other().block(0) = own().block(0);
   std::atomic<bool> ended = false;
   std::thread thread([&] {
-    RunOn(0);
     while (!ended.load(std::memory_order_relaxed)) other().Emit(0, kFrames, 100);
   });
-  RunOn(1);
   uint32_t wrong = 0;
   for (int call = 0; call < 3000; ++call) {
     own().Emit(0, kFrames, 100);
