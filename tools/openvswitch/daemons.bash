@@ -2,7 +2,10 @@
 # ovsdb-server and ovs-vswitchd in a folder of their own. Sourced; needs what ovs_build sets.
 #
 # ovs_rig=FOLDER holds database, sockets, logs and process numbers; nothing outside of it is used, so that an Open vSwitch of the machine's
-# own goes on beside it.
+# own goes on beside it. ovs_settings: COLUMN:KEY=VALUE of table Open_vSwitch, in the database before ovs-vswitchd
+# starts. ovs_with_dpdk: Debian's ovs-vswitchd with DPDK is started instead of what was built.
+ovs_settings=()
+ovs_with_dpdk=false
 
 ovs_environment() {
   export OVS_RUNDIR=$ovs_rig OVS_LOGDIR=$ovs_rig OVS_DBDIR=$ovs_rig OVS_SYSCONFDIR=$ovs_rig
@@ -23,7 +26,8 @@ ovs_start_database() {
   ovsdb-tool create "$ovs_rig/conf.db" "$OVS_PKGDATADIR/vswitch.ovsschema" 2>"$ovs_rig/ovsdb-tool.log" &&
     ovsdb-server "$ovs_rig/conf.db" --remote="punix:$ovs_rig/db.sock" --pidfile="$ovs_rig/ovsdb-server.pid" --detach --no-chdir \
       --verbose=console:off --log-file="$ovs_rig/ovsdb-server.log" &&
-    ovs-vsctl --no-wait init
+    ovs-vsctl --no-wait init &&
+    { [[ ${#ovs_settings[@]} == 0 ]] || ovs-vsctl --no-wait set Open_vSwitch . "${ovs_settings[@]}"; }
 }
 
 ovs_start_switch() {
@@ -36,6 +40,7 @@ ovs_start() {
   ovs_rig=${1:-$(mktemp -d "${TMPDIR:-/tmp}/plxo$$.XXXX")}
   ovs_environment
   ovs_daemon_environment
+  ! $ovs_with_dpdk || ovs_use_dpdk
   ovs_start_database || die ovsdb "ovsdb-server does not start" "See $ovs_rig/ovsdb-server.log."
   ovs_start_switch || { quote <"$ovs_rig/ovs-vswitchd.log"; die vswitchd "ovs-vswitchd does not start (above: its log)"; }
 }
@@ -56,6 +61,17 @@ ovs_stop() {
   ovs_end ovs-vswitchd
   ovs_end ovsdb-server
   rm -rf "$ovs_rig"
+}
+
+# It gets the name that ovs-appctl and ovs_end know the daemon by.
+readonly ovs_dpdk_program=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
+ovs_use_dpdk() {
+  # No huge pages are asked of the machine, and no file is shared with another DPDK. Packet memory is halved until it fits into -m.
+  ovs_settings+=(other_config:dpdk-init=true
+    'other_config:dpdk-extra="--no-huge --legacy-mem -m 1024 --no-pci --no-shconf --no-telemetry"')
+  mkdir "$ovs_rig/dpdk"
+  ln -s "$ovs_dpdk_program" "$ovs_rig/dpdk/ovs-vswitchd"
+  PATH=$ovs_rig/dpdk:$PATH
 }
 
 # Waits until every queue of these ports is polled.

@@ -3,7 +3,7 @@
 type=pollux pmd_cpu='' options=() flows=() ports=() variant='' pollux_prefix=''
 for argument in "$@"; do
   case "$argument" in
-    --type=pollux | --type=afxdp) type=${argument#*=} ;;
+    --type=pollux | --type=afxdp | --type=dpdk) type=${argument#*=} ;;
     --pmd-cpu=?*) pmd_cpu=${argument#*=} ;;
     --option=?*=*) options+=("options:${argument#*=}") ;;
     --flow=?*) flows+=("${argument#*=}") ;;
@@ -16,6 +16,10 @@ for argument in "$@"; do
 done
 [[ ${#ports[@]} -ge 1 ]] || refuse "run: which ports?"
 [[ -z $pmd_cpu || $pmd_cpu =~ ^[0-9]{1,2}$ ]] || refuse "--pmd-cpu takes a processor's number, not '$pmd_cpu'"
+if [[ $type == dpdk ]]; then
+  [[ -x $ovs_dpdk_program ]] || die programs "no $ovs_dpdk_program" "tools/setup_packages peers installs it (package openvswitch-switch-dpdk)."
+  ovs_with_dpdk=true
+fi
 if [[ -n ${ovs_programs:-} ]]; then
   [[ -x $ovs_programs/ovs-vswitchd ]] || die programs "no ovs-vswitchd in $ovs_programs" "tools/ovs build prints the folder."
   ovs_tree=${ovs_programs%/*}
@@ -25,11 +29,13 @@ fi
 
 trap ovs_stop EXIT
 trap 'exit 0' TERM INT HUP
+[[ -z $pmd_cpu ]] || ovs_settings+=(other_config:pmd-cpu-mask="$(printf '0x%x' $((1 << pmd_cpu)))")
 ovs_start
-[[ -z $pmd_cpu ]] || ovs-vsctl --no-wait set Open_vSwitch . other_config:pmd-cpu-mask="$(printf '0x%x' $((1 << pmd_cpu)))"
 ovs-vsctl add-br br0 -- set bridge br0 datapath_type=netdev fail_mode=secure
-for port in "${ports[@]}"; do
-  ovs-vsctl add-port br0 "$port" -- set interface "$port" type="$type" "${options[@]}" 2>"$ovs_rig/vsctl.log" || true
+for ((i = 0; i < ${#ports[@]}; i++)); do
+  port=${ports[$i]} device=()
+  [[ $type != dpdk ]] || device=("options:dpdk-devargs=\"net_af_xdp$i,iface=$port\"")
+  ovs-vsctl add-port br0 "$port" -- set interface "$port" type="$type" "${device[@]}" "${options[@]}" 2>"$ovs_rig/vsctl.log" || true
 done
 errors=$(ovs_port_errors)
 [[ -z $errors ]] || die ports "$errors"

@@ -21,9 +21,17 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
     return MakeTestpmdContender(
         {.name = name, .program = options.testpmd, .device_arguments = absl::StrCat(",tx=", engine), .probed_key = "tx"});
   }
-  for (const char* type : {"pollux", "afxdp", "dpdk"}) {
+  for (const char* type : {"pollux", "afxdp"}) {
     if (name != absl::StrCat("ovs-", type)) continue;
     return MakeOvsContender({.name = name, .script = options.ovs, .programs = options.ovs_programs, .type = type});
+  }
+  if (name == "ovs-dpdk") {
+    return MakeOvsContender({.name = name,
+                             .script = options.ovs,
+                             .programs = options.ovs_programs,
+                             .type = "dpdk",
+                             .daemon = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk",
+                             .package = "openvswitch-switch-dpdk"});
   }
   if (name == "dpdk") {
     return MakeTestpmdContender({.name = name, .program = options.dpdk_testpmd, .eal_options = kDpdkEalOptions, .tells_version = true});

@@ -15,6 +15,7 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
+#include <absl/strings/str_split.h>
 
 #include "lcore/errno_status.h"
 #include "tools/performance/cpu_usage.h"
@@ -92,15 +93,19 @@ class OvsContender final : public Contender {
     return absl::StrCat("ovs-vswitchd, userspace datapath, one PMD thread, ports of type=", options_.type, " (tools/ovs run)");
   }
   std::string Version() const override {
-    auto text = RunCommand({.command = {options_.programs + "/ovs-vswitchd", "--version"}});
-    return text.ok() ? text->substr(0, text->find('\n')) : "";
+    auto text = RunCommand({.command = {Daemon(), "--version"}});
+    if (!text.ok()) return "";
+    const std::vector<std::string> lines = absl::StrSplit(*text, '\n', absl::SkipEmpty());
+    // The second line of what is linked with DPDK is DPDK's version.
+    return lines.size() < 2 || !absl::StartsWith(lines[1], "DPDK") ? lines[0] : absl::StrCat(lines[0], ", ", lines[1]);
   }
   absl::Status Available() const override {
-    if (options_.type == "dpdk") return absl::NotFoundError("tools/ovs run has no ports of type=dpdk");
     if (options_.script.empty()) return absl::NotFoundError("no --ovs=FILE: where tools/ovs is");
     if (absl::Status status = FindProgram(options_.script).status(); !status.ok()) return status;
     if (options_.programs.empty()) return absl::NotFoundError("no --ovs-programs=FOLDER: what tools/ovs build prints");
-    return FindProgram(options_.programs + "/ovs-vswitchd").status();
+    absl::Status status = FindProgram(Daemon()).status();
+    if (status.ok() || options_.package.empty()) return status;
+    return absl::NotFoundError(absl::StrCat("no ", Daemon(), ": tools/setup_packages peers installs package ", options_.package));
   }
   bool Can(WorkKind kind) const override { return kind == WorkKind::kIo || kind == WorkKind::kPushVlan || kind == WorkKind::kTwoPorts; }
   bool IsProgram() const override { return true; }
@@ -114,6 +119,8 @@ class OvsContender final : public Contender {
   }
 
  private:
+  std::string Daemon() const { return options_.daemon.empty() ? options_.programs + "/ovs-vswitchd" : options_.daemon; }
+
   const OvsOptions options_;
 };
 

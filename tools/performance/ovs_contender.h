@@ -15,7 +15,9 @@ struct OvsOptions {
   std::string name;
   std::string script;    // tools/ovs
   std::string programs;  // what `tools/ovs build` printed
-  std::string type;      // of the ports: pollux, afxdp; dpdk is named as missing
+  std::string type;      // of the ports: pollux, afxdp, dpdk (net_af_xdp)
+  std::string daemon;    // what `tools/ovs run` starts for this type, if it is not the ovs-vswitchd of `programs`
+  std::string package;   // of that daemon
 };
 
 std::unique_ptr<Contender> MakeOvsContender(const OvsOptions& options);

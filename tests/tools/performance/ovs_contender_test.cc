@@ -9,6 +9,7 @@
 namespace pollux::performance {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
@@ -28,8 +29,9 @@ TEST(OvsCommandTest, TheOtherWorksAreRules) {
 }
 
 TEST(OvsContenderTest, WhatIsMissingIsNamed) {
-  EXPECT_THAT(std::string(MakeOvsContender({.name = "x", .script = "/bin/sh", .type = "dpdk"})->Available().message()),
-              HasSubstr("type=dpdk"));
+  const auto without_package = MakeOvsContender(
+      {.name = "x", .script = "/bin/sh", .programs = "/bin", .type = "dpdk", .daemon = "/none/daemon", .package = "its-package"});
+  EXPECT_THAT(std::string(without_package->Available().message()), AllOf(HasSubstr("/none/daemon"), HasSubstr("its-package")));
   EXPECT_THAT(std::string(MakeOvsContender({.name = "x", .script = "/bin/sh"})->Available().message()), HasSubstr("tools/ovs build"));
   EXPECT_THAT(std::string(MakeOvsContender({.name = "x", .script = "/bin/sh", .programs = "/none"})->Available().message()),
               HasSubstr("/none/ovs-vswitchd"));
