@@ -32,6 +32,7 @@ EXAMPLES = """examples:
   tools/guest --ports 4 --queues 4 -- ip link
   tools/guest --numa 2 --hugepages 16,0 -- sh -c 'cat /sys/class/net/port2/device/../numa_node'
   tools/guest --kernel-table [--kernels 6.1,7.3]                makes docs/kernels.md
+  tools/guest --instructions [--packets 100000]                 user-space instructions a packet, beside dpdk-testpmd's
   tools/guest --file tcpdump -- sh -c 'tcpdump -i port1 -c 3 & ping -c 3 -I port0 10.0.0.9'
 """
 
@@ -51,6 +52,7 @@ def parse(words):
     add("--hugepages", default="", metavar="N[,N]", help="of 2 MiB, for each node")
     add("--memory", type=int, default=768, metavar="MIB", help="(default %(default)s)")
     add("--port-options", default="", metavar="TEXT", help="further properties of QEMU's device, such as rx_queue_size=1024")
+    add("--plugin", default="", metavar="FILE[,NAME=VALUE]", help="a plugin of QEMU's emulator")
     add("--file", action="append", default=[], metavar="PATH", help="another file, folder or program to take along; may be repeated")
     add("--module", action="append", default=[], metavar="NAME", help="another kernel module; may be repeated")
     add("--env", action="append", default=[], metavar="NAME=VALUE", help="for the command; may be repeated")
@@ -141,6 +143,7 @@ def main(words, on_missing=lambda reason: None):
         hugepages=tuple(int(count) for count in options.hugepages.split(",") if count),
         memory_mib=options.memory,
         port_options=f",{options.port_options}" if options.port_options else "",
+        plugin=options.plugin,
         interactive=options.interactive,
     )
     try:

@@ -20,6 +20,8 @@ while read -r module; do insmod "$module" || echo "guest: insmod $module failed"
 ip link set lo up
 # Neighbour discovery would be packets that no test sent.
 for setting in default all; do echo 1 >"/proc/sys/net/ipv6/conf/$setting/disable_ipv6"; done 2>/dev/null
+# The root of an initramfs may be written by all, which DPDK takes offence at.
+chmod 755 /
 hostname guest
 
 for port in /sys/class/virtio-ports/*; do

@@ -37,6 +37,7 @@ class Machine:
     hugepages: tuple = ()  # of 2 MiB, by node
     memory_mib: int = 512
     port_options: str = ""  # further properties of the port's device
+    plugin: str = ""  # of the emulator, with its arguments
     interactive: bool = False
 
     def __post_init__(self):
@@ -97,6 +98,8 @@ class Machine:
         arguments += ["-chardev", f"socket,id=monitor,path={folder}/monitor,server=on,wait=off", "-mon", "monitor"]
         arguments += ["-chardev", f"socket,id=monitor_line,path={folder}/monitor"]
         arguments += ["-device", "virtserialport,chardev=monitor_line,name=monitor"]
+        if self.plugin:
+            arguments += ["-plugin", self.plugin]
         for port in range(self.ports):
             arguments += self.port_arguments(port)
         return arguments
