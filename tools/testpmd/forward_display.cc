@@ -74,12 +74,20 @@ std::string FormatPort(const ForwardReport& report, std::size_t port, const pmd:
 }
 
 std::string FormatCycles(const ForwardReport& report, uint64_t received, uint64_t sent) {
-  uint64_t cycles = 0;
-  for (const StreamTotals& stream : report.streams) cycles += stream.busy_cycles;
+  uint64_t cycles = 0, receiving = 0, sending = 0;
+  for (const StreamTotals& stream : report.streams) {
+    cycles += stream.busy_cycles;
+    receiving += stream.receive_cycles;
+    sending += stream.send_cycles;
+  }
   const uint64_t packets = FindForwardMode(report.mode)->receives && report.mode != "flowgen" ? received : sent;
   if (packets == 0) return "";
-  return absl::StrFormat("\n  CPU cycles/packet=%.2f (total cycles=%u / total %s packets=%u) at %u MHz Clock\n",
-                         static_cast<double>(cycles) / static_cast<double>(packets), cycles, report.mode, packets, report.clock_mhz);
+  const auto a_packet = [packets](uint64_t part) { return static_cast<double>(part) / static_cast<double>(packets); };
+  return absl::StrFormat(
+      "\n  CPU cycles/packet=%.2f (total cycles=%u / total %s packets=%u) at %u MHz Clock\n"
+      "    of these: receive=%.2f, mode=%.2f, send=%.2f (with system calls)\n",
+      a_packet(cycles), cycles, report.mode, packets, report.clock_mhz, a_packet(receiving), a_packet(cycles - receiving - sending),
+      a_packet(sending));
 }
 
 std::string DescribeMode(const ForwardConfig& config) {

@@ -79,6 +79,7 @@ absl::Status Forwarder::MakeStreams(BurstObserver* observer) {
     stream.burst = config_.burst;
     stream.retry = config_.retry;
     stream.record_bursts = config_.record_burst_stats;
+    stream.record_cycles = config_.record_core_cycles;
     stream.observer = observer;
     auto engine = MakeForwardEngine(config_.mode, config_.engine, stream);
     if (!engine.ok()) return engine.status();
@@ -139,7 +140,7 @@ int Forwarder::Run(LcoreUse& use) {
       for (RunningStream* running : streams) {
         const uint64_t before = lcore::ReadCycles();
         const std::size_t handled = running->engine->Poll(running->stream);
-        if (handled != 0) running->stream.stats.busy_cycles.Add(lcore::ReadCycles() - before);
+        if (handled != 0 || running->stream.busy) running->stream.stats.busy_cycles.Add(lcore::ReadCycles() - before);
         packets += handled;
       }
       return packets;

@@ -67,6 +67,8 @@ json JsonOf(const StreamTotals& stream) {
   json object = JsonOfEnds(stream.ends);
   for (std::size_t index = 0; index < std::size(kStreamCounters); ++index) object[kStreamCounters[index].name] = stream.counters[index];
   object["busy_cycles"] = stream.busy_cycles;
+  object["receive_cycles"] = stream.receive_cycles;
+  object["send_cycles"] = stream.send_cycles;
   return object;
 }
 

@@ -34,6 +34,8 @@ int64_t StreamTotals::Held() const {
 StreamTotals& StreamTotals::operator-=(const StreamTotals& other) {
   for (std::size_t index = 0; index < counters.size(); ++index) counters[index] -= other.counters[index];
   busy_cycles -= other.busy_cycles;
+  receive_cycles -= other.receive_cycles;
+  send_cycles -= other.send_cycles;
   for (std::size_t size = 0; size < rx_bursts.size(); ++size) {
     rx_bursts[size] -= other.rx_bursts[size];
     tx_bursts[size] -= other.tx_bursts[size];
@@ -48,6 +50,8 @@ StreamTotals TotalsOf(const Stream& stream) {
     totals.counters[index] = (stream.stats.*kStreamCounters[index].counter).value();
   }
   totals.busy_cycles = stream.stats.busy_cycles.value();
+  totals.receive_cycles = stream.stats.receive_cycles.value();
+  totals.send_cycles = stream.stats.send_cycles.value();
   for (std::size_t size = 0; size < totals.rx_bursts.size(); ++size) {
     totals.rx_bursts[size] = stream.stats.rx_bursts.bursts[size].value();
     totals.tx_bursts[size] = stream.stats.tx_bursts.bursts[size].value();

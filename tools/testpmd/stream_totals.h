@@ -22,6 +22,8 @@ struct StreamTotals {
   StreamEnds ends;
   std::array<uint64_t, std::size(kStreamCounters)> counters{};  // in the order of kStreamCounters
   uint64_t busy_cycles = 0;
+  uint64_t receive_cycles = 0;
+  uint64_t send_cycles = 0;
   BurstTotals rx_bursts{};
   BurstTotals tx_bursts{};
 

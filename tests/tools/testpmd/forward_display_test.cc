@@ -17,6 +17,8 @@ StreamTotals OneStream(StreamEnds ends) {
   stream.stats.rx_bursts.bursts[32].Add(1);
   stream.stats.tx_bursts.bursts[31].Add(1);
   stream.stats.busy_cycles.Add(6400);
+  stream.stats.receive_cycles.Add(640);
+  stream.stats.send_cycles.Add(5600);
   totals = TotalsOf(stream);
   totals.ends = ends;
   return totals;
@@ -54,7 +56,8 @@ TEST(FormatForwardStats, OneStreamAPort) {
             "  RX-nombufs: 4             \n"
             "  ++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++\n"
             "\n"
-            "  CPU cycles/packet=200.00 (total cycles=12800 / total io packets=64) at 2450 MHz Clock\n");
+            "  CPU cycles/packet=200.00 (total cycles=12800 / total io packets=64) at 2450 MHz Clock\n"
+            "    of these: receive=20.00, mode=5.00, send=175.00 (with system calls)\n");
 }
 
 TEST(FormatForwardStats, SeveralStreamsAPortHaveLinesOfTheirOwn) {

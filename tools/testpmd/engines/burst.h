@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <span>
 
+#include "lcore/cycle_clock.h"
 #include "mempool/pool.h"
 #include "tools/testpmd/engines/stream.h"
 
@@ -17,7 +18,13 @@ using BurstBuffer = std::array<Packet, mempool::kMaximumBurst>;
 
 // Receives up to stream.burst packets to the front of `buffer`.
 inline std::span<Packet> ReceiveBurst(Stream& stream, BurstBuffer& buffer) {
+  const uint64_t begin = stream.record_cycles ? lcore::ReadCycles() : 0;
   const std::size_t count = stream.rx->Receive({buffer.data(), stream.burst});
+  if (stream.record_cycles) {
+    stream.busy = count != 0 || stream.full_burst;
+    stream.full_burst = count == stream.burst;
+    if (stream.busy) stream.stats.receive_cycles.Add(lcore::ReadCycles() - begin);
+  }
   if (stream.record_bursts) stream.stats.rx_bursts.bursts[count].Add(1);
   if (count == 0) return {};
   stream.stats.rx_packets.Add(count);
@@ -48,7 +55,9 @@ inline Following AfterBurst(const Stream& stream, std::span<const Packet> burst)
 // finish earlier ones (pmd/queue.h). Returns how many were sent.
 inline std::size_t SendBurst(Stream& stream, std::span<const Packet> packets, Following following = Following::kNothing) {
   if (stream.observer != nullptr && !packets.empty()) stream.observer->OnBurst(stream.tx_port, stream.tx_queue, false, packets);
+  const uint64_t begin = stream.record_cycles ? lcore::ReadCycles() : 0;
   std::size_t sent = following == Following::kMore ? stream.tx->SendMore(packets) : stream.tx->Send(packets);
+  if (stream.record_cycles && (stream.busy || !packets.empty())) stream.stats.send_cycles.Add(lcore::ReadCycles() - begin);
   if (packets.empty()) return 0;
   if (sent < packets.size()) [[unlikely]]
     sent = FinishPartialSend(stream, packets, sent);

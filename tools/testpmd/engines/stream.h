@@ -43,7 +43,9 @@ struct StreamStats {
   Counter allocation_failed;   // packets not generated because the pool was empty
   Counter rx_bad_ip_checksum;  // csum: packets, forwarded with a correct one
   Counter rx_bad_l4_checksum;  // csum: UDP, TCP, ICMP, ICMPv6; likewise
-  Counter busy_cycles;         // cycles of the polls that handled a packet; written by the run loop
+  Counter busy_cycles;         // while Stream::record_cycles: of the polls that handled a packet, or may have sent a held back one
+  Counter receive_cycles;      // of these: in the rx queue
+  Counter send_cycles;         // of these: in the tx queue, with its system calls
   BurstHistogram rx_bursts;    // while Stream::record_bursts
   BurstHistogram tx_bursts;    // likewise: packets of one burst that the tx queue took, retries included
 };
@@ -57,7 +59,7 @@ struct StreamCounter {
   Counter StreamStats::*counter;
 };
 
-// All single counters but busy_cycles. Drops are lost traffic; consumed and unanswered packets ended as their mode wants it.
+// All single counters but those of cycles. Drops are lost traffic; consumed and unanswered packets ended as their mode wants it.
 inline constexpr StreamCounter kStreamCounters[] = {
     {"rx_packets", CounterRole::kIn, &StreamStats::rx_packets},
     {"generated", CounterRole::kIn, &StreamStats::generated},
@@ -99,6 +101,9 @@ struct Stream {
   std::size_t burst = mempool::kDefaultBurst;  // 1 .. kMaximumBurst
   RetryOptions retry;
   bool record_bursts = false;
+  bool record_cycles = false;
+  bool full_burst = false;  // the last one received
+  bool busy = false;        // this poll's cycles count: it received something, or follows a full burst, which may still wait to be sent
   BurstObserver* observer = nullptr;  // null: nobody looks
 
   alignas(lcore::kCacheLineBytes) StreamStats stats;
