@@ -14,17 +14,19 @@ namespace pollux::pmd::af_xdp {
 enum class TransmitEngine : uint8_t { kRing, kInject };
 
 // What a burst costs depends on the receiver, which may change at any time, so nothing is assumed: each depth up to 32 has an entry,
-// above that eight an octave. An entry tries both engines a few times, then takes the cheaper one and spends 1 part in 64 of its
-// time on looking at the other again. Single-lcore; some ten instructions a burst.
+// above that eight an octave. An entry tries both engines a few times, then takes the cheaper one, and spends 1 part in 64 of its
+// time on looking at the other again: some bursts in a row, of which the first do not count, since they find cold caches. A single
+// burst now and then would make the other engine look worse than it is. Single-lcore; some ten instructions a burst.
 class TransmitCost {
  public:
   TransmitEngine Choose(std::size_t depth) const {
     const Entry& entry = entries_[Index(depth)];
-    if (entry.samples[0] < kFirstSamples || entry.samples[1] < kFirstSamples) [[unlikely]]
-      return entry.samples[1] < entry.samples[0] ? TransmitEngine::kInject : TransmitEngine::kRing;
+    if (entry.samples[0] < kFirstSamples) [[unlikely]]
+      return TransmitEngine::kRing;
+    if (entry.samples[1] < kFirstSamples) [[unlikely]]
+      return TransmitEngine::kInject;
     const bool inject_is_cheaper = entry.cycles[1] < entry.cycles[0];
-    const bool look = entry.looking < entry.total / kShareOfLooking;
-    return inject_is_cheaper != look ? TransmitEngine::kInject : TransmitEngine::kRing;
+    return inject_is_cheaper != (entry.look > 0) ? TransmitEngine::kInject : TransmitEngine::kRing;
   }
 
   // Sending `depth` packets in this way took `cycles`.
@@ -40,9 +42,16 @@ class TransmitCost {
     }
     // An interrupted call says little of the next one.
     const uint64_t sample = std::min(cycles, kOutlier * mean);
-    mean += sample / kMemory - mean / kMemory;
     entry.total += sample;
-    if (mean > entry.cycles[1 - self]) entry.looking += sample;
+    const bool dearer = mean > entry.cycles[1 - self];
+    if (!dearer || entry.look <= kWarmBursts) mean += sample / kMemory - mean / kMemory;
+    if (dearer && entry.look > 0) {
+      entry.looking += sample;
+      --entry.look;
+      if (mean <= entry.cycles[1 - self]) entry.look = 0;  // it is the cheaper one now
+    } else if (entry.look == 0 && entry.looking < entry.total / kShareOfLooking) {
+      entry.look = kColdBursts + kWarmBursts;
+    }
   }
 
   // What an entry believes, in cycles a burst; 0: not tried yet.
@@ -61,8 +70,10 @@ class TransmitCost {
   }
 
  private:
-  static constexpr uint8_t kFirstSamples = 4;
+  static constexpr uint8_t kFirstSamples = 8;
   static constexpr uint64_t kShareOfLooking = 64;
+  static constexpr uint8_t kColdBursts = 4;
+  static constexpr uint8_t kWarmBursts = 8;
   static constexpr uint64_t kOutlier = 4;
   static constexpr uint64_t kMemory = 8;  // a sample's weight is 1 part of this
 
@@ -71,6 +82,7 @@ class TransmitCost {
     uint64_t total = 0;                // cycles spent
     uint64_t looking = 0;              // of these, on the engine that is not the cheaper one
     std::array<uint8_t, 2> samples{};
+    uint8_t look = 0;  // bursts to go on the other engine
   };
 
   std::array<Entry, kEntries> entries_{};

@@ -44,6 +44,25 @@ TEST(TransmitCost, IsWithinFivePercentOfTheBetterEngineAtEveryDepth) {
   }
 }
 
+// An engine that was not used for a while takes longer at first. Where the engines are close, that must not keep it from being found.
+TEST(TransmitCost, ColdCachesDoNotHideTheBetterEngine) {
+  TransmitCost cost;
+  const Machine& machine = kMachines[0];
+  constexpr std::size_t kDepth = 22;  // inject is the better one, by 14 %
+  for (int burst = 0; burst < 100; ++burst) cost.Learn(TransmitEngine::kRing, kDepth, machine.Cost(TransmitEngine::kRing, kDepth));
+  for (int burst = 0; burst < 100; ++burst) cost.Learn(TransmitEngine::kInject, kDepth, 2 * machine.Cost(TransmitEngine::kRing, kDepth));
+  TransmitEngine last = TransmitEngine::kRing;
+  int warm = 0, injected = 0;
+  for (int burst = 0; burst < 20'000; ++burst) {
+    const TransmitEngine engine = cost.Choose(kDepth);
+    warm = engine == last ? warm + 1 : 0;
+    last = engine;
+    cost.Learn(engine, kDepth, static_cast<uint64_t>((warm < 3 ? 1.3 : 1) * static_cast<double>(machine.Cost(engine, kDepth))));
+    injected += burst >= 10'000 && engine == TransmitEngine::kInject;
+  }
+  EXPECT_GT(injected, 9'700);
+}
+
 TEST(TransmitCost, MixedDepthsStayCloseToo) {
   const Machine& machine = kMachines[0];
   TransmitCost cost;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures the source itself: its limit into a sink at the other end of a veth, and how steady it is beside the machine itself.
-//   bazel run //tools/performance:source_check -- [SECONDS [FRAME_BYTES [FLOWS [RATE [FRAMES_PER_CALL [CPU [xdp|inspect|stack]]]]]]]
+//   bazel run //tools/performance/checks:source_check -- [SECONDS [FRAME_BYTES [FLOWS [RATE [FRAMES_PER_CALL [CPU [xdp|inspect|stack]]]]]]]
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
