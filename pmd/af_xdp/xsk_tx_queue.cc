@@ -14,6 +14,7 @@ namespace {
 constexpr uint32_t kReclaimThreshold = 64;  // packets with the kernel before a busy queue looks for completions
 // In copy mode one sendto sends up to 32 packets on kernels before 6.17 (TX_BATCH_SIZE), and then says EAGAIN.
 constexpr uint32_t kFewestPacketsACall = 32;
+constexpr uint32_t kKickAt = 128;  // packets waiting for the kernel at which more of them are waited for no longer
 
 }  // namespace
 
@@ -27,6 +28,18 @@ XskTxQueue::XskTxQueue(std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
       calls_(calls) {}
 
 std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
+  const std::size_t taken = Take(packets);
+  if (outstanding_ > 0) Kick(counters_);
+  return taken;
+}
+
+std::size_t XskTxQueue::SendMore(std::span<const Packet> packets) {
+  const std::size_t taken = Take(packets);
+  if (taken < packets.size() || tx_.Waiting() >= kKickAt) Kick(counters_);
+  return taken;
+}
+
+std::size_t XskTxQueue::Take(std::span<const Packet> packets) {
   if (outstanding_ >= kReclaimThreshold || packets.empty()) Reclaim();
   if (device_gone()) return 0;
   uint32_t room = tx_.Room(static_cast<uint32_t>(packets.size()));
@@ -44,7 +57,6 @@ std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
   }
   counters_.taken.Add(taken);
   if (taken < packets.size()) counters_.ring_full.Add(1);
-  if (outstanding_ > 0) Kick(counters_);
   return taken;
 }
 

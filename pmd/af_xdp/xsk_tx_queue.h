@@ -47,6 +47,7 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
   XskTxQueue(std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
 
   std::size_t Send(std::span<const Packet> packets) override;
+  std::size_t SendMore(std::span<const Packet> packets) override;
 
   void Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length);
   // The longest packet that is sent, headers included.
@@ -114,6 +115,7 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
     uint64_t packets;
     uint64_t bytes;
   };
+  std::size_t Take(std::span<const Packet> packets);
   Amount PutInARow(std::span<const Packet> packets);
   bool PutUnusual(const Packet& packet);
   bool CopyIn(const Packet& packet, Packet& copy);

@@ -64,6 +64,21 @@ TEST_P(XskTxQueueTest, SendsInOrderWithOneCall) {
   EXPECT_EQ(pool_->FreeCount(), kFrames);
 }
 
+TEST_P(XskTxQueueTest, WhatIsFollowedByMoreWaitsForItOrForRoom) {
+  const auto packets = Make(100);
+  EXPECT_EQ(queue_.SendMore(packets.first(32)), 32u);
+  EXPECT_EQ(queue_.SendMore(packets.subspan(32, 32)), 32u);
+  EXPECT_EQ(kernel_.tx_wakeups, 0);
+  EXPECT_EQ(queue_.SendMore(packets.subspan(64, 32)), 0u) << "the ring is full";
+  EXPECT_EQ(kernel_.sent.size(), kRing);
+  EXPECT_EQ(queue_.SendMore(packets.subspan(64)), 36u);
+  EXPECT_EQ(kernel_.sent.size(), kRing);
+  EXPECT_EQ(queue_.Send({}), 0u);
+  EXPECT_EQ(kernel_.sent.size(), 100u) << "the end of the round sends what waits";
+  queue_.Send({});
+  EXPECT_TRUE(Balance().ok());
+}
+
 TEST_P(XskTxQueueTest, TheDataMayStartAnywhereInTheFrame) {
   const auto packets = Make(2);
   packets[0].data -= 256;
