@@ -74,7 +74,10 @@ absl::StatusOr<Measurement> MeasureSession(const Contender* contender, const Wor
     }
   }
   if (absl::Status status = session.End(); !status.ok()) return status;
-  if (work.cycles && session.forwarder() != nullptr) result.busy_cycles_per_packet = FindBusyCycles(session.forwarder()->Output());
+  if (work.cycles && session.forwarder() != nullptr) {
+    result.busy_cycles_per_packet = FindBusyCycles(session.forwarder()->Output());
+    result.busy_stages = FindBusyStages(session.forwarder()->Output());
+  }
   return result;
 }
 
@@ -85,6 +88,14 @@ std::optional<double> FindBusyCycles(const std::string& output) {
   const size_t at = output.rfind(kWords.data());
   if (at == std::string::npos) return std::nullopt;
   return std::strtod(output.c_str() + at + kWords.size(), nullptr);
+}
+
+std::string FindBusyStages(const std::string& output) {
+  constexpr absl::string_view kWords = "\n    of these: ";
+  const size_t at = output.rfind(kWords.data());
+  if (at == std::string::npos) return "";
+  const size_t begin = at + kWords.size();
+  return output.substr(begin, output.find('\n', begin) - begin);
 }
 
 Measurement Compare(const Session& session, const Work& work, const Moment& begin, const Moment& end) {
@@ -105,6 +116,7 @@ Measurement Compare(const Session& session, const Work& work, const Moment& begi
   }
   result.cpu = end.cpu - begin.cpu;
   result.reordered = end.sink.reordered - begin.sink.reordered;
+  result.round_trip_ns = end.source.round_trip_ns - begin.source.round_trip_ns;
   result.latency_ns = end.sink.latency_ns - begin.sink.latency_ns;
   return result;
 }

@@ -36,9 +36,11 @@ struct Measurement {
   double foreign_share = 0;  // of the forwarder's CPU, used by nobody of the run: a disturbed measurement
   std::optional<double> system_calls_per_packet;
   std::optional<double> busy_cycles_per_packet;  // the forwarder's own words: cycles of rounds that had packets, polls of none left out
+  std::string busy_stages;                       // likewise: how they are made up; empty if it does not tell
 
   uint64_t reordered = 0;
-  Histogram latency_ns;
+  Histogram latency_ns;     // from the source to the sink
+  Histogram round_trip_ns;  // and back
 };
 
 inline constexpr double kSourceLimitedLoss = 0.01;  // less loss than this at full rate: the source was the bottleneck
@@ -52,6 +54,9 @@ absl::StatusOr<Measurement> MeasureSource(const Work& work, const Conditions& co
 
 // The figure in testpmd's closing report; nothing if there is none.
 std::optional<double> FindBusyCycles(const std::string& output);
+
+// The line below it that tells stages, such as "receive=20.10, mode=3.00, send=500.20 (with system calls)"; empty if there is none.
+std::string FindBusyStages(const std::string& output);
 
 // What happened between two moments, without what samplers add.
 Measurement Compare(const Session& session, const Work& work, const Moment& begin, const Moment& end);

@@ -41,9 +41,11 @@ Json MeasurementJson(const Measurement& m) {
                {"foreign_share", m.foreign_share}};
   if (m.system_calls_per_packet) json["system_calls_per_packet"] = *m.system_calls_per_packet;
   if (m.busy_cycles_per_packet) json["busy_cycles_per_packet"] = *m.busy_cycles_per_packet;
+  if (!m.busy_stages.empty()) json["busy_cycles_stages"] = m.busy_stages;
   if (m.latency_ns.count() > 0) {
     json["latency"] = LatencyJson(m.latency_ns);
     json["reordered"] = m.reordered;
+    if (m.round_trip_ns.count() > 0) json["round_trip"] = LatencyJson(m.round_trip_ns);
   }
   return json;
 }
@@ -56,6 +58,7 @@ Json CellJson(const std::string& name, const Cell& cell, const std::optional<Sum
     json["user_ns_per_packet_ratio"] = SpreadJson(summary->user_ratio);
     json["notes"] = summary->notes;
     if (summary->latency_ns.count() > 0) json["latency"] = LatencyJson(summary->latency_ns);
+    if (summary->round_trip_ns.count() > 0) json["round_trip"] = LatencyJson(summary->round_trip_ns);
     json["loss"] = summary->loss;
     json["user_ns_per_packet"] = summary->user_ns_per_packet;
     json["kernel_ns_per_packet"] = summary->kernel_ns_per_packet;

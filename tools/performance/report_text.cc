@@ -26,6 +26,11 @@ void AppendUserRatios(const Results& results, const std::vector<std::optional<Su
   }
 }
 
+std::string Percentiles(const Histogram& nanoseconds) {
+  const auto us = [&](double share) { return static_cast<double>(nanoseconds.Percentile(share)) / 1e3; };
+  return absl::StrFormat("p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f us", us(0.5), us(0.9), us(0.99), us(0.999));
+}
+
 void AppendExtras(const Results& results, const Row& row, const std::vector<std::optional<Summary>>& summaries, std::string* text) {
   for (size_t i = 0; i < summaries.size(); ++i) {
     if (!summaries[i]) continue;
@@ -40,14 +45,15 @@ void AppendExtras(const Results& results, const Row& row, const std::vector<std:
                             *row.cells[i].instructions_per_packet);
     }
     if (summary.busy_cycles_per_packet) {
-      absl::StrAppendFormat(text, "    busy cycles a packet, %s: %.0f (its own --record-core-cycles: user space and system calls)\n",
-                            results.contenders[i].name, *summary.busy_cycles_per_packet);
+      absl::StrAppendFormat(text, "    busy cycles a packet, %s: %.0f (its own --record-core-cycles: user space and system calls)%s%s\n",
+                            results.contenders[i].name, *summary.busy_cycles_per_packet, summary.busy_stages.empty() ? "" : ": ",
+                            summary.busy_stages);
     }
     if (row.work.latency) {
-      const auto percentile_us = [&](double share) { return static_cast<double>(summary.latency_ns.Percentile(share)) / 1e3; };
-      absl::StrAppendFormat(text, "    latency, %s: p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f us; %d reordered\n",
-                            results.contenders[i].name, percentile_us(0.5), percentile_us(0.9), percentile_us(0.99), percentile_us(0.999),
-                            summary.reordered);
+      absl::StrAppendFormat(text, "    latency one way, %s: %s; %d reordered\n", results.contenders[i].name,
+                            Percentiles(summary.latency_ns), summary.reordered);
+      if (summary.round_trip_ns.count() > 0)
+        absl::StrAppendFormat(text, "    round trip, %s: %s\n", results.contenders[i].name, Percentiles(summary.round_trip_ns));
     }
   }
 }

@@ -35,10 +35,11 @@ struct {
 
 #define LOAD(type, offset) (*(type*)(data + (offset)))
 
-static __always_inline void look_inside(void* data, void* data_end, struct sink_counters* sum) {
+// What becomes of the frame.
+static __always_inline int look_inside(void* data, void* data_end, struct sink_counters* sum) {
   if (data + TRAFFIC_HEADER_BYTES > data_end || LOAD(__u32, TRAFFIC_MAGIC_OFFSET) != TRAFFIC_MAGIC) {
     sum->foreign++;
-    return;
+    return XDP_DROP;
   }
   // The flow is the address's lower half: 198.18.0.0 plus the flow's number, which a forwarder leaves alone.
   __u32 flow = LOAD(__u8, TRAFFIC_SOURCE_ADDRESS_OFFSET + 2) << 8 | LOAD(__u8, TRAFFIC_SOURCE_ADDRESS_OFFSET + 3);
@@ -52,11 +53,11 @@ static __always_inline void look_inside(void* data, void* data_end, struct sink_
     }
   }
   __u64 sent_ns = LOAD(__u64, TRAFFIC_TIME_OFFSET);
-  if (sent_ns) {
-    __u32 bucket = latency_bucket(bpf_ktime_get_ns() - sent_ns);
-    __u64* count = bpf_map_lookup_elem(&latency, &bucket);
-    if (count) (*count)++;
-  }
+  if (!sent_ns) return XDP_DROP;
+  __u32 bucket = latency_bucket(bpf_ktime_get_ns() - sent_ns);
+  __u64* count = bpf_map_lookup_elem(&latency, &bucket);
+  if (count) (*count)++;
+  return sequence % TRAFFIC_FRAMES_A_RETURN == 0 ? XDP_TX : XDP_DROP;
 }
 
 SEC("xdp")
@@ -68,8 +69,7 @@ int traffic_sink(struct xdp_md* context) {
   if (!sum) return XDP_DROP;
   sum->packets++;
   sum->bytes += data_end - data;
-  if (inspect) look_inside(data, data_end, sum);
-  return XDP_DROP;
+  return inspect ? look_inside(data, data_end, sum) : XDP_DROP;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

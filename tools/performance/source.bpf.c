@@ -67,4 +67,19 @@ int traffic_source(struct xdp_md* context) {
   return bpf_redirect_map(&target_device, 0, 0);
 }
 
+// Frames that the sink sent back: from here to there and back here is their round trip. All other frames end here too.
+__u64 round_trip_ns[TRAFFIC_LATENCY_BUCKETS];
+
+SEC("xdp")
+int traffic_return(struct xdp_md* context) {
+  void* data = (void*)(long)context->data;
+  void* data_end = (void*)(long)context->data_end;
+  if (data + TRAFFIC_HEADER_BYTES > data_end) return XDP_DROP;
+  __u64 sent_ns = *(__u64*)(data + TRAFFIC_TIME_OFFSET);
+  if (*(__u32*)(data + TRAFFIC_MAGIC_OFFSET) != TRAFFIC_MAGIC || !sent_ns) return XDP_DROP;
+  __u32 bucket = latency_bucket(bpf_ktime_get_ns() - sent_ns);
+  __sync_fetch_and_add(&round_trip_ns[bucket & (TRAFFIC_LATENCY_BUCKETS - 1)], 1);
+  return XDP_DROP;
+}
+
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -85,6 +85,7 @@ class LiveFrameSource final : public Source {
     ending_.store(true);
     if (thread_.joinable()) thread_.join();
     if (link_descriptor_ >= 0) close(link_descriptor_);
+    if (return_descriptor_ >= 0) close(return_descriptor_);
     if (program_ != nullptr) source_bpf__destroy(program_);
     // The other end goes with it. Nobody hears of an error: the namespace's end removes both.
     if (network_ != nullptr) RunIp(*network_, absl::StrCat("link del ", kHoldInterface)).IgnoreError();
@@ -127,6 +128,9 @@ class LiveFrameSource final : public Source {
     for (uint32_t i = 0; i < TRAFFIC_LATENCY_BUCKETS; ++i) {
       snapshot.gap_ns.Add(i, std::atomic_ref<__u64>(program_->bss->batch_ns[i]).load(std::memory_order_relaxed));
     }
+    for (uint32_t i = 0; i < TRAFFIC_LATENCY_BUCKETS; ++i) {
+      snapshot.round_trip_ns.Add(i, std::atomic_ref<__u64>(program_->bss->round_trip_ns[i]).load(std::memory_order_relaxed));
+    }
     return snapshot;
   }
 
@@ -147,6 +151,11 @@ class LiveFrameSource final : public Source {
       return lcore::ErrnoStatus(-error, absl::StrCat("bpf_map_update_elem(devmap, ", options_.interface, ")"));
     }
     LIBBPF_OPTS(bpf_link_create_opts, attach, .flags = XDP_FLAGS_DRV_MODE);
+    if (options_.time_stamps) {
+      return_descriptor_ = bpf_link_create(bpf_program__fd(program_->progs.traffic_return), static_cast<int>(target), BPF_XDP, &attach);
+      if (return_descriptor_ < 0)
+        return lcore::ErrnoStatus(-return_descriptor_, absl::StrCat("bpf_link_create(", options_.interface, ", native)"));
+    }
     program_descriptor_ = bpf_program__fd(program_->progs.traffic_source);
     link_descriptor_ = bpf_link_create(program_descriptor_, static_cast<int>(if_nametoindex(kHoldInterface)), BPF_XDP, &attach);
     if (link_descriptor_ < 0) return lcore::ErrnoStatus(-link_descriptor_, absl::StrCat("bpf_link_create(", kHoldInterface, ", native)"));
@@ -226,6 +235,7 @@ class LiveFrameSource final : public Source {
   source_bpf* program_ = nullptr;
   int program_descriptor_ = -1;
   int link_descriptor_ = -1;
+  int return_descriptor_ = -1;
   std::vector<uint8_t> frame_;
 
   std::thread thread_;

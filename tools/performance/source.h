@@ -43,6 +43,7 @@ struct SourceSnapshot {
   // Full rate: the time of 64 frames, taken in the kernel where they are made, so that a pause of the stream shows within it. Paced:
   // how long the oldest frame of a call was due when the call began.
   Histogram gap_ns;
+  Histogram round_trip_ns;  // of frames that came back, if they carry the time
 };
 
 class Source {

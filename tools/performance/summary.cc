@@ -99,10 +99,17 @@ std::vector<std::optional<Summary>> Summarize(const Row& row) {
     }
     if (std::any_of(cell.rounds.begin(), cell.rounds.end(), [](const auto& round) { return round && round->busy_cycles_per_packet; })) {
       summary.busy_cycles_per_packet = median([](const Measurement& m) { return m.busy_cycles_per_packet.value_or(0); });
+      for (const auto& round : cell.rounds) {
+        const bool nearest = round && round->busy_cycles_per_packet >= summary.busy_cycles_per_packet;
+        if (nearest && (summary.busy_stages.empty() || round->busy_cycles_per_packet == summary.busy_cycles_per_packet)) {
+          summary.busy_stages = round->busy_stages;
+        }
+      }
     }
     for (const auto& round : cell.rounds) {
       if (!round) continue;
       summary.latency_ns.Merge(round->latency_ns);
+      summary.round_trip_ns.Merge(round->round_trip_ns);
       summary.reordered += round->reordered;
     }
     summary.notes = NotesOf(row, cell);

@@ -27,6 +27,9 @@
 // Frames that the kernel makes and sends at a time, within a call.
 #define TRAFFIC_BATCH_FRAMES 64
 
+// Of the frames with a time, one in so many is sent back, to tell the round trip.
+#define TRAFFIC_FRAMES_A_RETURN 16
+
 // Latency histogram: exact below 32 ns, then 32 steps for every power of two, so that a bucket is at most 1/32 wide.
 #define TRAFFIC_LATENCY_STEP_BITS 5
 #define TRAFFIC_LATENCY_STEPS (1 << TRAFFIC_LATENCY_STEP_BITS)

@@ -62,6 +62,7 @@ TEST_F(MeasurementTest, APacedMeasurementHasOrderAndLatency) {
   EXPECT_EQ(measured->reordered, 0u);
   EXPECT_GT(measured->latency_ns.count(), 0u);
   EXPECT_GT(measured->latency_ns.Percentile(0.5), 500u);
+  EXPECT_EQ(measured->round_trip_ns.count(), 0u);  // it sends nothing back
 }
 
 // The kernel's forwarders leave what they have no time for in veth's ring, where no counter of the in port sees it.
@@ -101,6 +102,9 @@ TEST_F(MeasurementTest, AContenderThatEndsIsAnErrorWithItsLastWords) {
 TEST(BusyCyclesTest, AreThoseOfTheClosingReport) {
   EXPECT_EQ(*FindBusyCycles("x\n  CPU cycles/packet=123.50 (total cycles=247 / total io packets=2) at 2400 MHz Clock\n"), 123.5);
   EXPECT_FALSE(FindBusyCycles("Bye..."));
+  EXPECT_EQ(FindBusyStages("MHz Clock\n    of these: receive=1.00, mode=2.00, send=3.00 (with system calls)\n\nDone"),
+            "receive=1.00, mode=2.00, send=3.00 (with system calls)");
+  EXPECT_EQ(FindBusyStages("Bye..."), "");
 }
 
 TEST(ContenderTest, AnUnknownNameIsRefusedWithTheKnownOnes) {

@@ -54,7 +54,7 @@ TEST(ReportTest, TextNamesEveryContenderAndWhatIsMissing) {
   const std::string text = TextReport(MadeResults(), "perf --x");
   EXPECT_THAT(text, HasSubstr("MISSING: not built"));
   EXPECT_THAT(text, HasSubstr("busy cycles a packet, testpmd: 250"));
-  EXPECT_THAT(text, HasSubstr("latency, dpdk: p50"));
+  EXPECT_THAT(text, HasSubstr("latency one way, dpdk: p50"));
 }
 
 TEST(ReportTest, JsonHasCostAndLatency) {

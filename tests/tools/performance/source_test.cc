@@ -103,6 +103,9 @@ TEST_F(SourceTest, AtFullRateEveryFrameArrivesInOrder) {
   EXPECT_EQ(received->foreign, 0u);
   EXPECT_EQ(received->reordered, 0u);
   EXPECT_EQ(received->latency_ns.count(), sent.frames);
+  const uint64_t sent_back = (sent.frames + TRAFFIC_FRAMES_A_RETURN - 1) / TRAFFIC_FRAMES_A_RETURN;
+  EXPECT_EQ((*source)->Read().round_trip_ns.count(), sent_back);
+  EXPECT_GT((*source)->Read().round_trip_ns.Percentile(0.5), received->latency_ns.Percentile(0.5));
 }
 
 // What falsified figures before: a program that is not in the dispatcher waits 20 to 40 ms in every call.
