@@ -173,7 +173,7 @@ make_port u0 underlay 172.16.0.2 02:00:00:00:00:22
 ovs_start "$ovs_rig"
 ovs-vsctl add-br br0 -- set bridge br0 datapath_type=netdev
 for port in p0 p1 p2; do add_port br0 $port; done
-ovs_await_polling p0 p1 p2 || die ports "not polled after 10 s"
+ovs_require_polling p0 p1 p2
 
 check "no copy between two ports" copies_nothing
 check "a second output is copied once, into a frame" second_output

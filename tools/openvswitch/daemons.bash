@@ -85,6 +85,16 @@ ovs_await_polling() {
   done
 }
 
+# What ovs-vswitchd warned of.
+ovs_warnings() { grep -E '\|(WARN|ERR|EMER)\|' "$ovs_rig/ovs-vswitchd.log" || true; }
+
+# Ends the run unless every queue of these ports is polled soon, with what may be the reason.
+ovs_require_polling() {
+  ovs_await_polling "$@" && return
+  ovs_warnings | tail -n 10 | quote
+  die ports "not polled after 10 s (above: what ovs-vswitchd warned of)"
+}
+
 # What is wrong with ports that could not be added; empty if nothing is.
 ovs_port_errors() {
   ovs-vsctl --columns=name,error --format=csv --no-headings find interface 'error!=[]' 2>/dev/null
@@ -99,6 +109,8 @@ start_sandbox() {
     mount -t tmpfs none /run/netns
     mount -t sysfs sysfs /sys
     mount -t bpf bpf /sys/fs/bpf
+    # A bridge has an interface by its name, made with this; a root without udev lacks it.
+    [[ -e /dev/net/tun ]] || { mkdir -p /dev/net && mount -t tmpfs none /dev/net && mknod /dev/net/tun c 10 200; }
     ip link set dev lo up
     "$@"' sandbox "$@" </dev/null &
   sandbox=$!

@@ -26,7 +26,7 @@ passed rig "namespaces client (10.0.0.1) and server (10.0.0.2), a veth pair each
 ovs_start "$rig"
 ovs-vsctl add-br br0 -- set bridge br0 datapath_type=netdev
 for port in p0 p1; do add_port br0 $port; done
-ovs_await_polling p0 p1 || die ports "not polled after 10 s"
+ovs_require_polling p0 p1
 passed ovs-vswitchd "$(ovs-vswitchd --version | head -n 1), bridge br0 with p0 and p1 of type=pollux"
 
 all_through=true
@@ -60,7 +60,7 @@ for port in p0 p1; do
   column $port statistics '(what is not 0)'
 done
 show ovs-appctl dpif-netdev/pmd-rxq-show
-warnings=$(grep -E '\|(WARN|ERR|EMER)\|' "$rig/ovs-vswitchd.log" || true)
+warnings=$(ovs_warnings)
 if [[ -n $warnings ]]; then
   failed log "ovs-vswitchd warned:"
   quote <<<"$warnings"

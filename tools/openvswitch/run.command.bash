@@ -48,7 +48,7 @@ if [[ ${#flows[@]} == 0 ]]; then
   done
 fi
 for flow in "${flows[@]}"; do ovs-ofctl add-flow br0 "$flow" || die flow "ovs-ofctl add-flow br0 '$flow' (above: its words)"; done
-ovs_await_polling "${ports[@]}" || die ports "not polled after 10 s" "ovs-appctl dpif-netdev/pmd-rxq-show"
+ovs_require_polling "${ports[@]}"
 
 pid=$(cat "$ovs_rig/ovs-vswitchd.pid")
 echo "forwarding between ${ports[*]}: type=$type, ovs-vswitchd $pid, folder $ovs_rig"

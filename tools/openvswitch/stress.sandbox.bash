@@ -120,6 +120,6 @@ ovs_end ovs-vswitchd
 [[ $(attached p0) == 0 && $(attached p1) == 0 ]] || die "$stage" "an XDP program is left after SIGTERM"
 passed end "SIGTERM: no program is left"
 # Interfaces that vanish are worth a warning, of stock ports too; so is a machine that is busy with something else.
-warnings=$(grep -E '\|(WARN|ERR|EMER)\|' "$ovs_rig/ovs-vswitchd.log" | grep -v -E 'No such device|could not open network device|unknown port|Dropped [0-9]+ log|timeval|ovs_rcu' || true)
+warnings=$(ovs_warnings | grep -v -E 'No such device|could not open network device|unknown port|Dropped [0-9]+ log|timeval|ovs_rcu' || true)
 [[ -z $warnings ]] || { quote <<<"$(head -n 20 <<<"$warnings")"; die log "unexpected warnings (above)"; }
 passed log "nothing unexpected"
