@@ -47,7 +47,7 @@ def parse(words):
     add("--ports", type=int, default=2, metavar="N", help="an even number (default %(default)s)")
     add("--queues", type=int, default=1, metavar="N", help="of each port; more than one needs /dev/net/tun (default %(default)s)")
     add("--driver", choices=("virtio", "igb", "e1000e", "vmxnet3"), default="virtio", help="of the ports (default %(default)s)")
-    add("--cpus", type=int, default=0, metavar="N", help="processors (default: as many as queues, two at least)")
+    add("--cpus", type=int, default=0, metavar="N", help="processors (default: as many as queues or nodes)")
     add("--numa", type=int, default=1, metavar="N", help="NUMA nodes; port0 and port1 are on node 0, port2 and port3 on node 1")
     add("--hugepages", default="", metavar="N[,N]", help="of 2 MiB, for each node")
     add("--memory", type=int, default=768, metavar="MIB", help="(default %(default)s)")

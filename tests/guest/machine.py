@@ -32,7 +32,7 @@ class Machine:
     ports: int = 2
     queues: int = 1
     driver: str = "virtio"
-    cpus: int = 0  # 0: one for each queue, two at least
+    cpus: int = 0  # 0: one for each queue, or node
     nodes: int = 1
     hugepages: tuple = ()  # of 2 MiB, by node
     memory_mib: int = 512
@@ -138,8 +138,8 @@ def find_qemu(driver):
         raise Unavailable("no QEMU on this machine (apt-get install qemu-system-x86)")
     if driver == "virtio":
         return qemu
-    known = subprocess.run([qemu, "-device", "help"], text=True, capture_output=True, check=False).stdout
-    if f'name "{driver}"' not in known:
+    asked = subprocess.run([qemu, "-device", f"{driver},help"], text=True, capture_output=True, check=False)
+    if f"{driver} options" not in asked.stdout:
         raise Unavailable(f"{qemu} has no device {driver} (igb is in QEMU from 8.0)")
     return qemu
 
