@@ -12,6 +12,7 @@
 #include "mempool/pool.h"
 #include "mempool/region.h"
 #include "pmd/drivers.h"
+#include "pmd/visible_region.h"
 
 namespace pollux::guest {
 namespace {
@@ -21,9 +22,9 @@ void Say(const std::string& feature, const char* verdict, const std::string& why
 }
 
 // Starts a port as the user would, and tells of one feature what was asked for and what was got.
-void Ask(const std::string& title, const std::string& port, const std::string& feature, bool can_fall_back = true) {
+void Ask(const std::string& title, const std::string& port, const std::string& feature, decltype(&mempool::Region::Create) create) {
   const mempool::PoolOptions options{.frame_count = 8192};
-  auto region = mempool::Region::Create({.bytes = *mempool::RegionBytes(options), .pages = mempool::PageKind::kOrdinary});
+  auto region = create({.bytes = *mempool::RegionBytes(options), .pages = mempool::PageKind::kOrdinary});
   if (!region.ok()) return Say(title, "absent", std::string(region.status().message()));
   pmd::DeviceConfig config;
   config.rx_ring = config.tx_ring = 256;
@@ -34,7 +35,11 @@ void Ask(const std::string& title, const std::string& port, const std::string& f
   if (status.ok()) status = (*device)->Start();
   if (!status.ok()) return Say(title, "absent", std::string(status.message()));
   status = pmd::CheckRequired((*device)->Features(), {feature});
-  Say(title, status.ok() ? "works" : can_fall_back ? "falls back" : "absent", std::string(status.message()));
+  Say(title, status.ok() ? "works" : "falls back", std::string(status.message()));
+}
+
+void Ask(const std::string& title, const std::string& port, const std::string& feature) {
+  Ask(title, port, feature, &mempool::Region::Create);
 }
 
 void AskSocketOption(const std::string& title, int option) {
@@ -60,6 +65,7 @@ int Main() {
   Ask("native XDP, veth", "iface=v0", "native");
   Ask("wakeups on demand", "iface=v0", "need_wakeup");
   Ask("dispatcher of libxdp", "iface=v0,dispatcher=1", "native");
+  Ask("sending without sk_buffs, veth (tx=auto)", "iface=v0,tx=auto", "inject", &pmd::CreateVisibleRegion);
   Ask("preferred busy polling, virtio-net in copy mode", "iface=port0,bind_mode=copy,busy_budget=64", "busy_poll");
   const auto features = bpf::ProbeDevice("port0");
   const bool known = features.ok() && features->known;

@@ -18,11 +18,14 @@ import xml.etree.ElementTree as xml_tree
 import guest
 
 KERNELS = ("5.10", "6.1", "6.12", "6.16", "6.18", "7.3")
+TEST_TIMEOUT_S = 240  # of one test program; the emulated machine is slow
 LIBXDP_PROGRAMS = "/usr/lib/x86_64-linux-gnu/bpf"
 HEAD = """# Kernels
 
 Made by `tools/guest --kernel-table`, which boots each kernel in an emulated machine ([guest.md](guest.md)), asks for everything as a user
-would, and runs tests of the kernel interfaces there. What a kernel lacks is no failure: Pollux finds out at run time.
+would, and runs tests of the kernel interfaces and of net_af_xdp there. What a kernel lacks is no failure: Pollux finds out at run time.
+The contract suite on veth and the tests of testpmd are not among them: emulated, the suite does not end in two minutes.
+5.10 is older than what the tests are written for: the programs of steering and of injection do not load there, and their tests fail.
 
 ## What works
 
@@ -33,11 +36,13 @@ would, and runs tests of the kernel interfaces there. What a kernel lacks is no 
 
 def run_kernel(kernel, programs):
     """Returns (version, feature lines, {test: root of its XML or None})."""
-    lines = ["uname -r >/out/version", "ip link add v0 type veth peer name v1", "ip link set v0 up; ip link set v1 up"]
+    lines = ["uname -r >/out/version", "/usr/bin/ip link add v0 type veth peer name v1"]
+    lines.append("for end in v0 v1; do ip link set $end up; done")
+    lines.append("ethtool -K v1 gro on")  # the port takes XDP frames only so
     lines.append(f"{programs[0]} >/out/features 2>/out/errors")
     for number, program in enumerate(programs[1:]):
-        lines.append(f"timeout 240 {program} --gtest_output=xml:/out/{number}.xml >/out/{number}.log 2>&1")
-    words = ["--kernel", kernel, "--timeout", "900"]
+        lines.append(f"timeout {TEST_TIMEOUT_S} {program} --gtest_output=xml:/out/{number}.xml >/out/{number}.log 2>&1")
+    words = ["--kernel", kernel, "--timeout", "1800", "--memory", "1024"]
     for program in programs:
         words += ["--file", program]
     for tool in ("ping", "sysctl", LIBXDP_PROGRAMS):
