@@ -14,7 +14,7 @@ namespace pollux::pmd::af_xdp {
 enum class TransmitEngine : uint8_t { kRing, kInject };
 
 // What a burst costs depends on the receiver, which may change at any time, so nothing is assumed: each depth up to 32 has an entry,
-// above that eight an octave. An entry tries both engines a few times, then takes the cheaper one, and spends 1 part in 64 of its
+// above that eight an octave. An entry tries both engines a few times, then takes the cheaper one, and spends 1 part in 128 of its
 // time on looking at the other again: some bursts in a row, of which the first do not count, since they find cold caches. A single
 // burst now and then would make the other engine look worse than it is. Single-lcore; some ten instructions a burst.
 class TransmitCost {
@@ -71,7 +71,7 @@ class TransmitCost {
 
  private:
   static constexpr uint8_t kFirstSamples = 8;
-  static constexpr uint64_t kShareOfLooking = 64;
+  static constexpr uint64_t kShareOfLooking = 128;
   static constexpr uint8_t kColdBursts = 4;
   static constexpr uint8_t kWarmBursts = 8;
   static constexpr uint64_t kOutlier = 4;

@@ -94,18 +94,27 @@ double Run(Lane& lane, std::size_t depth, double milliseconds) {
   return taken > 0 ? ns / static_cast<double>(taken) : 0;
 }
 
+uint64_t Injected(const pmd::Device& device) {
+  for (const pmd::NamedCounter& counter : device.ExtendedStats()) {
+    if (counter.name == "tx_q0_inject_packets") return counter.value;
+  }
+  return 0;
+}
+
 absl::Status Check(Receiver receiver, int rounds, double milliseconds) {
   std::array<Lane, kEngines.size()> lanes;
   for (std::size_t engine = 0; engine < kEngines.size(); ++engine) {
     if (absl::Status status = Open(kEngines[engine], receiver, lanes[engine]); !status.ok()) return status;
   }
-  std::printf("receiver %s: ns a packet of %zu bytes, median of %d rounds of %.0f ms\n  %5s  %8s %8s %8s  %s\n", ReceiverName(receiver),
-              kFrameBytes, rounds, milliseconds, "depth", kEngines[0], kEngines[1], kEngines[2],
+  std::printf("receiver %s: ns a packet of %zu bytes, median of %d rounds of %.0f ms\n  %5s  %8s %8s %8s  %8s  %s\n",
+              ReceiverName(receiver), kFrameBytes, rounds, milliseconds, "depth", kEngines[0], kEngines[1], kEngines[2], "injected",
               "auto / better: median (lowest to highest)");
   for (const std::size_t depth : kDepths) {
     std::array<std::vector<double>, kEngines.size()> ns;
     std::vector<double> better;
     for (std::size_t engine = 0; engine < kEngines.size(); ++engine) Run(lanes[engine], depth, milliseconds);  // auto learns here
+    const pmd::Device& automatic = *lanes.back().device;
+    const uint64_t sent_before = automatic.Stats().tx_packets, injected_before = Injected(automatic);
     for (int round = 0; round < rounds; ++round) {
       for (std::size_t turn = 0; turn < kEngines.size(); ++turn) {
         const std::size_t engine = (turn + static_cast<std::size_t>(round)) % kEngines.size();  // each comes behind each
@@ -114,8 +123,10 @@ absl::Status Check(Receiver receiver, int rounds, double milliseconds) {
     }
     const std::size_t best = SpreadOf(ns[1]).median < SpreadOf(ns[0]).median;
     const Spread ratio = RatioOf(ns[2], ns[best]);
-    std::printf("  %5zu  %8.0f %8.0f %8.0f  %.3f (%.3f to %.3f) %s\n", depth, SpreadOf(ns[0]).median, SpreadOf(ns[1]).median,
-                SpreadOf(ns[2]).median, ratio.median, ratio.minimum, ratio.maximum, kEngines[best]);
+    const auto sent = static_cast<double>(automatic.Stats().tx_packets - sent_before);
+    const double injected = sent > 0 ? static_cast<double>(Injected(automatic) - injected_before) * 100 / sent : 0;
+    std::printf("  %5zu  %8.0f %8.0f %8.0f  %7.1f%%  %.3f (%.3f to %.3f) %s\n", depth, SpreadOf(ns[0]).median, SpreadOf(ns[1]).median,
+                SpreadOf(ns[2]).median, injected, ratio.median, ratio.minimum, ratio.maximum, kEngines[best]);
     std::fflush(stdout);
   }
   for (Lane& lane : lanes) {
