@@ -15,11 +15,14 @@ namespace {
 const std::vector<std::string> kDpdkEalOptions = {"--no-shconf", "--no-telemetry"};
 
 std::unique_ptr<Contender> MakeContender(const std::string& name, const ContenderOptions& options) {
-  if (name == "testpmd") return MakeTestpmdContender({.name = name, .program = options.testpmd});
+  if (name == "testpmd") return MakeTestpmdContender({.name = name, .program = options.testpmd, .rx_ring = options.rx_ring});
   for (const char* engine : {"ring", "inject"}) {
     if (name != absl::StrCat("testpmd-", engine)) continue;
-    return MakeTestpmdContender(
-        {.name = name, .program = options.testpmd, .device_arguments = absl::StrCat(",tx=", engine), .probed_key = "tx"});
+    return MakeTestpmdContender({.name = name,
+                                 .program = options.testpmd,
+                                 .device_arguments = absl::StrCat(",tx=", engine),
+                                 .probed_key = "tx",
+                                 .rx_ring = options.rx_ring});
   }
   for (const char* type : {"pollux", "afxdp"}) {
     if (name != absl::StrCat("ovs-", type)) continue;
@@ -34,14 +37,16 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
                              .package = "openvswitch-switch-dpdk"});
   }
   if (name == "dpdk") {
-    return MakeTestpmdContender({.name = name, .program = options.dpdk_testpmd, .eal_options = kDpdkEalOptions, .tells_version = true});
+    return MakeTestpmdContender(
+        {.name = name, .program = options.dpdk_testpmd, .eal_options = kDpdkEalOptions, .tells_version = true, .rx_ring = options.rx_ring});
   }
   if (name == "dpdk-no-busy-poll") {
     return MakeTestpmdContender({.name = name,
                                  .program = options.dpdk_testpmd,
                                  .device_arguments = ",busy_budget=0",
                                  .eal_options = kDpdkEalOptions,
-                                 .tells_version = true});
+                                 .tells_version = true,
+                                 .rx_ring = options.rx_ring});
   }
   if (name == "redirect") return MakeRedirectContender();
   if (name == "redirect-thread") return MakeRedirectThreadContender();

@@ -63,6 +63,7 @@ struct ContenderOptions {
   std::string dpdk_testpmd = "dpdk-testpmd";  // path or name of DPDK's
   std::string ovs;                            // path of tools/ovs
   std::string ovs_programs;                   // the folder that `tools/ovs build` printed
+  int rx_ring = 0;                            // descriptors of every testpmd's rx rings; 0: its own default
   std::vector<std::string> names;             // in this order; the first is what the others are compared with
 };
 

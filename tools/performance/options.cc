@@ -103,6 +103,7 @@ std::map<std::string, Setter> ValueOptions(Options* options, Lists* lists) {
        [=](const std::string& value) { return ParseInteger("--source-cpu", value, 0, last_cpu, &options->conditions.source_cpu); }},
       {"--forwarder-cpu",
        [=](const std::string& value) { return ParseInteger("--forwarder-cpu", value, 0, last_cpu, &options->conditions.forwarder_cpu); }},
+      {"--rx-ring", [=](const std::string& value) { return ParseInteger("--rx-ring", value, 64, 32768, &options->contenders.rx_ring); }},
       {"--testpmd", text(&options->contenders.testpmd)},
       {"--dpdk-testpmd", text(&options->contenders.dpdk_testpmd)},
       {"--ovs", text(&options->contenders.ovs)},
@@ -152,6 +153,7 @@ Measures forwarders against each other on a rig of veth pairs: every contender d
   --rounds=N            measurements of each contender in each row     (5)
   --seconds=S           measured time of each                          (3)
   --warm-up=S           dropped before it                              (1)
+  --rx-ring=N           descriptors of both testpmds' rx rings    (their own: 2048)
   --loss-free           search the highest rate without any loss, too
   --latency             latency at 10 and 50 percent of the smallest loss-free rate, too (receiver xdp)
   --cost                what a packet costs at half of what the source can, too

@@ -92,6 +92,7 @@ std::vector<std::string> TestpmdCommand(const TestpmdOptions& options, const std
   }
   command.insert(command.end(), {"--", absl::StrCat("--forward-mode=", WorkKindName(assignment.kind)), "--auto-start",
                                  "--total-num-mbufs=32768", "--nb-cores=1"});
+  if (options.rx_ring > 0) command.push_back(absl::StrCat("--rxd=", options.rx_ring));
   if (assignment.record_cycles) command.push_back("--record-core-cycles");
   if (interfaces.size() == 1) command.push_back("--port-topology=loop");
   if (assignment.kind == WorkKind::kTxonly) command.push_back(absl::StrCat("--txpkts=", assignment.frame_bytes));

@@ -18,6 +18,7 @@ struct TestpmdOptions {
   std::vector<std::string> eal_options;  // before --
   std::string probed_key;                // a device argument that the program may not know: asked before
   bool tells_version = false;            // by its package
+  int rx_ring = 0;                       // descriptors; 0: the program's default
 };
 
 std::unique_ptr<Contender> MakeTestpmdContender(const TestpmdOptions& options);

@@ -32,6 +32,11 @@ TEST(TestpmdCommandTest, TheOneSidedWorksHaveTheirPortAlone) {
             "--total-num-mbufs=32768 --nb-cores=1 --port-topology=loop");
 }
 
+TEST(TestpmdCommandTest, TheRxRingIsSetOnRequest) {
+  EXPECT_EQ(Command({.program = "a"}, {}).find("--rxd"), std::string::npos);
+  EXPECT_NE(Command({.program = "a", .rx_ring = 8192}, {}).find(" --rxd=8192"), std::string::npos);
+}
+
 TEST(TestpmdCommandTest, CyclesAreRecordedOnRequest) {
   EXPECT_NE(Command({.name = "ours", .program = "testpmd"}, {.record_cycles = true}).find(" --record-core-cycles"), std::string::npos);
 }
