@@ -38,6 +38,27 @@ TEST_F(IoTest, ReceivesAtMostABurst) {
   EXPECT_EQ(engine->Poll(stream), 0u);
 }
 
+// What a tx queue held back behind a full burst leaves in the next poll, which may receive nothing.
+TEST_F(IoTest, CyclesAreThoseOfBurstsAndOfThePollBehindAFullOne) {
+  stream.burst = 4;
+  stream.record_cycles = true;
+  Make("io");
+  engine->Poll(stream);
+  EXPECT_FALSE(stream.busy);
+  EXPECT_EQ(stream.stats.receive_cycles.value() + stream.stats.send_cycles.value(), 0u);
+  Arrive(4);
+  engine->Poll(stream);
+  EXPECT_TRUE(stream.busy);
+  const uint64_t sending = stream.stats.send_cycles.value();
+  EXPECT_GT(sending, 0u);
+  EXPECT_GT(stream.stats.receive_cycles.value(), 0u);
+  engine->Poll(stream);
+  EXPECT_TRUE(stream.busy);
+  EXPECT_GT(stream.stats.send_cycles.value(), sending);
+  engine->Poll(stream);
+  EXPECT_FALSE(stream.busy);
+}
+
 // The frames cannot be read while the engine runs.
 TEST_F(IoTest, TouchesNoPacketMemory) {
   Make("io");
