@@ -17,7 +17,7 @@ ovs_environment() {
 # programs in a chain warns where the kernel has no such programs.
 ovs_daemon_environment() {
   daemon_environment=(LIBXDP_SKIP_DISPATCHER=1)
-  prlimit --memlock=unlimited:unlimited true 2>/dev/null || daemon_environment+=("LD_PRELOAD=$ovs_programs/memlock.so")
+  prlimit --memlock=unlimited:unlimited true 2>/dev/null || daemon_environment+=("LD_PRELOAD=$ovs_programs/memlock.so${LD_PRELOAD:+:$LD_PRELOAD}")
   # Its exit is Open vSwitch's, which frees little; and a preloaded library comes before the sanitizer's.
   daemon_environment+=("ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0:abort_on_error=1:log_path=$ovs_rig/sanitizer")
 }

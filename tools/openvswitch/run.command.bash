@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # tools/ovs run: a bridge in the foreground. Sourced.
-type=pollux pmd_cpu='' options=() flows=() ports=() variant='' pollux_prefix=''
+type=pollux pmd_cpu='' queues='' options=() flows=() ports=() variant='' pollux_prefix=''
 for argument in "$@"; do
   case "$argument" in
     --type=pollux | --type=afxdp | --type=dpdk) type=${argument#*=} ;;
     --pmd-cpu=?*) pmd_cpu=${argument#*=} ;;
+    --queues=?*) queues=${argument#*=} ;;
     --option=?*=*) options+=("options:${argument#*=}") ;;
     --flow=?*) flows+=("${argument#*=}") ;;
     --programs=?*) ovs_programs=$(realpath "${argument#*=}") ;;
@@ -16,6 +17,8 @@ for argument in "$@"; do
 done
 [[ ${#ports[@]} -ge 1 ]] || refuse "run: which ports?"
 [[ -z $pmd_cpu || $pmd_cpu =~ ^[0-9]{1,2}$ ]] || refuse "--pmd-cpu takes a processor's number, not '$pmd_cpu'"
+[[ -z $queues || $queues =~ ^[1-9][0-9]?$ ]] || refuse "--queues takes a number from 1 to 99, not '$queues'"
+[[ -z $queues ]] || options+=("options:n_rxq=$queues")
 if [[ $type == dpdk ]]; then
   [[ -x $ovs_dpdk_program ]] || die programs "no $ovs_dpdk_program" "tools/setup_packages peers installs it (package openvswitch-switch-dpdk)."
   ovs_with_dpdk=true
@@ -34,7 +37,7 @@ ovs_start
 ovs-vsctl add-br br0 -- set bridge br0 datapath_type=netdev fail_mode=secure
 for ((i = 0; i < ${#ports[@]}; i++)); do
   port=${ports[$i]} device=()
-  [[ $type != dpdk ]] || device=("options:dpdk-devargs=\"net_af_xdp$i,iface=$port\"")
+  [[ $type != dpdk ]] || device=("options:dpdk-devargs=\"net_af_xdp$i,iface=$port${queues:+,queue_count=$queues}\"")
   ovs-vsctl add-port br0 "$port" -- set interface "$port" type="$type" "${device[@]}" "${options[@]}" 2>"$ovs_rig/vsctl.log" || true
 done
 errors=$(ovs_port_errors)

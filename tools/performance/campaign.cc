@@ -54,7 +54,7 @@ class CampaignRunner {
 
  private:
   bool TakesPart(size_t contender, const Work& work) const {
-    return results_.contenders[contender].missing.empty() && contenders_[contender]->Can(work.kind);
+    return results_.contenders[contender].missing.empty() && contenders_[contender]->Can(work.kind, work.queue_count);
   }
 
   // Whoever is not sent on has no latency, and a plain stack cannot tell it.

@@ -34,17 +34,23 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
                              .programs = options.ovs_programs,
                              .type = "dpdk",
                              .daemon = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk",
-                             .package = "openvswitch-switch-dpdk"});
+                             .package = "openvswitch-switch-dpdk",
+                             .preload = options.dpdk_preload});
   }
   if (name == "dpdk") {
-    return MakeTestpmdContender(
-        {.name = name, .program = options.dpdk_testpmd, .eal_options = kDpdkEalOptions, .tells_version = true, .rx_ring = options.rx_ring});
+    return MakeTestpmdContender({.name = name,
+                                 .program = options.dpdk_testpmd,
+                                 .eal_options = kDpdkEalOptions,
+                                 .preload = options.dpdk_preload,
+                                 .tells_version = true,
+                                 .rx_ring = options.rx_ring});
   }
   if (name == "dpdk-no-busy-poll") {
     return MakeTestpmdContender({.name = name,
                                  .program = options.dpdk_testpmd,
                                  .device_arguments = ",busy_budget=0",
                                  .eal_options = kDpdkEalOptions,
+                                 .preload = options.dpdk_preload,
                                  .tells_version = true,
                                  .rx_ring = options.rx_ring});
   }

@@ -20,6 +20,7 @@ namespace pollux::performance {
 struct Assignment {
   WorkKind kind = WorkKind::kIo;
   uint32_t frame_bytes = 64;
+  uint32_t queue_count = 1;  // of each port; the worker serves all
   int forwarder_cpu = 1;
   int other_cpu = 0;           // for what else the contender runs, and the source
   bool record_cycles = false;  // count the cycles of rounds that had packets, and say so at the end
@@ -50,7 +51,7 @@ class Contender {
   virtual std::string Version() const { return ""; }
   // NOT_FOUND if it is not installed or not built.
   virtual absl::Status Available() const = 0;
-  virtual bool Can(WorkKind kind) const = 0;
+  virtual bool Can(WorkKind kind, uint32_t queue_count) const = 0;
   // It is a program, whose system calls can be counted.
   virtual bool IsProgram() const = 0;
   // And its instructions.
@@ -61,6 +62,7 @@ class Contender {
 struct ContenderOptions {
   std::string testpmd;                        // path of ours
   std::string dpdk_testpmd = "dpdk-testpmd";  // path or name of DPDK's
+  std::string dpdk_preload;                   // combined_channels.so, for DPDK with several queues
   std::string ovs;                            // path of tools/ovs
   std::string ovs_programs;                   // the folder that `tools/ovs build` printed
   int rx_ring = 0;                            // descriptors of every testpmd's rx rings; 0: its own default

@@ -69,13 +69,14 @@ enum class Poll { kInSoftirq, kInThread };
 template <Poll poll>
 class RedirectForwarder final : public KernelForwarder {
  public:
+  static constexpr bool kThreaded = poll == Poll::kInThread;
   ~RedirectForwarder() override {
     if (link_ >= 0) close(link_);
     if (program_ != nullptr) redirect_bpf__destroy(program_);
   }
   absl::Status Open(const Rig& rig, int cpu) {
     if (absl::Status status = rig.forwarder->Call([this] { return Attach(); }); !status.ok()) return status;
-    if (poll == Poll::kInSoftirq) return absl::OkStatus();
+    if (!kThreaded) return absl::OkStatus();
     auto thread = PollInThread(rig, cpu);
     if (!thread.ok()) return thread.status();
     thread_ = *thread;
@@ -103,6 +104,7 @@ class RedirectForwarder final : public KernelForwarder {
 
 class BridgeForwarder final : public KernelForwarder {
  public:
+  static constexpr bool kThreaded = true;
   absl::Status Open(const Rig& rig, int cpu) {
     // The bridge and its ports go with the rig.
     absl::Status status =
@@ -123,7 +125,10 @@ class KernelContender final : public Contender {
   const std::string& name() const override { return name_; }
   std::string Description() const override { return description_; }
   absl::Status Available() const override { return absl::OkStatus(); }
-  bool Can(WorkKind kind) const override { return kind == WorkKind::kIo; }
+  // A thread polls one queue: several queues would be several workers.
+  bool Can(WorkKind kind, uint32_t queue_count) const override {
+    return kind == WorkKind::kIo && (queue_count == 1 || !ForwarderKind::kThreaded);
+  }
   bool IsProgram() const override { return false; }
   absl::StatusOr<std::unique_ptr<Forwarder>> Start(const Rig& rig, const Assignment& assignment) const override {
     auto forwarder = std::make_unique<ForwarderKind>();

@@ -65,6 +65,7 @@ absl::StatusOr<Measurement> MeasureSession(const Contender* contender, const Wor
   auto end = session.Look();
   if (!end.ok()) return end.status();
   Measurement result = Compare(session, work, *begin, *end);
+  if (absl::Status status = CheckQueues(result.queue_packets); !status.ok()) return status;
   if (session.forwarder() != nullptr) {
     if (absl::Status status = session.forwarder()->Check(); !status.ok()) return status;
     const pid_t worker = SplitSamples((*sampler)->Stop(), session.forwarder()->process(), &result);
@@ -113,6 +114,9 @@ Measurement Compare(const Session& session, const Work& work, const Moment& begi
     result.source_pause_us = static_cast<double>(gap_ns.Maximum()) / 1e3;
     result.source_pauses = gap_ns.CountAbove(static_cast<uint64_t>(kSteadyPause_us * 1e3));
     result.source_batches = gap_ns.count();
+    for (size_t queue = 0; queue < end.queue_packets.size(); ++queue) {
+      result.queue_packets.push_back(end.queue_packets[queue] - begin.queue_packets[queue]);
+    }
   }
   result.cpu = end.cpu - begin.cpu;
   result.reordered = end.sink.reordered - begin.sink.reordered;

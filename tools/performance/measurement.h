@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -27,6 +28,7 @@ struct Measurement {
   double source_pause_us = 0;   // the longest
   uint64_t source_pauses = 0;   // longer than 100 us
   uint64_t source_batches = 0;
+  std::vector<uint64_t> queue_packets;  // that the forwarder got, by queue of its in port; empty without a source
 
   CpuTimes cpu;  // the forwarder's CPU
   // Of the thread that used most of it: nanoseconds for every delivered packet. By sampling.

@@ -10,13 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 #include <vector>
 
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
 #include "lcore/errno_status.h"
@@ -26,16 +27,6 @@ namespace pollux::performance {
 namespace {
 
 constexpr char kThreadNamespace[] = "/proc/thread-self/ns/net";
-
-// "rx_queue_3_xdp_redirect" becomes "xdp_redirect"; "tx_queue_0_xdp_xmit" likewise. Other names stay.
-std::string WithoutQueue(const std::string& name) {
-  for (const char* prefix : {"rx_queue_", "tx_queue_"}) {
-    if (!absl::StartsWith(name, prefix)) continue;
-    const size_t end = name.find('_', std::strlen(prefix));
-    if (end != std::string::npos) return name.substr(end + 1);
-  }
-  return name;
-}
 
 absl::Status Ethtool(int socket, const std::string& interface, void* command, const char* what) {
   ifreq request = {};
@@ -54,7 +45,7 @@ absl::Status SetGenericReceiveOffload(const std::string& interface) {
   return status;
 }
 
-absl::Status ReadEthtoolStats(int socket, const std::string& interface, std::map<std::string, uint64_t>* counters) {
+absl::Status ReadEthtoolStats(int socket, const std::string& interface, QueueCounters* counters) {
   std::vector<char> information(sizeof(ethtool_sset_info) + sizeof(uint32_t));
   auto* set = reinterpret_cast<ethtool_sset_info*>(information.data());
   set->cmd = ETHTOOL_GSSET_INFO;
@@ -75,9 +66,13 @@ absl::Status ReadEthtoolStats(int socket, const std::string& interface, std::map
   if (absl::Status status = Ethtool(socket, interface, stats, "ETHTOOL_GSTATS"); !status.ok()) return status;
   for (uint32_t i = 0; i < count; ++i) {
     const char* name = names.data() + sizeof(ethtool_gstrings) + i * ETH_GSTRING_LEN;
-    uint64_t value;
-    std::memcpy(&value, values.data() + sizeof(ethtool_stats) + i * sizeof value, sizeof value);
-    (*counters)[WithoutQueue(std::string(name, strnlen(name, ETH_GSTRING_LEN)))] += value;
+    const std::string text(name, strnlen(name, ETH_GSTRING_LEN));
+    unsigned queue;
+    int end = 0;
+    if (std::sscanf(text.c_str(), "rx_queue_%u_%n", &queue, &end) != 1 || end == 0) continue;
+    std::vector<uint64_t>& by_queue = (*counters)[text.substr(static_cast<size_t>(end))];
+    by_queue.resize(std::max<size_t>(by_queue.size(), queue + 1));
+    std::memcpy(&by_queue[queue], values.data() + sizeof(ethtool_stats) + i * sizeof(uint64_t), sizeof(uint64_t));
   }
   return absl::OkStatus();
 }
@@ -133,9 +128,10 @@ absl::Status RunIp(const NetworkNamespace& network, const std::string& lines) {
 }
 
 absl::Status AddVethPair(const NetworkNamespace& left_network, const std::string& left, const NetworkNamespace& right_network,
-                         const std::string& right) {
-  absl::Status status = RunIp(left_network, absl::StrCat("link add ", left, " arp off numrxqueues 1 numtxqueues 1 type veth peer name ",
-                                                         right, " arp off numrxqueues 1 numtxqueues 1 netns ", right_network.path()));
+                         const std::string& right, uint32_t queue_count) {
+  const std::string settings = absl::StrCat(" arp off numrxqueues ", queue_count, " numtxqueues ", queue_count);
+  absl::Status status = RunIp(
+      left_network, absl::StrCat("link add ", left, settings, " type veth peer name ", right, settings, " netns ", right_network.path()));
   if (!status.ok()) return status;
   // Both before either is up: veth looks at its peer's offloads when it comes up, and at no later time.
   const auto ends = {std::pair(&left_network, left), std::pair(&right_network, right)};
@@ -181,8 +177,8 @@ absl::StatusOr<LinkCounters> ReadLinkCounters(const NetworkNamespace& network, c
   return counters;
 }
 
-absl::StatusOr<std::map<std::string, uint64_t>> ReadDriverCounters(const NetworkNamespace& network, const std::string& interface) {
-  std::map<std::string, uint64_t> counters;
+absl::StatusOr<QueueCounters> ReadQueueCounters(const NetworkNamespace& network, const std::string& interface) {
+  QueueCounters counters;
   absl::Status status = network.Call([&] {
     const int socket_descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (socket_descriptor < 0) return lcore::ErrnoStatus(errno, "socket(AF_INET)");

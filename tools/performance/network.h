@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -39,10 +40,10 @@ class NetworkNamespace {
 // Runs the lines as one `ip -batch`.
 absl::Status RunIp(const NetworkNamespace& network, const std::string& lines);
 
-// Makes a veth pair, both ends up, with one queue each, no ARP, and generic receive offload on at both ends: only such a veth polls,
-// and takes frames that are no sk_buffs.
+// Makes a veth pair, both ends up, with so many rx and tx queues each, no ARP, and generic receive offload on at both ends: only such a
+// veth polls, and takes frames that are no sk_buffs.
 absl::Status AddVethPair(const NetworkNamespace& left_network, const std::string& left, const NetworkNamespace& right_network,
-                         const std::string& right);
+                         const std::string& right, uint32_t queue_count = 1);
 
 absl::StatusOr<uint32_t> InterfaceIndex(const NetworkNamespace& network, const std::string& interface);
 
@@ -52,8 +53,10 @@ struct LinkCounters {
 };
 absl::StatusOr<LinkCounters> ReadLinkCounters(const NetworkNamespace& network, const std::string& interface);
 
-// The driver's own counters (ethtool -S), those of its queues added up under the name without the queue: "xdp_redirect".
-absl::StatusOr<std::map<std::string, uint64_t>> ReadDriverCounters(const NetworkNamespace& network, const std::string& interface);
+// The driver's own counters of its rx queues (ethtool -S), by queue under the name without it: rx_queue_1_xdp_redirect is
+// "xdp_redirect"[1].
+using QueueCounters = std::map<std::string, std::vector<uint64_t>>;
+absl::StatusOr<QueueCounters> ReadQueueCounters(const NetworkNamespace& network, const std::string& interface);
 
 }  // namespace pollux::performance
 

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 
@@ -16,6 +17,7 @@
 namespace pollux::performance {
 namespace {
 
+constexpr int kMaximumQueues = 4;
 constexpr double kQuickDeadline_s = 165;  // and then the measurement that is under way
 
 // The lists whose product the rows are.
@@ -24,6 +26,7 @@ struct Lists {
   std::vector<Receiver> receivers = {Receiver::kXdp, Receiver::kStack};
   std::vector<uint32_t> frame_bytes = {64, 1500};
   std::vector<uint32_t> flow_counts = {1};
+  std::vector<uint32_t> queue_counts = {1};
   double offered_pps = 0;
 };
 
@@ -90,6 +93,7 @@ std::map<std::string, Setter> ValueOptions(Options* options, Lists* lists) {
          return ParseIntegers("--sizes", value, TRAFFIC_MINIMUM_FRAME_BYTES, TRAFFIC_MAXIMUM_FRAME_BYTES, &lists->frame_bytes);
        }},
       {"--flows", [=](const std::string& value) { return ParseIntegers("--flows", value, 1, TRAFFIC_MAXIMUM_FLOWS, &lists->flow_counts); }},
+      {"--queues", [=](const std::string& value) { return ParseIntegers("--queues", value, 1, kMaximumQueues, &lists->queue_counts); }},
       {"--rate", [=](const std::string& value) { return ParseNumber("--rate", value, 0, 1e9, &lists->offered_pps); }},
       {"--rounds", [=](const std::string& value) { return ParseInteger("--rounds", value, 1, 1000, &options->rounds); }},
       {"--seconds",
@@ -126,8 +130,17 @@ void MakeWorks(const Lists& lists, std::vector<Work>* works) {
       for (uint32_t frame_bytes : lists.frame_bytes) {
         for (uint32_t flow_count : lists.flow_counts) {
           if (kind == WorkKind::kTxonly && flow_count != lists.flow_counts.front()) continue;
-          works->push_back(
-              {.kind = kind, .receiver = receiver, .frame_bytes = frame_bytes, .flow_count = flow_count, .offered_pps = lists.offered_pps});
+          for (uint32_t asked : lists.queue_counts) {
+            // Nothing is received; and a queue without a flow would stay empty.
+            const uint32_t queue_count = kind == WorkKind::kTxonly ? 1 : asked;
+            const Work work = {.kind = kind,
+                               .receiver = receiver,
+                               .frame_bytes = frame_bytes,
+                               .flow_count = std::max(flow_count, queue_count),
+                               .queue_count = queue_count,
+                               .offered_pps = lists.offered_pps};
+            if (std::find(works->begin(), works->end(), work) == works->end()) works->push_back(work);
+          }
         }
       }
     }
@@ -149,6 +162,9 @@ Measures forwarders against each other on a rig of veth pairs: every contender d
   --receivers=R,...     xdp: the receiver runs an XDP program; stack: it is a plain network stack with GRO    (xdp,stack)
   --sizes=N,...         bytes of a frame, without the check sequence, 64 to 1514    (64,1500)
   --flows=N,...         number of flows, 1 to 65536                    (1)
+  --queues=N,...        rx and tx queues of each port, 1 to 4, all served by the one worker core (1; txonly has no other)
+                        flow F comes in queue F modulo N, and there are at least N flows; frames for several queues are
+                        sk_buffs, which cost the source more: compare within a row
   --rate=PPS            offered packets a second; 0: all that the source can    (0)
   --rounds=N            measurements of each contender in each row     (5)
   --seconds=S           measured time of each                          (3)

@@ -107,7 +107,9 @@ class OvsContender final : public Contender {
     if (status.ok() || options_.package.empty()) return status;
     return absl::NotFoundError(absl::StrCat("no ", Daemon(), ": tools/setup_packages peers installs package ", options_.package));
   }
-  bool Can(WorkKind kind) const override { return kind == WorkKind::kIo || kind == WorkKind::kPushVlan || kind == WorkKind::kTwoPorts; }
+  bool Can(WorkKind kind, uint32_t /*queue_count*/) const override {
+    return kind == WorkKind::kIo || kind == WorkKind::kPushVlan || kind == WorkKind::kTwoPorts;
+  }
   bool IsProgram() const override { return true; }
   bool RunsUnderCallgrind() const override { return false; }
   absl::StatusOr<std::unique_ptr<Forwarder>> Start(const Rig& rig, const Assignment& assignment) const override {
@@ -129,9 +131,13 @@ class OvsContender final : public Contender {
 std::vector<std::string> OvsCommand(const OvsOptions& options, const Assignment& assignment) {
   // The daemons leave their parents; a PID namespace ends them with the run, even if it is killed.
   std::vector<std::string> command = {"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"};
-  command.insert(command.end(), {"taskset", "-c", absl::StrCat(assignment.other_cpu), options.script, "run"});
+  command.insert(command.end(), {"taskset", "-c", absl::StrCat(assignment.other_cpu)});
+  const bool several_queues = assignment.queue_count > 1;
+  if (several_queues && !options.preload.empty()) command.insert(command.end(), {"env", absl::StrCat("LD_PRELOAD=", options.preload)});
+  command.insert(command.end(), {options.script, "run"});
   command.insert(command.end(), {absl::StrCat("--type=", options.type), absl::StrCat("--pmd-cpu=", assignment.forwarder_cpu),
                                  absl::StrCat("--programs=", options.programs)});
+  if (several_queues) command.push_back(absl::StrCat("--queues=", assignment.queue_count));
   const std::string match = absl::StrCat("--flow=in_port=", kInInterface, ",actions=");
   if (assignment.kind == WorkKind::kPushVlan) {
     command.push_back(absl::StrCat(match, "mod_vlan_vid:5,output:", kOutInterface));

@@ -18,6 +18,7 @@ struct OvsOptions {
   std::string type;      // of the ports: pollux, afxdp, dpdk (net_af_xdp)
   std::string daemon;    // what `tools/ovs run` starts for this type, if it is not the ovs-vswitchd of `programs`
   std::string package;   // of that daemon
+  std::string preload;   // a library, where ports have several queues
 };
 
 std::unique_ptr<Contender> MakeOvsContender(const OvsOptions& options);

@@ -52,18 +52,18 @@ absl::Status WriteProfiles(const Results& results, const std::string& folder) {
   return status;
 }
 
-// Ours, as built with this program: beside its folder.
-std::string DefaultTestpmd() {
+// The folder of this program: what was built with it is near.
+std::filesystem::path OwnFolder() {
   std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (self.parent_path().parent_path() / "testpmd" / "testpmd").string();
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
 }
 
 absl::Status Main(const std::string& program, const std::vector<std::string>& arguments) {
   auto options = ParseOptions(arguments);
   if (!options.ok()) return options.status();
   if (options->help) return WriteFile("-", Usage());
-  if (options->contenders.testpmd.empty()) options->contenders.testpmd = DefaultTestpmd();
+  if (options->contenders.testpmd.empty()) options->contenders.testpmd = OwnFolder().parent_path() / "testpmd" / "testpmd";
+  options->contenders.dpdk_preload = OwnFolder() / "combined_channels.so";
   auto contenders = MakeContenders(options->contenders);
   if (!contenders.ok()) return contenders.status();
   if (geteuid() != 0) return absl::PermissionDeniedError("a rig of network namespaces needs root");

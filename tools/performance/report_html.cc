@@ -202,6 +202,7 @@ std::vector<std::string> TableCells(const std::string& name, const Summary& s, c
   for (double share : {0.5, 0.9, 0.99, 0.999}) {
     cells.push_back(work.latency ? absl::StrFormat("%.1f", static_cast<double>(s.latency_ns.Percentile(share)) / 1e3) : "");
   }
+  cells.push_back(work.queue_count > 1 ? absl::StrJoin(s.queue_packets, " ") : "");
   cells.push_back(absl::StrJoin(s.notes, "; "));
   return cells;
 }
@@ -227,9 +228,16 @@ std::string Table(const Results& results, const RowSummaries& summaries) {
   for (size_t row = 0; row < results.rows.size(); ++row) {
     std::vector<std::vector<std::string>> lines = {{"contender", "Mpps", "from, to", "ratio", "from, to", "loss %", "user ns", "kernel ns",
                                                     "busy cycles", "calls/packet", "usr/sys/sft/idle %", "no loss, Mpps", "p50 us",
-                                                    "p90 us", "p99 us", "p99.9 us", kNotes}};
+                                                    "p90 us", "p99 us", "p99.9 us", "packets by queue", kNotes}};
     for (size_t i = 0; i < summaries[row].size(); ++i) {
-      if (summaries[row][i]) lines.push_back(TableCells(results.contenders[i].name, *summaries[row][i], results.rows[row].work));
+      const auto& [name, description, version, missing] = results.contenders[i];
+      if (summaries[row][i]) {
+        lines.push_back(TableCells(name, *summaries[row][i], results.rows[row].work));
+      } else if (missing.empty()) {
+        lines.emplace_back(lines.front().size());
+        lines.back().front() = name;
+        lines.back().back() = results.rows[row].cells[i].not_applicable ? "does not do this work" : "left out or failed";
+      }
     }
     absl::StrAppend(&html, "<h3>", EscapeHtml(WorkName(results.rows[row].work)), "</h3>", HtmlTable(lines));
   }

@@ -28,6 +28,7 @@ Json MeasurementJson(const Measurement& m) {
                {"source_pause_us", m.source_pause_us},
                {"source_pauses_over_100_us", m.source_pauses},
                {"source_batches", m.source_batches},
+               {"queue_packets", m.queue_packets},
                {"cpu",
                 {{"user_s", m.cpu.user_s},
                  {"system_s", m.cpu.system_s},
@@ -83,7 +84,8 @@ std::string JsonReport(const Results& results, const std::string& command) {
   for (const Row& row : results.rows) {
     Json entry = {{"work", WorkKindName(row.work.kind)}, {"receiver", ReceiverName(row.work.receiver)},
                   {"frame_bytes", row.work.frame_bytes}, {"flows", row.work.flow_count},
-                  {"offered_pps", row.work.offered_pps}, {"contenders", Json::array()}};
+                  {"queues", row.work.queue_count},      {"offered_pps", row.work.offered_pps},
+                  {"contenders", Json::array()}};
     if (row.source_alone) entry["source_alone"] = MeasurementJson(*row.source_alone);
     const auto summaries = Summarize(row);
     for (size_t i = 0; i < row.cells.size(); ++i) {

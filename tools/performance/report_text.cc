@@ -35,6 +35,9 @@ void AppendExtras(const Results& results, const Row& row, const std::vector<std:
   for (size_t i = 0; i < summaries.size(); ++i) {
     if (!summaries[i]) continue;
     const Summary& summary = *summaries[i];
+    if (row.work.queue_count > 1) {
+      absl::StrAppendFormat(text, "    packets by queue, %s: %s\n", results.contenders[i].name, absl::StrJoin(summary.queue_packets, " "));
+    }
     if (summary.loss_free_pps.count > 0) {
       absl::StrAppendFormat(text, "    highest rate without loss, %s: %.3f Mpps (%.3f to %.3f), %.2f times the first's\n",
                             results.contenders[i].name, summary.loss_free_pps.median / 1e6, summary.loss_free_pps.minimum / 1e6,
@@ -85,6 +88,8 @@ std::string TextReport(const Results& results, const std::string& command) {
       } else if (!row.cells[i].not_applicable) {
         absl::StrAppendFormat(&text, "  %-18s %s\n", results.contenders[i].name,
                               row.cells[i].errors.empty() ? "left out" : absl::StrCat("failed: ", row.cells[i].errors.front()));
+      } else if (results.contenders[i].missing.empty()) {
+        absl::StrAppendFormat(&text, "  %-18s does not do this work\n", results.contenders[i].name);
       }
     }
     AppendUserRatios(results, summaries, &text);

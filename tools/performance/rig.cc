@@ -21,15 +21,15 @@ const char* WorkKindName(WorkKind kind) {
   return "";
 }
 
-absl::StatusOr<std::unique_ptr<Rig>> Rig::Create() {
+absl::StatusOr<std::unique_ptr<Rig>> Rig::Create(uint32_t queue_count) {
   auto rig = std::make_unique<Rig>();
   for (auto* network : {&rig->source, &rig->forwarder, &rig->sink}) {
     auto created = NetworkNamespace::Create();
     if (!created.ok()) return created.status();
     *network = *std::move(created);
   }
-  absl::Status status = AddVethPair(*rig->source, kSourceInterface, *rig->forwarder, kInInterface);
-  if (status.ok()) status = AddVethPair(*rig->forwarder, kOutInterface, *rig->sink, kSinkInterface);
+  absl::Status status = AddVethPair(*rig->source, kSourceInterface, *rig->forwarder, kInInterface, queue_count);
+  if (status.ok()) status = AddVethPair(*rig->forwarder, kOutInterface, *rig->sink, kSinkInterface, queue_count);
   if (!status.ok()) return status;
   return rig;
 }

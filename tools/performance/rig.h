@@ -7,6 +7,7 @@
 #ifndef TOOLS_PERFORMANCE_RIG_H_
 #define TOOLS_PERFORMANCE_RIG_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -34,7 +35,8 @@ inline constexpr char kSinkInterface[] = "plxsink";
 
 // Gone with the object, or with the process.
 struct Rig {
-  static absl::StatusOr<std::unique_ptr<Rig>> Create();
+  // Every port has so many rx and tx queues.
+  static absl::StatusOr<std::unique_ptr<Rig>> Create(uint32_t queue_count);
   std::unique_ptr<NetworkNamespace> source;
   std::unique_ptr<NetworkNamespace> forwarder;
   std::unique_ptr<NetworkNamespace> sink;

@@ -2,6 +2,7 @@
 #include "tools/performance/session.h"
 
 #include <chrono>
+#include <numeric>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -20,6 +21,8 @@ constexpr double kStartTimeout_s = 20;
 constexpr double kSlowStartTimeout_s = 120;  // under valgrind
 constexpr double kQuiet_s = 0.02;            // nothing arrived for so long: all is out of the forwarder
 
+constexpr uint64_t kQueuePatience = 1000;  // packets that may come through before each queue had one
+
 constexpr int kLookAttempts = 20;
 constexpr uint64_t kLookSpan_ns = 300000;
 
@@ -29,7 +32,10 @@ using Clock = std::chrono::steady_clock;
 
 std::string WorkNameWithoutSize(const Work& work) {
   std::vector<std::string> words = {WorkKindName(work.kind)};
-  if (work.kind != WorkKind::kTxonly) words.push_back(absl::StrCat(work.flow_count, work.flow_count == 1 ? " flow" : " flows"));
+  if (work.kind != WorkKind::kTxonly) {
+    words.push_back(absl::StrCat(work.flow_count, work.flow_count == 1 ? " flow" : " flows"));
+    words.push_back(absl::StrCat(work.queue_count, work.queue_count == 1 ? " queue" : " queues"));
+  }
   if (work.kind != WorkKind::kRxonly) words.push_back(absl::StrCat("receiver ", ReceiverName(work.receiver)));
   if (work.offered_pps > 0) words.push_back(absl::StrFormat("%.3g Mpps offered", work.offered_pps / 1e6));
   if (work.latency) words.push_back("latency");
@@ -41,12 +47,20 @@ std::string WorkName(const Work& work) {
   return absl::StrCat(work.frame_bytes, " bytes, ", WorkNameWithoutSize(work));
 }
 
+absl::Status CheckQueues(const std::vector<uint64_t>& queue_packets) {
+  for (size_t queue = 0; queue < queue_packets.size(); ++queue) {
+    if (queue_packets.size() == 1 || queue_packets[queue] > 0) continue;
+    return absl::InternalError(absl::StrCat("queue ", queue, " of ", queue_packets.size(), " got no packet"));
+  }
+  return absl::OkStatus();
+}
+
 void Sleep(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 
 absl::Status Session::Start(const Contender* contender, const std::string& callgrind_file) {
-  auto rig = Rig::Create();
+  auto rig = Rig::Create(work_.queue_count);
   if (!rig.ok()) return rig.status();
   rig_ = *std::move(rig);
   const SinkOptions sink_options = {
@@ -57,6 +71,7 @@ absl::Status Session::Start(const Contender* contender, const std::string& callg
   if (contender != nullptr) {
     auto forwarder = contender->Start(*rig_, {.kind = work_.kind,
                                               .frame_bytes = work_.frame_bytes,
+                                              .queue_count = work_.queue_count,
                                               .forwarder_cpu = conditions_.forwarder_cpu,
                                               .other_cpu = conditions_.source_cpu,
                                               .record_cycles = work_.cycles,
@@ -74,6 +89,7 @@ absl::Status Session::StartSource() {
   auto source = Source::Create(*rig_->source, {.interface = kSourceInterface,
                                                .frame_bytes = work_.frame_bytes,
                                                .flow_count = work_.flow_count,
+                                               .queue_count = work_.queue_count,
                                                .time_stamps = work_.latency,
                                                .cpu = conditions_.source_cpu});
   if (!source.ok()) return source.status();
@@ -87,7 +103,10 @@ absl::Status Session::WaitForFirstPacket(double timeout_s) {
   while (true) {
     auto moment = Look();
     if (!moment.ok()) return moment.status();
-    if (Delivered(*moment) > 0) return absl::OkStatus();
+    if (const uint64_t delivered = Delivered(*moment); delivered > 0) {
+      absl::Status queues = CheckQueues(moment->queue_packets);
+      if (queues.ok() || delivered > kQueuePatience) return queues;
+    }
     if (forwarder_ != nullptr) {
       if (absl::Status status = forwarder_->Check(); !status.ok()) return status;
     }
@@ -122,12 +141,14 @@ absl::StatusOr<Moment> Session::LookOnce() const {
   if (source_ != nullptr) {
     auto in = ReadLinkCounters(*rig_->forwarder, kInInterface);
     if (!in.ok()) return in.status();
-    auto driver = ReadDriverCounters(*rig_->forwarder, kInInterface);
-    if (!driver.ok()) return driver.status();
+    auto queues = ReadQueueCounters(*rig_->forwarder, kInInterface);
+    if (!queues.ok()) return queues.status();
     moment.source = source_->Read();
     moment.offered = moment.source.frames;
     moment.taken = in->rx_packets;
-    moment.accepted = (*driver)["xdp_redirect"];
+    const std::vector<uint64_t>& redirected = (*queues)["xdp_redirect"];
+    moment.accepted = std::accumulate(redirected.begin(), redirected.end(), uint64_t{0});
+    moment.queue_packets = moment.accepted > 0 ? redirected : (*queues)["xdp_packets"];
   }
   auto sink = sink_->Read();
   if (!sink.ok()) return sink.status();

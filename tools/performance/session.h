@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -23,9 +24,10 @@ struct Work {
   Receiver receiver = Receiver::kXdp;
   uint32_t frame_bytes = 64;
   uint32_t flow_count = 1;
-  double offered_pps = 0;  // 0: all that the source can
-  bool latency = false;    // order and latency as well, at a cost
-  bool cycles = false;     // what the forwarder itself says a packet costs, where it can say so
+  uint32_t queue_count = 1;  // of each port, all for the one worker; a flow stays in its queue
+  double offered_pps = 0;    // 0: all that the source can
+  bool latency = false;      // order and latency as well, at a cost
+  bool cycles = false;       // what the forwarder itself says a packet costs, where it can say so
   bool operator==(const Work&) const = default;
 };
 std::string WorkName(const Work& work);
@@ -51,7 +53,12 @@ struct Moment {
   SinkSnapshot sink;
   SourceSnapshot source;
   CpuTimes cpu;
+  // By queue of the in port, the same as `accepted`; where no program sends anything on: what was polled. Empty without a source.
+  std::vector<uint64_t> queue_packets;
 };
+
+// An error if one of several queues got nothing: a figure of it would be one of fewer queues.
+absl::Status CheckQueues(const std::vector<uint64_t>& queue_packets);
 
 void Sleep(double seconds);
 
@@ -60,8 +67,8 @@ class Session {
  public:
   Session(const Work& work, const Conditions& conditions) : work_(work), conditions_(conditions) {}
 
-  // Returns when the first packet came through. `contender` null: the sink sits at the in port. With a callgrind_file the contender
-  // runs under valgrind.
+  // Returns when the first packet came through, and one of every queue. `contender` null: the sink sits at the in port. With a
+  // callgrind_file the contender runs under valgrind.
   absl::Status Start(const Contender* contender, const std::string& callgrind_file = "");
   // 0: all that the source can.
   void Offer(double packets_per_second);

@@ -3,6 +3,7 @@
 // The same program must be attached natively to some interface while it runs (source.h says why); real frames of that interface
 // arrive here too, and are dropped.
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -17,6 +18,7 @@ const volatile __u32 flow_count = 1;
 const volatile __u32 ip_checksum_base = 0;  // of the header with its address and checksum fields zero, not folded
 const volatile __u32 source_network = 0;    // 198.18.0.0 in host order
 const volatile __u8 with_time = 0;
+const volatile __u32 queue_count = 1;  // more: frames become sk_buffs, which carry their queue
 
 // One CPU runs the source, so that plain variables do.
 __u64 next_sequence = 0;
@@ -64,7 +66,21 @@ int traffic_source(struct xdp_md* context) {
   next_sequence = next_sequence + 1;
   STORE(__u64, TRAFFIC_TIME_OFFSET, with_time ? bpf_ktime_get_ns() : 0);
   STORE(__u32, TRAFFIC_MAGIC_OFFSET, TRAFFIC_MAGIC);
-  return bpf_redirect_map(&target_device, 0, 0);
+  return queue_count > 1 ? XDP_PASS : bpf_redirect_map(&target_device, 0, 0);
+}
+
+// Index of the target, for what is no XDP frame any more. Set before load.
+const volatile __u32 target_index = 0;
+
+// Where frames that passed arrive, at the loopback's ingress: a flow keeps its queue.
+SEC("tc")
+int traffic_queue(struct __sk_buff* buffer) {
+  void* data = (void*)(long)buffer->data;
+  void* data_end = (void*)(long)buffer->data_end;
+  if (data + TRAFFIC_HEADER_BYTES > data_end || *(__u32*)(data + TRAFFIC_MAGIC_OFFSET) != TRAFFIC_MAGIC) return TC_ACT_OK;
+  // The kernel takes the mapping for that of a receive queue, counted from 1, and sends in the tx queue of the same number.
+  buffer->queue_mapping = bpf_ntohs(*(__u16*)(data + TRAFFIC_SOURCE_ADDRESS_OFFSET + 2)) % queue_count + 1;
+  return bpf_redirect(target_index, 0);
 }
 
 // Frames that the sink sent back: from here to there and back here is their round trip. All other frames end here too.

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/performance/source.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <linux/if_ether.h>
 #include <linux/if_link.h>
-#include <linux/ip.h>
-#include <linux/udp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -16,24 +12,22 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <vector>
 
 #include <absl/strings/str_cat.h>
 
 #include "lcore/errno_status.h"
 #include "tools/performance/source.skel.h"
+#include "tools/performance/traffic_frame.h"
 
 namespace pollux::performance {
 namespace {
 
-constexpr uint32_t kSourceNetwork = 0xc6120000;       // 198.18.0.0, RFC 2544's; the flow's number is its lower half
-constexpr uint32_t kDestinationAddress = 0xc6130001;  // 198.19.0.1
-constexpr uint16_t kDestinationPort = 9;              // discard
-constexpr uint32_t kMaximumFramesPerCall = 65536;     // so that a source stops within some 10 ms
-constexpr uint32_t kMaximumLateFrames = 1024;         // of a paced call
-constexpr char kHoldInterface[] = "plxhold0";         // where the program is attached, so that it is in the dispatcher
+constexpr uint32_t kMaximumFramesPerCall = 65536;  // so that a source stops within some 10 ms
+constexpr uint32_t kMaximumLateFrames = 1024;      // of a paced call
+constexpr char kHoldInterface[] = "plxhold0";      // where the program is attached, so that it is in the dispatcher
 constexpr char kHoldPeer[] = "plxhold1";
+constexpr int kLoopbackIndex = 1;  // in every network namespace
 
 // What the rate says besides packets a second.
 constexpr double kStopped = 0;
@@ -45,39 +39,6 @@ uint64_t Now_ns(clockid_t clock = CLOCK_MONOTONIC) {
   return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-uint32_t SumWords(const void* header, size_t bytes) {
-  uint32_t sum = 0;
-  const auto* octets = static_cast<const uint8_t*>(header);
-  for (size_t i = 0; i < bytes; i += 2) sum += octets[i] << 8 | octets[i + 1];
-  return sum;
-}
-
-// The frame that every live frame begins as. MAC addresses are nobody's on the rig: a plain stack takes the frames for those of
-// another host, and drops them at IP's first check.
-std::vector<uint8_t> MakeFrame(uint32_t frame_bytes, uint32_t* ip_checksum_base) {
-  std::vector<uint8_t> frame(frame_bytes);
-  ethhdr ethernet = {.h_dest = {0x02, 0, 0, 0, 0, 0x22}, .h_source = {0x02, 0, 0, 0, 0, 0x11}, .h_proto = htons(ETH_P_IP)};
-  iphdr ip = {};
-  ip.version = 4;
-  ip.ihl = 5;
-  ip.tot_len = htons(static_cast<uint16_t>(frame_bytes - sizeof ethernet));
-  ip.ttl = 64;
-  ip.protocol = IPPROTO_UDP;
-  ip.daddr = htonl(kDestinationAddress);
-  udphdr udp = {};
-  udp.dest = htons(kDestinationPort);
-  udp.len = htons(static_cast<uint16_t>(frame_bytes - sizeof ethernet - sizeof ip));
-  *ip_checksum_base = SumWords(&ip, sizeof ip);
-  std::memcpy(frame.data(), &ethernet, sizeof ethernet);
-  std::memcpy(frame.data() + sizeof ethernet, &ip, sizeof ip);
-  std::memcpy(frame.data() + sizeof ethernet + sizeof ip, &udp, sizeof udp);
-  return frame;
-}
-static_assert(sizeof(ethhdr) + offsetof(iphdr, check) == TRAFFIC_IP_CHECKSUM_OFFSET);
-static_assert(sizeof(ethhdr) + offsetof(iphdr, saddr) == TRAFFIC_SOURCE_ADDRESS_OFFSET);
-static_assert(sizeof(ethhdr) + sizeof(iphdr) == TRAFFIC_SOURCE_PORT_OFFSET);
-static_assert(sizeof(ethhdr) + sizeof(iphdr) + sizeof(udphdr) == TRAFFIC_SEQUENCE_OFFSET);
-
 class LiveFrameSource final : public Source {
  public:
   explicit LiveFrameSource(const SourceOptions& options) : options_(options) {}
@@ -86,6 +47,7 @@ class LiveFrameSource final : public Source {
     if (thread_.joinable()) thread_.join();
     if (link_descriptor_ >= 0) close(link_descriptor_);
     if (return_descriptor_ >= 0) close(return_descriptor_);
+    if (queue_program_attached_) network_->Call(RemoveQueueProgram).IgnoreError();
     if (program_ != nullptr) source_bpf__destroy(program_);
     // The other end goes with it. Nobody hears of an error: the namespace's end removes both.
     if (network_ != nullptr) RunIp(*network_, absl::StrCat("link del ", kHoldInterface)).IgnoreError();
@@ -141,12 +103,14 @@ class LiveFrameSource final : public Source {
     program_->rodata->flow_count = options_.flow_count;
     program_->rodata->source_network = kSourceNetwork;
     program_->rodata->with_time = options_.time_stamps;
-    uint32_t checksum_base;
-    frame_ = MakeFrame(options_.frame_bytes, &checksum_base);
-    program_->rodata->ip_checksum_base = checksum_base;
-    if (const int error = source_bpf__load(program_)) return lcore::ErrnoStatus(-error, "load traffic_source", "needs CAP_BPF");
+    program_->rodata->queue_count = options_.queue_count;
+    TrafficFrame frame = MakeTrafficFrame(options_.frame_bytes);
+    frame_ = std::move(frame.bytes);
+    program_->rodata->ip_checksum_base = frame.ip_checksum_base;
     const uint32_t key = 0, target = if_nametoindex(options_.interface.c_str());
     if (target == 0) return lcore::ErrnoStatus(errno, absl::StrCat("if_nametoindex(", options_.interface, ")"));
+    program_->rodata->target_index = target;
+    if (const int error = source_bpf__load(program_)) return lcore::ErrnoStatus(-error, "load traffic_source", "needs CAP_BPF");
     if (const int error = bpf_map_update_elem(bpf_map__fd(program_->maps.target_device), &key, &target, BPF_ANY)) {
       return lcore::ErrnoStatus(-error, absl::StrCat("bpf_map_update_elem(devmap, ", options_.interface, ")"));
     }
@@ -159,7 +123,23 @@ class LiveFrameSource final : public Source {
     program_descriptor_ = bpf_program__fd(program_->progs.traffic_source);
     link_descriptor_ = bpf_link_create(program_descriptor_, static_cast<int>(if_nametoindex(kHoldInterface)), BPF_XDP, &attach);
     if (link_descriptor_ < 0) return lcore::ErrnoStatus(-link_descriptor_, absl::StrCat("bpf_link_create(", kHoldInterface, ", native)"));
+    return options_.queue_count > 1 ? AttachQueueProgram() : absl::OkStatus();
+  }
+
+  absl::Status AttachQueueProgram() {
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = kLoopbackIndex, .attach_point = BPF_TC_INGRESS);
+    LIBBPF_OPTS(bpf_tc_opts, attach, .prog_fd = bpf_program__fd(program_->progs.traffic_queue));
+    if (const int error = bpf_tc_hook_create(&hook)) return lcore::ErrnoStatus(-error, "bpf_tc_hook_create(loopback)");
+    queue_program_attached_ = true;
+    if (const int error = bpf_tc_attach(&hook, &attach)) return lcore::ErrnoStatus(-error, "bpf_tc_attach(loopback, traffic_queue)");
     return absl::OkStatus();
+  }
+
+  static absl::Status RemoveQueueProgram() {
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = kLoopbackIndex,
+                .attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
+    const int error = bpf_tc_hook_destroy(&hook);
+    return error == 0 ? absl::OkStatus() : lcore::ErrnoStatus(-error, "bpf_tc_hook_destroy(loopback)");
   }
 
   int Send(uint32_t frames) {
@@ -236,6 +216,7 @@ class LiveFrameSource final : public Source {
   int program_descriptor_ = -1;
   int link_descriptor_ = -1;
   int return_descriptor_ = -1;
+  bool queue_program_attached_ = false;
   std::vector<uint8_t> frame_;
 
   std::thread thread_;
@@ -258,6 +239,9 @@ absl::Status Check(const SourceOptions& options) {
   }
   if (options.flow_count < 1 || options.flow_count > TRAFFIC_MAXIMUM_FLOWS) {
     return absl::InvalidArgumentError(absl::StrCat(options.flow_count, " flows: 1 to ", TRAFFIC_MAXIMUM_FLOWS));
+  }
+  if (options.queue_count < 1 || options.queue_count > options.flow_count) {
+    return absl::InvalidArgumentError(absl::StrCat(options.queue_count, " queues: 1 to the number of flows, ", options.flow_count));
   }
   if (options.frames_per_call < 1 || options.frames_per_call > kMaximumFramesPerCall) {
     return absl::InvalidArgumentError(absl::StrCat(options.frames_per_call, " frames a call: 1 to ", kMaximumFramesPerCall));

@@ -28,6 +28,7 @@ struct SourceOptions {
   std::string interface;
   uint32_t frame_bytes = 64;        // without the frame check sequence; 64 to 1514
   uint32_t flow_count = 1;          // 1 to 65536; a flow has its own source address and port
+  uint32_t queue_count = 1;         // of the interface, 1 to flow_count; flow N goes out of queue N modulo queue_count
   uint32_t frames_per_call = 4096;  // at full rate; a paced source sends what is due
   bool time_stamps = false;         // every frame carries the time it was made
   int cpu = 0;

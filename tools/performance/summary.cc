@@ -111,6 +111,8 @@ std::vector<std::optional<Summary>> Summarize(const Row& row) {
       summary.latency_ns.Merge(round->latency_ns);
       summary.round_trip_ns.Merge(round->round_trip_ns);
       summary.reordered += round->reordered;
+      summary.queue_packets.resize(std::max(summary.queue_packets.size(), round->queue_packets.size()));
+      for (size_t queue = 0; queue < round->queue_packets.size(); ++queue) summary.queue_packets[queue] += round->queue_packets[queue];
     }
     summary.notes = NotesOf(row, cell);
     summaries.emplace_back(std::move(summary));

@@ -26,9 +26,10 @@ struct Summary {
   Spread loss_free_pps;
   Spread loss_free_ratio;
   uint64_t reordered = 0;
-  Histogram latency_ns;            // of all rounds
-  Histogram round_trip_ns;         // likewise
-  std::vector<std::string> notes;  // what a reader must know before using the figures
+  std::vector<uint64_t> queue_packets;  // that it got in all rounds, by queue
+  Histogram latency_ns;                 // of all rounds
+  Histogram round_trip_ns;              // likewise
+  std::vector<std::string> notes;       // what a reader must know before using the figures
 };
 
 // By contender; nothing for those that took no part or never succeeded.

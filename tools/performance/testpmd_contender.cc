@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/performance/testpmd_contender.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include <absl/strings/match.h>
@@ -14,6 +15,9 @@ namespace {
 
 // It leaves two sockets and says goodbye. Under valgrind, or on a machine that others use, that takes a while.
 constexpr double kStopTimeout_s = 60;
+
+// Of each port's Nth queue: its rings are never short of them.
+constexpr uint32_t kBuffersPerQueue = 32768;
 
 class TestpmdForwarder final : public Forwarder {
  public:
@@ -59,14 +63,15 @@ class TestpmdContender final : public Contender {
     return absl::NotFoundError(absl::StrCat("this ", std::filesystem::path(options_.program).filename().string(),
                                             " does not know the device argument ", options_.probed_key));
   }
-  bool Can(WorkKind kind) const override { return kind != WorkKind::kPushVlan && kind != WorkKind::kTwoPorts; }
+  bool Can(WorkKind kind, uint32_t /*queue_count*/) const override { return kind != WorkKind::kPushVlan && kind != WorkKind::kTwoPorts; }
   bool IsProgram() const override { return true; }
   absl::StatusOr<std::unique_ptr<Forwarder>> Start(const Rig& rig, const Assignment& assignment) const override {
     auto program = FindProgram(options_.program);
     if (!program.ok()) return program.status();
     std::vector<std::string> command = TestpmdCommand(options_, *program, assignment);
     if (!assignment.callgrind_file.empty()) {
-      command.insert(command.begin(), {"valgrind", "--tool=callgrind", absl::StrCat("--callgrind-out-file=", assignment.callgrind_file)});
+      command.insert(std::find(command.begin(), command.end(), *program),
+                     {"valgrind", "--tool=callgrind", absl::StrCat("--callgrind-out-file=", assignment.callgrind_file)});
     }
     auto child = ChildProcess::Start({.command = command, .network_namespace = rig.forwarder->descriptor()});
     if (!child.ok()) return child.status();
@@ -87,11 +92,18 @@ std::vector<std::string> TestpmdCommand(const TestpmdOptions& options, const std
   std::vector<std::string> command = {
       program, "-l", absl::StrCat(assignment.other_cpu, ",", assignment.forwarder_cpu), "--no-huge", "-m", "512", "--no-pci"};
   command.insert(command.end(), options.eal_options.begin(), options.eal_options.end());
+  const bool several_queues = assignment.queue_count > 1;
+  const std::string queue_argument = several_queues ? absl::StrCat(",queue_count=", assignment.queue_count) : "";
   for (size_t i = 0; i < interfaces.size(); ++i) {
-    command.insert(command.end(), {"--vdev", absl::StrCat("net_af_xdp", i, ",iface=", interfaces[i], options.device_arguments)});
+    command.insert(command.end(),
+                   {"--vdev", absl::StrCat("net_af_xdp", i, ",iface=", interfaces[i], queue_argument, options.device_arguments)});
   }
   command.insert(command.end(), {"--", absl::StrCat("--forward-mode=", WorkKindName(assignment.kind)), "--auto-start",
-                                 "--total-num-mbufs=32768", "--nb-cores=1"});
+                                 absl::StrCat("--total-num-mbufs=", kBuffersPerQueue * assignment.queue_count), "--nb-cores=1"});
+  if (several_queues) {
+    command.insert(command.end(), {absl::StrCat("--rxq=", assignment.queue_count), absl::StrCat("--txq=", assignment.queue_count)});
+    if (!options.preload.empty()) command.insert(command.begin(), {"env", absl::StrCat("LD_PRELOAD=", options.preload)});
+  }
   if (options.rx_ring > 0) command.push_back(absl::StrCat("--rxd=", options.rx_ring));
   if (assignment.record_cycles) command.push_back("--record-core-cycles");
   if (interfaces.size() == 1) command.push_back("--port-topology=loop");

@@ -16,6 +16,7 @@ struct TestpmdOptions {
   std::string program;                   // path or name
   std::string device_arguments;          // behind iface=..., with its comma: ",tx=ring"
   std::vector<std::string> eal_options;  // before --
+  std::string preload;                   // a library, where ports have several queues
   std::string probed_key;                // a device argument that the program may not know: asked before
   bool tells_version = false;            // by its package
   int rx_ring = 0;                       // descriptors; 0: the program's default

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -25,6 +26,8 @@ class MeasurementTest : public ::testing::Test {
   static std::unique_ptr<Contender> Make(const std::string& name) {
     ContenderOptions options;
     options.names = {name};
+    options.testpmd = "tools/testpmd/testpmd";
+    options.dpdk_preload = std::filesystem::absolute("tools/performance/combined_channels.so");
     auto contenders = MakeContenders(options);
     EXPECT_TRUE(contenders.ok()) << contenders.status();
     return std::move(contenders->front());
@@ -63,6 +66,49 @@ TEST_F(MeasurementTest, APacedMeasurementHasOrderAndLatency) {
   EXPECT_GT(measured->latency_ns.count(), 0u);
   EXPECT_GT(measured->latency_ns.Percentile(0.5), 500u);
   EXPECT_EQ(measured->round_trip_ns.count(), 0u);  // it sends nothing back
+}
+
+TEST_F(MeasurementTest, OneWorkerServesTwoQueues) {
+  for (const char* name : {"redirect", "testpmd", "testpmd-ring", "dpdk"}) {
+    if (!Make(name)->Available().ok()) continue;  // a peer
+    Session session({.flow_count = 2, .queue_count = 2}, conditions_);
+    const auto contender = Make(name);
+    const absl::Status started = session.Start(contender.get());
+    ASSERT_TRUE(started.ok()) << name << ": " << started;
+    const auto moment = session.Look();
+    ASSERT_TRUE(moment.ok()) << name << ": " << moment.status();
+    ASSERT_EQ(moment->queue_packets.size(), 2u) << name;
+    // By the redirects of its XDP program to its sockets, or to the other device.
+    EXPECT_EQ(moment->accepted, moment->queue_packets[0] + moment->queue_packets[1]) << name;
+    EXPECT_GT(moment->queue_packets[0], 0u) << name;
+    EXPECT_GT(moment->queue_packets[1], 0u) << name;
+    EXPECT_TRUE(session.End().ok()) << name;
+  }
+}
+
+// A contender that is asked for two queues, and takes one.
+class OneQueue final : public Contender {
+ public:
+  explicit OneQueue(std::unique_ptr<Contender> contender) : contender_(std::move(contender)) {}
+  const std::string& name() const override { return contender_->name(); }
+  std::string Description() const override { return ""; }
+  absl::Status Available() const override { return absl::OkStatus(); }
+  bool Can(WorkKind, uint32_t) const override { return true; }
+  bool IsProgram() const override { return true; }
+  absl::StatusOr<std::unique_ptr<Forwarder>> Start(const Rig& rig, const Assignment& assignment) const override {
+    Assignment less = assignment;
+    less.queue_count = 1;
+    return contender_->Start(rig, less);
+  }
+
+ private:
+  const std::unique_ptr<Contender> contender_;
+};
+
+TEST_F(MeasurementTest, AQueueThatGetsNothingIsAnError) {
+  auto measured = Measure(OneQueue(Make("testpmd-ring")), {.flow_count = 2, .queue_count = 2}, conditions_);
+  ASSERT_FALSE(measured.ok());
+  EXPECT_NE(std::string(measured.status().message()).find("queue 1 of 2 got no packet"), std::string::npos) << measured.status();
 }
 
 // The kernel's forwarders leave what they have no time for in veth's ring, where no counter of the in port sees it.
@@ -105,6 +151,24 @@ TEST(BusyCyclesTest, AreThoseOfTheClosingReport) {
   EXPECT_EQ(FindBusyStages("MHz Clock\n    of these: receive=1.00, mode=2.00, send=3.00 (with system calls)\n\nDone"),
             "receive=1.00, mode=2.00, send=3.00 (with system calls)");
   EXPECT_EQ(FindBusyStages("Bye..."), "");
+}
+
+TEST(QueuesTest, ThatGotNothingAreNamed) {
+  EXPECT_TRUE(CheckQueues({}).ok());
+  EXPECT_TRUE(CheckQueues({0}).ok());
+  EXPECT_TRUE(CheckQueues({1, 2}).ok());
+  EXPECT_EQ(CheckQueues({5, 0, 5}).message(), "queue 1 of 3 got no packet");
+}
+
+TEST(ContenderTest, AKernelThreadPollsOneQueue) {
+  ContenderOptions options;
+  options.names = {"redirect", "redirect-thread", "bridge"};
+  const auto contenders = MakeContenders(options);
+  ASSERT_TRUE(contenders.ok()) << contenders.status();
+  for (const auto& contender : *contenders) {
+    EXPECT_TRUE(contender->Can(WorkKind::kIo, 1)) << contender->name();
+    EXPECT_EQ(contender->Can(WorkKind::kIo, 2), contender->name() == "redirect") << contender->name();
+  }
 }
 
 TEST(ContenderTest, AnUnknownNameIsRefusedWithTheKnownOnes) {

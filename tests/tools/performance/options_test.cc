@@ -25,6 +25,16 @@ TEST(OptionsTest, WhatMakesNoDifferenceIsMeasuredOnce) {
   EXPECT_EQ(ParseOptions({"--work=txonly", "--receivers=xdp", "--sizes=64", "--flows=1,1000"})->works.size(), 1u);
 }
 
+TEST(OptionsTest, QueuesAreADimensionAndEachHasAFlow) {
+  auto options = ParseOptions({"--work=io,txonly", "--receivers=xdp", "--sizes=64", "--flows=1,1000", "--queues=1,2"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  std::vector<std::string> names;
+  for (const Work& work : options->works) names.push_back(WorkName(work));
+  EXPECT_THAT(names, ElementsAre("64 bytes, io, 1 flow, 1 queue, receiver xdp", "64 bytes, io, 2 flows, 2 queues, receiver xdp",
+                                 "64 bytes, io, 1000 flows, 1 queue, receiver xdp", "64 bytes, io, 1000 flows, 2 queues, receiver xdp",
+                                 "64 bytes, txonly, receiver xdp"));
+}
+
 TEST(OptionsTest, AValueMayFollowAsAWordOfItsOwn) {
   auto options = ParseOptions({"--rounds", "7", "--contenders", "dpdk,bridge", "--json", "-"});
   ASSERT_TRUE(options.ok()) << options.status();
@@ -56,6 +66,8 @@ TEST(OptionsTest, EveryRefusalNamesTheOptionAndWhatItTakes) {
       {{"--sizes=63"}, "64 to 1514"},
       {{"--sizes=64,"}, "64 to 1514"},
       {{"--flows=0"}, "1 to 65536"},
+      {{"--queues=1,0"}, "1 to 4"},
+      {{"--queues=5"}, "1 to 4"},
       {{"--work=io,fly"}, "io,macswap,pushvlan,rxonly,twoports,txonly"},
       {{"--receivers=tcp"}, "stack,xdp"},
       {{"--rate=-1"}, "--rate=-1"},

@@ -13,9 +13,9 @@ using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
-std::string Command(WorkKind kind) {
+std::string Command(WorkKind kind, uint32_t queue_count = 1) {
   return absl::StrJoin(OvsCommand({.name = "ovs-pollux", .script = "tools/ovs", .programs = "/programs", .type = "pollux"},
-                                  {.kind = kind, .forwarder_cpu = 3, .other_cpu = 2}),
+                                  {.kind = kind, .queue_count = queue_count, .forwarder_cpu = 3, .other_cpu = 2}),
                        " ");
 }
 
@@ -26,6 +26,10 @@ TEST(OvsCommandTest, ForwardingIsWhatTheScriptDoesByItself) {
 TEST(OvsCommandTest, TheOtherWorksAreRules) {
   EXPECT_THAT(Command(WorkKind::kPushVlan), HasSubstr(" --flow=in_port=plxin,actions=mod_vlan_vid:5,output:plxout "));
   EXPECT_THAT(Command(WorkKind::kTwoPorts), HasSubstr(" --flow=in_port=plxin,actions=output:plxout,in_port "));
+}
+
+TEST(OvsCommandTest, QueuesAreAnOptionOfTheScript) {
+  EXPECT_THAT(Command(WorkKind::kIo, 2), EndsWith(" --queues=2 plxin plxout"));
 }
 
 TEST(OvsContenderTest, WhatIsMissingIsNamed) {

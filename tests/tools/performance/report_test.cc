@@ -75,6 +75,24 @@ TEST(ReportTest, HtmlHasAPlotForEachQuestion) {
   if (const char* folder = std::getenv("TEST_UNDECLARED_OUTPUTS_DIR")) std::ofstream(std::string(folder) + "/report.html") << html;
 }
 
+TEST(ReportTest, QueuesAreNamedAndCounted) {
+  Results results = MadeResults();
+  Row& row = results.rows.front();
+  row.work.queue_count = 2;
+  row.cells[0].not_applicable = true;
+  row.cells[0].rounds.clear();
+  for (auto& round : row.cells[1].rounds) round->queue_packets = {1001, 1000};
+  const std::string text = TextReport(results, ""), html = HtmlReport(results, ""), json = JsonReport(results, "");
+  EXPECT_THAT(text, HasSubstr("64 bytes, io, 1 flow, 2 queues, receiver xdp"));
+  EXPECT_THAT(text, HasSubstr("packets by queue, testpmd: 2002 2000"));
+  EXPECT_THAT(text, HasSubstr("dpdk               does not do this work"));
+  EXPECT_THAT(html, HasSubstr("64 bytes, io, 1 flow, 2 queues, receiver xdp"));
+  EXPECT_THAT(html, HasSubstr(">2002 2000<"));
+  EXPECT_THAT(html, HasSubstr("does not do this work"));
+  EXPECT_THAT(json, HasSubstr("\"queues\": 2"));
+  EXPECT_THAT(json, HasSubstr("\"queue_packets\": [\n"));
+}
+
 TEST(ReportTest, AnEmptyRunHasAReport) {
   EXPECT_THAT(HtmlReport({}, "perf"), HasSubstr("</html>"));
 }

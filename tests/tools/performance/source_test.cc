@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -108,6 +110,53 @@ TEST_F(SourceTest, AtFullRateEveryFrameArrivesInOrder) {
   EXPECT_GT((*source)->Read().round_trip_ns.Percentile(0.5), received->latency_ns.Percentile(0.5));
 }
 
+class TwoQueueSourceTest : public VethFixture {
+ protected:
+  TwoQueueSourceTest() : VethFixture(/*queue_count=*/2) {}
+
+  // By queue of the sink, as soon as there are `total`: on a busy machine the last ones arrive after the source's call.
+  std::vector<uint64_t> AwaitPackets(uint64_t total) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (true) {
+      auto counters = ReadQueueCounters(*right_, "plxsink");
+      EXPECT_TRUE(counters.ok()) << counters.status();
+      if (!counters.ok()) return {0, 0};
+      const std::vector<uint64_t> packets = (*counters)["xdp_packets"];
+      const bool arrived = std::accumulate(packets.begin(), packets.end(), uint64_t{0}) >= total;
+      if (arrived || std::chrono::steady_clock::now() > deadline) return packets;
+      std::this_thread::yield();
+    }
+  }
+};
+
+TEST_F(TwoQueueSourceTest, AFlowStaysInItsQueue) {
+  auto sink = Sink::Create(*right_, {.interface = "plxsink", .inspect = true});
+  ASSERT_TRUE(sink.ok()) << sink.status();
+  uint64_t sent_before = 0, second_queue_before = 0;
+  // A source leaves nothing behind: another one can follow.
+  for (int source_number = 0; source_number < 2; ++source_number) {
+    auto source = Source::Create(*left_, {.interface = "plxsource", .flow_count = 3, .queue_count = 2, .time_stamps = true});
+    ASSERT_TRUE(source.ok()) << source.status();
+    (*source)->SetFullRate();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    (*source)->Stop();
+    const SourceSnapshot sent = (*source)->Read();
+    EXPECT_GT(sent.frames, 1u);
+    EXPECT_EQ(sent.errors, 0u);
+    const std::vector<uint64_t> packets = AwaitPackets(sent_before + sent.frames);
+    ASSERT_EQ(packets.size(), 2u);
+    EXPECT_EQ(packets[0] + packets[1] - sent_before, sent.frames);
+    // Of the flows 0, 1 and 2 by turns: the middle one.
+    EXPECT_EQ(packets[1] - second_queue_before, (sent.frames + 1) / 3);
+    sent_before = packets[0] + packets[1];
+    second_queue_before = packets[1];
+  }
+  auto received = (*sink)->Read();
+  ASSERT_TRUE(received.ok()) << received.status();
+  EXPECT_EQ(received->foreign, 0u);
+  EXPECT_EQ(received->packets, sent_before);
+}
+
 // What falsified figures before: a program that is not in the dispatcher waits 20 to 40 ms in every call.
 TEST_F(SourceTest, ACallDoesNotWaitForRcu) {
   auto sink = Sink::Create(*right_, {.interface = "plxsink"});
@@ -176,6 +225,8 @@ TEST_F(SourceTest, RefusalsNameTheValue) {
   EXPECT_THAT(std::string(Source::Create(*left_, {.interface = "plxsource", .frame_bytes = 63}).status().message()),
               HasSubstr("64 to 1514"));
   EXPECT_THAT(std::string(Source::Create(*left_, {.interface = "plxsource", .flow_count = 0}).status().message()), HasSubstr("1 to 65536"));
+  EXPECT_THAT(std::string(Source::Create(*left_, {.interface = "plxsource", .flow_count = 2, .queue_count = 3}).status().message()),
+              HasSubstr("3 queues"));
   EXPECT_THAT(std::string(Source::Create(*left_, {.interface = "plxsource", .frames_per_call = 65537}).status().message()),
               HasSubstr("1 to 65536"));
   EXPECT_THAT(std::string(Source::Create(*left_, {.interface = "plxnone"}).status().message()), HasSubstr("plxnone"));

@@ -37,6 +37,15 @@ TEST(TestpmdCommandTest, TheRxRingIsSetOnRequest) {
   EXPECT_NE(Command({.program = "a", .rx_ring = 8192}, {}).find(" --rxd=8192"), std::string::npos);
 }
 
+TEST(TestpmdCommandTest, QueuesAreTheDevicesAndTheForwarders) {
+  EXPECT_EQ(Command({.program = "a", .device_arguments = ",tx=ring"}, {.queue_count = 2}),
+            "a -l 0,1 --no-huge -m 512 --no-pci --vdev net_af_xdp0,iface=plxin,queue_count=2,tx=ring "
+            "--vdev net_af_xdp1,iface=plxout,queue_count=2,tx=ring -- --forward-mode=io --auto-start --total-num-mbufs=65536 --nb-cores=1 "
+            "--rxq=2 --txq=2");
+  EXPECT_EQ(Command({.program = "a", .preload = "/b.so"}, {.queue_count = 2}).find("env LD_PRELOAD=/b.so a -l"), 0u);
+  EXPECT_EQ(Command({.program = "a", .preload = "/b.so"}, {}).find("a -l"), 0u);
+}
+
 TEST(TestpmdCommandTest, CyclesAreRecordedOnRequest) {
   EXPECT_NE(Command({.name = "ours", .program = "testpmd"}, {.record_cycles = true}).find(" --record-core-cycles"), std::string::npos);
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -18,6 +19,8 @@ namespace pollux::performance {
 
 class VethFixture : public ::testing::Test {
  protected:
+  explicit VethFixture(uint32_t queue_count = 1) : queue_count_(queue_count) {}
+
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
     auto left = NetworkNamespace::Create();
@@ -25,7 +28,7 @@ class VethFixture : public ::testing::Test {
     ASSERT_TRUE(left.ok() && right.ok()) << left.status() << right.status();
     left_ = *std::move(left);
     right_ = *std::move(right);
-    ASSERT_TRUE(AddVethPair(*left_, "plxsource", *right_, "plxsink").ok());
+    ASSERT_TRUE(AddVethPair(*left_, "plxsource", *right_, "plxsink", queue_count_).ok());
   }
 
   // A socket that lives in `network`, whoever uses it; -1 if it was refused.
@@ -39,6 +42,7 @@ class VethFixture : public ::testing::Test {
     return descriptor;
   }
 
+  const uint32_t queue_count_;
   std::unique_ptr<NetworkNamespace> left_;
   std::unique_ptr<NetworkNamespace> right_;
 };

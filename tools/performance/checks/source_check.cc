@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures the source itself: its limit into a sink at the other end of a veth, and how steady it is beside the machine itself.
-//   bazel run //tools/performance/checks:source_check -- [SECONDS [FRAME_BYTES [FLOWS [RATE [FRAMES_PER_CALL [CPU [xdp|inspect|stack]]]]]]]
+//   bazel run //tools/performance/checks:source_check -- [SECONDS [FRAME_BYTES [FLOWS [RATE [FRAMES_PER_CALL [CPU [xdp|inspect|stack
+//     [QUEUES]]]]]]]]]
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -31,6 +32,7 @@ Arguments Parse(int count, char** words) {
   arguments.rate = number(4, 0);
   arguments.source.frames_per_call = static_cast<uint32_t>(number(5, arguments.source.frames_per_call));
   arguments.source.cpu = static_cast<int>(number(6, 0));
+  arguments.source.queue_count = static_cast<uint32_t>(number(8, arguments.source.queue_count));
   const std::string receiver = count > 7 ? words[7] : "xdp";
   arguments.sink = {
       .interface = "plxsink", .receiver = receiver == "stack" ? Receiver::kStack : Receiver::kXdp, .inspect = receiver == "inspect"};
@@ -67,7 +69,7 @@ absl::Status Check(const Arguments& arguments) {
   if (!left.ok()) return left.status();
   auto right = NetworkNamespace::Create();
   if (!right.ok()) return right.status();
-  if (absl::Status status = AddVethPair(**left, "plxsource", **right, "plxsink"); !status.ok()) return status;
+  if (absl::Status status = AddVethPair(**left, "plxsource", **right, "plxsink", arguments.source.queue_count); !status.ok()) return status;
   auto sink = Sink::Create(**right, arguments.sink);
   if (!sink.ok()) return sink.status();
   auto source = Source::Create(**left, arguments.source);
