@@ -52,7 +52,8 @@ struct DeviceInfo {
   std::size_t maximum_tx_queues = 1;
   std::size_t recommended_burst = mempool::kDefaultBurst;
   std::size_t recommended_ring = 2048;
-  bool wants_visible_region = false;  // frames from CreateVisibleRegion (visible_region.h) can be sent at less cost
+  std::size_t recommended_frame_size = 2048;  // PoolOptions::frame_size; in smaller ones the device may be slower, or not start
+  bool wants_visible_region = false;          // frames from CreateVisibleRegion (visible_region.h) can be sent at less cost
 };
 
 struct DeviceConfig {

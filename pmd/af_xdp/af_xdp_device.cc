@@ -11,11 +11,21 @@
 #include "bpf/uapi.h"
 #include "lcore/device_node.h"
 #include "lcore/errno_status.h"
+#include "pmd/af_xdp/receive_room.h"
 
 namespace pollux::pmd::af_xdp {
 namespace {
 
 constexpr std::size_t kVlanTagBytes = 4;
+// A device lets packets of this MTU in, however small its own is.
+constexpr std::size_t kStandardMtu = 1500;
+constexpr std::size_t kLargerFrame = 4096;
+
+// The longest packet that may arrive: headers, and one VLAN tag.
+std::size_t LongestReceived(std::size_t mtu) {
+  return std::max(mtu, kStandardMtu) + ETH_HLEN + kVlanTagBytes;
+}
+
 constexpr std::size_t kSmallestRing = 64;
 constexpr std::size_t kLargestRing = 32768;
 constexpr std::size_t kDefaultRing = 2048;
@@ -57,6 +67,10 @@ DeviceInfo AfXdpDevice::Info() const {
   info.maximum_rx_queues = AvailableQueues().value_or(0);
   info.maximum_tx_queues = info.maximum_rx_queues > 0 ? kMaximumTxQueues : 0;
   info.recommended_ring = kDefaultRing;
+  if (options_.copy_mode != CopyMode::kCopy &&
+      ZeroCopyRoom(netdev_->DriverName(), info.recommended_frame_size - mempool::kMinimumHeadroom) < LongestReceived(info.mtu)) {
+    info.recommended_frame_size = kLargerFrame;
+  }
   // A driver with zero-copy needs no other way to send, and is better off with huge pages.
   const auto driver = bpf::ProbeDevice(netdev_->name());
   const bool zero_copy = driver.ok() && (driver->xdp_actions & bpf::kXdpActionZeroCopy) != 0 && options_.copy_mode != CopyMode::kCopy;
@@ -83,6 +97,19 @@ absl::StatusOr<uint32_t> AfXdpDevice::AvailableQueues() const {
 std::size_t AfXdpDevice::LargestMtu() const {
   // What a frame holds behind the headroom, less the Ethernet header and one VLAN tag.
   return config_.pool->maximum_length() - ETH_HLEN - kVlanTagBytes;
+}
+
+// Empty: every packet of a network with this MTU fits into one frame of a zero-copy port.
+std::string AfXdpDevice::WhyNoZeroCopy(std::size_t mtu) const {
+  const std::string driver = netdev_->DriverName();
+  const std::size_t room = ZeroCopyRoom(driver, config_.pool->maximum_length());
+  const std::size_t longest = LongestReceived(mtu);
+  if (room >= longest) return "";
+  const std::string larger =
+      config_.pool->frame_size() < kLargerFrame ? absl::StrCat("; use frames of ", kLargerFrame, " bytes (testpmd: --mbuf-size=4096)") : "";
+  return absl::StrCat("driver ", driver, " puts ", room, " bytes of a packet into a frame of ", config_.pool->frame_size(), " bytes with ",
+                      config_.pool->headroom(), " bytes of headroom, and with MTU ", mtu, " packets of ", longest,
+                      " bytes arrive, each as two or more", larger);
 }
 
 absl::Status AfXdpDevice::Configure(const DeviceConfig& config) {
@@ -185,9 +212,15 @@ absl::Status AfXdpDevice::Start() {
 absl::Status AfXdpDevice::StartQueues(int interface_index) {
   const auto mtu = netdev_->Mtu();
   if (!mtu.ok()) return mtu.status();
+  const std::string why_copy = WhyNoZeroCopy(*mtu);
+  if (!why_copy.empty() && options_.copy_mode == CopyMode::kZeroCopy) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("interface ", netdev_->name(), ": bind_mode=zerocopy: ", why_copy, ", or bind_mode=copy"));
+  }
   const XskSocket* first = nullptr;
   for (auto& queue : queues_) {
-    if (auto status = queue->Start(interface_index, first, *program_, *mtu + ETH_HLEN + kVlanTagBytes); !status.ok()) return status;
+    const std::size_t maximum_length = *mtu + ETH_HLEN + kVlanTagBytes;
+    if (auto status = queue->Start(interface_index, first, *program_, maximum_length, why_copy); !status.ok()) return status;
     if (first == nullptr) first = queue->socket();
   }
   std::vector<bool> zero_copy;
@@ -236,6 +269,10 @@ absl::Status AfXdpDevice::SetMtu(std::size_t mtu) {
     return absl::InvalidArgumentError(absl::StrCat(name_, ": MTU ", mtu, " is more than the ", LargestMtu(), " that a frame of ",
                                                    config_.pool->frame_size(), " bytes with ", config_.pool->headroom(),
                                                    " bytes of headroom holds; use larger frames"));
+  }
+  const bool zero_copy = started_ && queues_.front()->socket()->zero_copy();
+  if (const std::string why = zero_copy ? WhyNoZeroCopy(mtu) : ""; !why.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(name_, ": MTU ", mtu, " while the port does zero-copy: ", why));
   }
   const auto settings = Settings();
   if (!settings.ok()) return settings.status();

@@ -49,6 +49,7 @@ class AfXdpDevice final : public Device {
   AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr<Netdev> netdev);
 
   std::size_t LargestMtu() const;
+  std::string WhyNoZeroCopy(std::size_t mtu) const;
   absl::StatusOr<uint32_t> AvailableQueues() const;
   std::unique_ptr<QueuePair> MakePair(std::size_t number, std::size_t pair_count) const;
   absl::Status CheckInterface(uint32_t queue_count) const;

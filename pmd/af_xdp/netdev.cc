@@ -81,6 +81,13 @@ absl::StatusOr<int> Netdev::Index() const {
   return request.ifr_ifindex;
 }
 
+std::string Netdev::DriverName() const {
+  ethtool_drvinfo driver{};
+  driver.cmd = ETHTOOL_GDRVINFO;
+  if (!Ethtool(descriptor_, name_, driver)) return "";
+  return std::string(driver.driver, strnlen(driver.driver, sizeof(driver.driver)));
+}
+
 absl::StatusOr<bool> Netdev::IsUp() const {
   ifreq request = Request(name_);
   if (ioctl(descriptor_, SIOCGIFFLAGS, &request) != 0) return Failed(errno, "SIOCGIFFLAGS");

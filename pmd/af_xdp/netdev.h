@@ -28,6 +28,8 @@ class Netdev {
   // The index that the name has now: a device that was deleted and made again has another. NOT_FOUND if it is gone.
   absl::StatusOr<int> Index() const;
 
+  // As ethtool -i has it; empty where there is none.
+  std::string DriverName() const;
   absl::StatusOr<bool> IsUp() const;  // administratively up
   absl::StatusOr<LinkState> Link() const;
   absl::StatusOr<std::size_t> Mtu() const;

@@ -52,10 +52,12 @@ TxQueue& QueuePair::tx(std::size_t index) {
   return *shared_[index];
 }
 
-absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length) {
+absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length,
+                              const std::string& why_copy) {
   auto socket = XskSocket::Create(options_.interface, options_.queue, *pool_, options_.sizes, first);
   if (!socket.ok()) return socket.status();
   busy_polling_refused_.clear();
+  why_copy_ = why_copy;
   if (options_.busy_polling.budget > 0) {
     const absl::Status status = (*socket)->SetBusyPolling(options_.busy_polling);
     if (!status.ok()) busy_polling_refused_ = std::string(status.message());
@@ -69,7 +71,7 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
         absl::ResourceExhaustedError(absl::StrCat(options_.interface, " queue ", options_.queue, ": the pool had ", filled, " of the ",
                                                   options_.sizes.fill, " frames for the fill ring; ask for more frames or smaller rings"));
   }
-  if (status.ok()) status = (*socket)->Bind(interface_index, options_.copy_mode, options_.need_wakeup);
+  if (status.ok()) status = (*socket)->Bind(interface_index, why_copy.empty() ? options_.copy_mode : CopyMode::kCopy, options_.need_wakeup);
   if (status.ok() && options_.receives) status = program.AddSocket(options_.queue, (*socket)->descriptor());
   if (status.ok() && options_.busy_polling.budget > 0 && (*socket)->zero_copy() &&
       SendsHaveTheirOwnNapi(bpf::QueueNapiId(options_.interface, options_.queue, bpf::QueueDirection::kRx),
@@ -202,6 +204,7 @@ void QueuePair::ResetStats() {
 std::string QueuePair::WhyCopy(bool native, const bpf::DeviceFeatures& driver) const {
   if (options_.copy_mode == CopyMode::kCopy) return "copy was asked for";
   if (driver.known && (driver.xdp_actions & bpf::kXdpActionZeroCopy) == 0) return "the driver has no zero-copy";
+  if (!why_copy_.empty()) return why_copy_;
   if (!native) return "the XDP program is not attached natively";
   return "the driver refused zero-copy for this queue as the interface is set up";
 }

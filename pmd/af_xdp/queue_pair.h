@@ -50,8 +50,10 @@ class QueuePair {
   TxQueue& tx(std::size_t index);
   const XskTxQueue& tx_socket() const { return tx_; }
 
-  // Socket, memory, fill, bind, redirection, in this order. `first` as in XskSocket::Create. On error nothing is left.
-  absl::Status Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length);
+  // Socket, memory, fill, bind, redirection, in this order. `first` as in XskSocket::Create. On error nothing is left. With `why_copy` the
+  // mode is copy, for that reason; "": as asked for.
+  absl::Status Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length,
+                     const std::string& why_copy);
   // No packet comes in any more, and what was taken for sending is sent, for up to `patience_ms`; the rest is dropped and counted.
   void Stop(bpf::XdpProgram& program, int interface_index, int patience_ms);
   // The longest packet that is sent, headers included.
@@ -83,6 +85,7 @@ class QueuePair {
   TxSharing sharing_;
   std::vector<std::unique_ptr<SharedTxQueue>> shared_;  // empty: the one tx queue is tx_ itself, without a lock
   std::string busy_polling_refused_;
+  std::string why_copy_;             // as Start was told
   xdp_statistics closed_sockets_{};  // sums over sockets that are closed
   struct Baseline {
     std::vector<NamedCounter> counters;

@@ -44,7 +44,7 @@ absl::StatusOr<mempool::PoolOptions> PoolOptionsFor(const TestpmdOptions& option
   mempool::PoolOptions pool;
   if (options.headroom.has_value()) pool.headroom = *options.headroom;
   const std::size_t longest = options.maximum_packet.value_or(0);
-  pool.frame_size = options.frame_size.value_or(longest + pool.headroom > 2048 ? 4096 : 2048);
+  pool.frame_size = options.frame_size.value_or(longest + pool.headroom > demand.frame_size ? 4096 : demand.frame_size);
   if (longest + pool.headroom > pool.frame_size) {
     const std::size_t limit = (options.frame_size.has_value() ? pool.frame_size : 4096) - pool.headroom;
     return absl::InvalidArgumentError(absl::StrCat("--max-pkt-len=", longest, ": a frame of ", pool.frame_size,

@@ -22,7 +22,8 @@ namespace pollux::testpmd {
 struct FrameDemand {
   std::size_t ring_descriptors = 0;  // of all rx and tx rings of its ports
   std::size_t lcores = 1;
-  bool visible_region = false;  // a port asked for frames that BPF programs can read
+  std::size_t frame_size = 2048;  // the largest that a port recommends
+  bool visible_region = false;    // a port asked for frames that BPF programs can read
 };
 
 // All ports of a node share its pool, so that packets travel between them without a copy. Belongs to the main lcore.
@@ -41,8 +42,8 @@ class MemorySetup {
   std::map<int, std::shared_ptr<mempool::Pool>> pools_;
 };
 
-// Sizes from the options; those not given: frames of 2048 bytes, or 4096 if --max-pkt-len does not fit these, and as many as fill all rings
-// and the lcores' caches one and a half times, 16384 at least.
+// Sizes from the options; those not given: frames as the ports recommend, or of 4096 bytes if --max-pkt-len does not fit these, and as many
+// as fill all rings and the lcores' caches one and a half times, 16384 at least.
 absl::StatusOr<mempool::PoolOptions> PoolOptionsFor(const TestpmdOptions& options, const FrameDemand& demand);
 
 // "mbuf pool <mb_pool_0>: n=32768, size=2048, headroom=256, socket=0, pages=2M", with a second line for what the

@@ -169,6 +169,7 @@ absl::Status Session::SetUpMemory() {
     // Twice the rx ring: what waits in it, and what the kernel fills meanwhile.
     node.ring_descriptors += options_.rx_queues * 2 * RingOf(info, options_.rx_ring) + options_.tx_queues * RingOf(info, options_.tx_ring);
     node.lcores = worker_lcores_.size() + 1;
+    node.frame_size = std::max(node.frame_size, info.recommended_frame_size);
     node.visible_region |= info.wants_visible_region;
   }
   if (demand.empty()) demand[mempool::kAnyNode] = {.lcores = worker_lcores_.size() + 1};

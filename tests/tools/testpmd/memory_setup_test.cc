@@ -29,6 +29,15 @@ TEST(PoolOptionsFor, TakesLargerFramesForLongerPackets) {
             "--max-pkt-len=3841: a frame of 4096 bytes with a headroom of 256 holds 3840 bytes at most");
 }
 
+TEST(PoolOptionsFor, TakesFramesAsThePortsRecommend) {
+  EXPECT_EQ(PoolOptionsFor({}, {.frame_size = 4096})->frame_size, 4096u);
+  TestpmdOptions options;
+  options.maximum_packet = 1000;
+  EXPECT_EQ(PoolOptionsFor(options, {.frame_size = 4096})->frame_size, 4096u);
+  options.frame_size = 2048;
+  EXPECT_EQ(PoolOptionsFor(options, {.frame_size = 4096})->frame_size, 2048u) << "the command line's choice";
+}
+
 TEST(MemorySetup, PortsOfANodeShareAPool) {
   EalOptions eal;
   eal.no_huge = true;
