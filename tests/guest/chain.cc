@@ -48,10 +48,11 @@ uint32_t Checksum(const std::byte* bytes, std::size_t count) {
 void Write(Packet& packet, std::size_t length, uint32_t run, uint32_t flow, uint64_t number) {
   // One template for each flow: the builder is far slower than the ports.
   thread_local std::vector<support::PacketBuilder::Frame> headers;
+  // A tap's hash takes in the ports of UDP, igb's only the addresses.
   while (headers.size() <= flow) {
     headers.push_back(support::PacketBuilder()
                           .Ethernet()
-                          .Ipv4()
+                          .Ipv4({.source = "10.0.0." + std::to_string(1 + headers.size() % 250)})
                           .Udp({.source = static_cast<uint16_t>(1000 + 7 * headers.size()), .destination = 9})
                           .FillTo(kMarkOffset)
                           .Build());
@@ -174,8 +175,14 @@ std::unique_ptr<pmd::Device> StartPort(const std::string& interface, const std::
   return *std::move(device);
 }
 
+std::shared_ptr<mempool::Pool> MakePool(std::size_t frame_count, std::size_t slab_frames) {
+  auto port = pmd::OpenDevice("net_af_xdp0,iface=port0");
+  if (!port.ok()) throw std::runtime_error(port.status().ToString());
+  return support::MakePool({.frame_count = frame_count, .frame_size = (*port)->Info().recommended_frame_size, .slab_frames = slab_frames});
+}
+
 void GuestTest::SetUp() {
-  pool_ = support::MakePool({.frame_count = 16384, .slab_frames = 64});
+  pool_ = MakePool(16384);
   ASSERT_NE(pool_, nullptr);
 }
 

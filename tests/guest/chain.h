@@ -84,6 +84,9 @@ class Chain {
   uint64_t next_flow_ = 0;
 };
 
+// Frames as the ports' driver recommends them.
+std::shared_ptr<mempool::Pool> MakePool(std::size_t frame_count, std::size_t slab_frames = 64);
+
 // A test with a pool, whose frames are all free at its end.
 class GuestTest : public testing::Test {
  protected:

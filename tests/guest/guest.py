@@ -19,6 +19,8 @@ import time
 
 import kernel as kernels
 import machine as machines
+import qemu as emulators
+from archive import Unavailable
 from initramfs import Initramfs
 
 MISSING = 77
@@ -45,7 +47,7 @@ def parse(words):
     add("--kernel", default=kernels.DEFAULT, metavar="VERSION", help="newest of this version, such as 6.1 (default %(default)s)")
     add("--full", action="store_true", help="the kernel with the drivers of real hardware, instead of the one for virtual machines")
     add("--ports", type=int, default=2, metavar="N", help="an even number (default %(default)s)")
-    add("--queues", type=int, default=1, metavar="N", help="of each port; more than one needs /dev/net/tun (default %(default)s)")
+    add("--queues", type=int, default=1, metavar="N", help="of each port; more than one needs /dev/net/tun, except with igb (default %(default)s)")
     add("--driver", choices=("virtio", "igb", "e1000e", "vmxnet3"), default="virtio", help="of the ports (default %(default)s)")
     add("--cpus", type=int, default=0, metavar="N", help="processors (default: as many as queues or nodes)")
     add("--numa", type=int, default=1, metavar="N", help="NUMA nodes; port0 and port1 are on node 0, port2 and port3 on node 1")
@@ -97,7 +99,7 @@ def find_program(word):
 def build_initramfs(options, kernel, machine):
     busybox = shutil.which("busybox")
     if busybox is None:
-        raise kernels.Unavailable("no busybox on this machine (apt-get install busybox-static)")
+        raise Unavailable("no busybox on this machine (apt-get install busybox-static)")
     image = Initramfs()
     here = os.path.dirname(os.path.realpath(__file__))
     image.add_file(busybox, "bin/busybox")
@@ -131,7 +133,7 @@ def build_initramfs(options, kernel, machine):
 
 
 def main(words, on_missing=lambda reason: None):
-    """Returns the exit code. `on_missing` is told what this machine lacks."""
+    """Returns the exit code. `on_missing` is given the Unavailable that says what is missing here."""
     options = parse(words)
     say = Progress()
     machine = machines.Machine(
@@ -147,14 +149,14 @@ def main(words, on_missing=lambda reason: None):
         interactive=options.interactive,
     )
     try:
-        qemu = machines.find_qemu(options.driver)
+        qemu = emulators.find(options.driver, say)
         full = options.full or options.driver != "virtio"
         kernel = kernels.fetch(options.kernel, "full" if full else "cloud", say)
         image = build_initramfs(options, kernel, machine)
-    except kernels.Unavailable as missing:
+    except Unavailable as missing:
         say.clear()
         print(f"tools/guest: {missing}", file=sys.stderr)
-        on_missing(str(missing))
+        on_missing(missing)
         return MISSING
     say(f"booting {kernel.version}")
 

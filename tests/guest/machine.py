@@ -6,13 +6,10 @@ import dataclasses
 import os
 import pathlib
 import select
-import shutil
 import signal
 import subprocess
 import tempfile
 import time
-
-from kernel import Unavailable
 
 TIMED_OUT = 124
 GUEST_DIED = 125
@@ -27,7 +24,7 @@ CPU = "max,-cx16"
 
 @dataclasses.dataclass
 class Machine:
-    """Ports 2i and 2i+1 are joined by a wire: a hub inside QEMU for one queue, taps that hand on to each other for more."""
+    """Ports 2i and 2i+1 are joined by a wire: a hub inside QEMU; taps that hand on to each other where the wire chooses the queue."""
 
     ports: int = 2
     queues: int = 1
@@ -48,7 +45,8 @@ class Machine:
 
     @property
     def taps(self):
-        return [f"plxtap{port}" for port in range(self.ports)] if self.queues > 1 else []
+        # igb chooses by its own hash, and takes as many queues as there are processors.
+        return [f"plxtap{port}" for port in range(self.ports)] if self.queues > 1 and self.driver != "igb" else []
 
     @staticmethod
     def mac(port):
@@ -130,18 +128,6 @@ class Machine:
         for node, count in enumerate(self.hugepages):
             lines.append(f"echo {count} >/sys/devices/system/node/node{node}/hugepages/hugepages-2048kB/nr_hugepages")
         return "\n".join(lines) or ":"
-
-
-def find_qemu(driver):
-    qemu = os.environ.get("POLLUX_QEMU") or shutil.which("qemu-system-x86_64")
-    if qemu is None:
-        raise Unavailable("no QEMU on this machine (apt-get install qemu-system-x86)")
-    if driver == "virtio":
-        return qemu
-    asked = subprocess.run([qemu, "-device", f"{driver},help"], text=True, capture_output=True, check=False)
-    if f"{driver} options" not in asked.stdout:
-        raise Unavailable(f"{qemu} has no device {driver} (igb is in QEMU from 8.0)")
-    return qemu
 
 
 def die_with_parent():

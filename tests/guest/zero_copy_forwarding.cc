@@ -33,7 +33,7 @@ TEST_F(ZeroCopyForwarding, WithoutWakeups) {
 
 TEST_F(ZeroCopyForwarding, RingsAtTheirLimits) {
   // The largest rings fill with 65536 frames a port, which is four fifths of this pool.
-  pool_ = support::MakePool({.frame_count = 81920, .slab_frames = 256});
+  pool_ = MakePool(81920, 256);
   for (const std::size_t ring : {std::size_t{64}, std::size_t{32768}}) {
     SCOPED_TRACE(ring);
     auto source = Port("port0", ",bind_mode=zerocopy", 64), in = Port("port1", ",bind_mode=zerocopy", ring);
