@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pool against rte_mempool: bulk get and put on one core, and get on one core with put on another.
+// Pool against rte_mempool: bulk get and put on one core, and get on one core with put on another. peer_benchmark.cc runs it.
 //
-//   bazel run //tests/mempool:pool_benchmark -- --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true
-//
-// Needs DPDK (package libdpdk-dev), two CPUs, and no other work on them. Both sides hold 32768 objects of 2 KiB with a cache of 256; Pool
-// hands out frame numbers, rte_mempool pointers, which is what their drivers take. A figure is ns a frame; 32 frames a call.
+// Both sides hold 32768 objects of 2 KiB with a cache of 256; Pool hands out frame numbers, rte_mempool pointers, which is what their
+// drivers take. Bulks are those of DPDK's own mempool_perf_autotest (1, 4, 32, 128, 512) and more between them.
 #include <benchmark/benchmark.h>
-#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_mempool.h>
@@ -15,13 +12,13 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <thread>
 
-#include "lcore/affinity.h"
-#include "lcore/core_set.h"
 #include "mempool/pool.h"
 #include "mempool/spsc_ring.h"
+#include "tests/mempool/peer_benchmark.h"
 
 namespace pollux::mempool {
 namespace {
@@ -29,7 +26,7 @@ namespace {
 constexpr unsigned kObjects = 32768;
 constexpr unsigned kObjectBytes = 2048;
 constexpr unsigned kCache = 256;
-constexpr std::size_t kBurst = 32;
+constexpr std::size_t kMaximumBulk = 512;
 
 // What the two pools have in common for the scenarios below.
 struct OurPool {
@@ -40,8 +37,8 @@ struct OurPool {
     auto region = Region::Create({.bytes = *RegionBytes(options), .pages = PageKind::kOrdinary});
     pool = *Pool::Create(*std::move(region), options);
   }
-  bool Get(std::array<Object, kBurst>& objects) { return pool->Get(objects) == kBurst; }
-  void Put(const std::array<Object, kBurst>& objects) { pool->Put(objects); }
+  bool Get(std::span<Object> objects) { return pool->Get(objects) == objects.size(); }
+  void Put(std::span<const Object> objects) { pool->Put(objects); }
 
   std::shared_ptr<Pool> pool;
 };
@@ -59,76 +56,60 @@ struct RtePool {
     }
   }
   ~RtePool() { rte_mempool_free(pool); }
-  bool Get(std::array<Object, kBurst>& objects) { return rte_mempool_get_bulk(pool, objects.data(), kBurst) == 0; }
-  void Put(const std::array<Object, kBurst>& objects) { rte_mempool_put_bulk(pool, objects.data(), kBurst); }
+  bool Get(std::span<Object> objects) { return rte_mempool_get_bulk(pool, objects.data(), static_cast<unsigned>(objects.size())) == 0; }
+  void Put(std::span<const Object> objects) { rte_mempool_put_bulk(pool, objects.data(), static_cast<unsigned>(objects.size())); }
 
   rte_mempool* pool;
 };
 
-void PinTo(const char* cpu) {
-  const auto set = lcore::CoreSet::Parse(cpu);
-  if (!set.ok() || !lcore::PinThisThread(*set).ok())
-    std::fprintf(stderr, "cannot run on CPU %s alone: the figures are not to be trusted\n", cpu);
-}
-
 template <typename SomePool>
-void BulkOnOneCore(benchmark::State& state) {
+void OneCore(benchmark::State& state) {
   SomePool pool;
-  std::array<typename SomePool::Object, kBurst> objects;
+  std::array<typename SomePool::Object, kMaximumBulk> objects;
+  const std::span bulk(objects.data(), static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {
-    if (!pool.Get(objects)) state.SkipWithError("the pool is empty");
+    if (!pool.Get(bulk)) state.SkipWithError("the pool is empty");
     benchmark::DoNotOptimize(objects);
-    pool.Put(objects);
+    pool.Put(bulk);
   }
-  state.SetItemsProcessed(state.iterations() * kBurst);
+  state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
 // The benchmark's thread gets and passes on, the other one returns.
 template <typename SomePool>
-void GetHerePutThere(benchmark::State& state) {
-  using Burst = std::array<typename SomePool::Object, kBurst>;
+void TwoCores(benchmark::State& state) {
+  using Object = typename SomePool::Object;
+  const auto bulk_size = static_cast<std::size_t>(state.range(0));
   SomePool pool;
-  SpscRing<Burst> ring(64);
+  SpscRing<Object> ring(2048);
   std::atomic<bool> stop{false};
   std::thread other([&] {
     rte_thread_register();
     PinTo("1");
-    Burst burst;
+    std::array<Object, kMaximumBulk> objects;
     while (!stop.load(std::memory_order_relaxed) || ring.size() > 0) {
-      if (ring.Pop({&burst, 1}) == 1) pool.Put(burst);
+      if (const std::size_t count = ring.Pop({objects.data(), bulk_size}); count > 0) pool.Put({objects.data(), count});
     }
     rte_thread_unregister();
   });
-  Burst burst;
+  std::array<Object, kMaximumBulk> objects;
   for (auto _ : state) {
-    while (!pool.Get(burst)) {
+    while (!pool.Get({objects.data(), bulk_size})) {
     }
-    while (ring.Push({&burst, 1}) == 0) {
-    }
+    for (std::size_t passed = 0; passed < bulk_size;) passed += ring.Push({objects.data() + passed, bulk_size - passed});
   }
   stop = true;
   other.join();
-  state.SetItemsProcessed(state.iterations() * kBurst);
+  state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-BENCHMARK(BulkOnOneCore<OurPool>)->Name("bulk32_one_core/pollux");
-BENCHMARK(BulkOnOneCore<RtePool>)->Name("bulk32_one_core/rte_mempool");
-BENCHMARK(GetHerePutThere<OurPool>)->Name("get_here_put_there/pollux")->UseRealTime();
-BENCHMARK(GetHerePutThere<RtePool>)->Name("get_here_put_there/rte_mempool")->UseRealTime();
+void Bulks(benchmark::internal::Benchmark* benchmark) {
+  for (int bulk : {1, 4, 8, 32, 64, 128, 256, 512}) benchmark->Arg(bulk);
+}
+BENCHMARK(OneCore<OurPool>)->Name("pool_one_core/pollux")->Apply(Bulks);
+BENCHMARK(OneCore<RtePool>)->Name("pool_one_core/rte_mempool")->Apply(Bulks);
+BENCHMARK(TwoCores<OurPool>)->Name("pool_get_here_put_there/pollux")->Apply(Bulks)->UseRealTime();
+BENCHMARK(TwoCores<RtePool>)->Name("pool_get_here_put_there/rte_mempool")->Apply(Bulks)->UseRealTime();
 
 }  // namespace
 }  // namespace pollux::mempool
-
-int main(int argc, char** argv) {
-  char name[] = "pool_benchmark", huge[] = "--no-huge", memory[] = "-m", amount[] = "512", pci[] = "--no-pci", cores[] = "-l", zero[] = "0",
-       log[] = "--log-level=error", telemetry[] = "--no-telemetry";
-  char* eal[] = {name, huge, memory, amount, pci, cores, zero, log, telemetry};
-  if (rte_eal_init(static_cast<int>(std::size(eal)), eal) < 0) {
-    std::fprintf(stderr, "rte_eal_init: %s\n", rte_strerror(rte_errno));
-    return 1;
-  }
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  rte_eal_cleanup();
-}
