@@ -21,6 +21,7 @@
 #include "bpf/xdp_program.h"
 #include "tests/bpf/program_runner.h"
 #include "tests/support/network_namespace.h"
+#include "tests/support/patience.h"
 #include "tests/support/veth_rig.h"
 
 namespace pollux::bpf {
@@ -65,7 +66,7 @@ class AttachmentTest : public testing::Test {
 
   // A dead process's link is detached by the kernel shortly after.
   bool NothingAttachedSoon() {
-    auto deadline = std::chrono::steady_clock::now() + milliseconds(5000);
+    auto deadline = std::chrono::steady_clock::now() + support::Patience(milliseconds(5000));
     while (!Attached().empty()) {
       if (std::chrono::steady_clock::now() > deadline) return false;
       std::this_thread::sleep_for(milliseconds(5));

@@ -8,18 +8,17 @@
 #include <utility>
 
 #include "pmd/drivers.h"
+#include "tests/support/patience.h"
 
 namespace pollux::pmd {
 namespace {
-
-constexpr auto kPatience = std::chrono::seconds(5);
 
 class Deadline {
  public:
   bool passed() const { return std::chrono::steady_clock::now() > end_; }
 
  private:
-  const std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + kPatience;
+  const std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + support::Patience(std::chrono::seconds(5));
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/pmd/driver_contract.h"
+#include "tests/support/patience.h"
 
 namespace pollux::pmd {
 namespace {
@@ -247,7 +248,7 @@ TEST_P(DriverContract, SenderReceiverAndReaderAreThreads) {
   std::atomic<bool> receiving{true};
   std::thread sender([&] {
     std::array<Packet, mempool::kDefaultBurst> burst;
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto end = std::chrono::steady_clock::now() + support::Patience(std::chrono::seconds(20));
     while (sent < target && std::chrono::steady_clock::now() < end) {
       const std::size_t count = pool_->Allocate(burst);
       for (Packet& packet : std::span(burst).first(count)) support::WriteContents(packet, traits_.minimum_length + 20, 5);

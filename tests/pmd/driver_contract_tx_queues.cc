@@ -12,15 +12,14 @@
 #include <gtest/gtest.h>
 
 #include "tests/pmd/driver_contract.h"
+#include "tests/support/patience.h"
 
 namespace pollux::pmd {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(20);
-
 // Sends `count` packets of `length` bytes in bursts of changing size; returns how many were taken until time ran out.
 std::size_t SendMany(TxQueue& queue, mempool::Pool& pool, std::size_t count, std::size_t length, uint64_t seed) {
-  const auto end = std::chrono::steady_clock::now() + kPatience;
+  const auto end = std::chrono::steady_clock::now() + support::Patience(std::chrono::seconds(20));
   std::array<Packet, mempool::kDefaultBurst> burst;
   std::size_t taken = 0;
   for (std::size_t round = 0; taken < count && std::chrono::steady_clock::now() < end; ++round) {

@@ -22,6 +22,7 @@
 #include <absl/strings/str_join.h>
 
 #include "lcore/errno_status.h"
+#include "tests/support/patience.h"
 
 namespace pollux::support {
 namespace {
@@ -181,6 +182,7 @@ absl::Status ChildProcess::Signal(int signal) {
 absl::StatusOr<int> ChildProcess::Wait(std::chrono::milliseconds deadline) {
   if (exit_code_) return *exit_code_;
   pollfd ended{pid_fd_, POLLIN, 0};
+  deadline = Patience(deadline);
   const Clock::time_point end = Clock::now() + deadline;
   int ready = 0;
   do {
@@ -196,7 +198,7 @@ absl::StatusOr<int> ChildProcess::Wait(std::chrono::milliseconds deadline) {
 }
 
 absl::Status ChildProcess::WaitForText(const std::string& text, std::chrono::milliseconds deadline) {
-  const Clock::time_point end = Clock::now() + deadline;
+  const Clock::time_point end = Clock::now() + Patience(deadline);
   while (true) {
     const bool last = !running() || Clock::now() >= end;  // what it wrote before it ended is complete
     if (Output().find(text) != std::string::npos || Errors().find(text) != std::string::npos) return absl::OkStatus();

@@ -17,6 +17,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "lcore/errno_status.h"
+#include "tests/support/patience.h"
 
 namespace pollux::support {
 namespace {
@@ -76,7 +77,7 @@ absl::Status FrameSocket::Send(const Frame& frame) {
   return ErrnoStatus(errno, absl::StrCat("send(AF_PACKET, ", frame.size(), " bytes)"));
 }
 
-absl::StatusOr<FrameSocket::Frame> FrameSocket::Receive(std::chrono::milliseconds deadline) {
+absl::StatusOr<FrameSocket::Frame> FrameSocket::ReceiveWithin(std::chrono::milliseconds deadline) {
   pollfd readable{fd_, POLLIN, 0};
   if (poll(&readable, 1, static_cast<int>(deadline.count())) != 1) {
     return absl::DeadlineExceededError(absl::StrCat("no frame within ", deadline.count(), " ms"));
@@ -96,11 +97,15 @@ absl::StatusOr<FrameSocket::Frame> FrameSocket::Receive(std::chrono::millisecond
   return frame;
 }
 
+absl::StatusOr<FrameSocket::Frame> FrameSocket::Receive(std::chrono::milliseconds deadline) {
+  return ReceiveWithin(Patience(deadline));
+}
+
 absl::StatusOr<FrameSocket::Frame> FrameSocket::Receive(const Wanted& wanted, std::chrono::milliseconds deadline) {
-  const Clock::time_point end = Clock::now() + deadline;
+  const Clock::time_point end = Clock::now() + Patience(deadline);
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
-    auto frame = Receive(std::max(left, std::chrono::milliseconds(0)));
+    auto frame = ReceiveWithin(std::max(left, std::chrono::milliseconds(0)));
     if (!frame.ok() || wanted(*frame)) return frame;
   }
 }

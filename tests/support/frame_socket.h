@@ -38,6 +38,7 @@ class FrameSocket {
 
  private:
   FrameSocket() = default;
+  absl::StatusOr<Frame> ReceiveWithin(std::chrono::milliseconds deadline);
 
   int fd_ = -1;
 };

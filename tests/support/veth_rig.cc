@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/child_process.h"
+#include "tests/support/patience.h"
 
 namespace pollux::support {
 namespace {
@@ -42,14 +44,15 @@ absl::StatusOr<nlohmann::json> Link(const NetworkNamespace& network, const std::
 // Until the kernel's link watch has seen the carrier, at most a second or so after "up", what a client sends is dropped by the
 // queueing discipline that an inactive device has.
 absl::Status AwaitUp(const NetworkNamespace& network, const std::string& interface) {
-  constexpr int kPatience_ms = 5000;
-  for (int waited_ms = 0; waited_ms < kPatience_ms; waited_ms += 10) {
+  const auto patience = Patience(kDefaultDeadline);
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (std::chrono::steady_clock::now() < end) {
     const auto link = Link(network, interface);
     if (!link.ok()) return link.status();
     if ((*link)["operstate"] == "UP") return absl::OkStatus();
     poll(nullptr, 0, 10);
   }
-  return absl::DeadlineExceededError(absl::StrCat(interface, " in ", network.name(), " did not come up in ", kPatience_ms, " ms"));
+  return absl::DeadlineExceededError(absl::StrCat(interface, " in ", network.name(), " did not come up in ", patience.count(), " ms"));
 }
 
 absl::StatusOr<InterfaceCounters> Counters(const NetworkNamespace& network, const std::string& interface) {

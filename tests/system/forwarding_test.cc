@@ -6,13 +6,17 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include "tests/support/patience.h"
+
 namespace pollux::system_tests {
 namespace {
 
 using std::chrono::milliseconds;
+using namespace std::chrono_literals;
 
 constexpr milliseconds kFrameDeadline{5000};
 constexpr milliseconds kRestoreDeadline{3000};
+constexpr milliseconds kPingDeadline{10'000};
 
 }  // namespace
 
@@ -41,7 +45,7 @@ void ForwardingTest::TearDown() {
 
 void ForwardingTest::ExpectSwitchRestored() {
   // The kernel takes sockets and programs apart some time after their last file is closed.
-  const auto end = std::chrono::steady_clock::now() + kRestoreDeadline;
+  const auto end = std::chrono::steady_clock::now() + support::Patience(kRestoreDeadline);
   auto state = rig_->SwitchState();
   while (state.ok() && *state != state_before_ && std::chrono::steady_clock::now() < end) {
     std::this_thread::sleep_for(milliseconds(20));
@@ -113,7 +117,7 @@ void ForwardingTest::CheckAccount() {
 
 void ForwardingTest::Ping(std::size_t from, const std::string& address, int count, const Arguments& more) {
   // With -w, ping sends on until so many were answered: a late echo is no lost echo. Lost is one whose successor came instead.
-  Arguments command = {"ping", "-n", "-i", "0.05", "-c", absl::StrCat(count), "-w", "10"};
+  Arguments command = {"ping", "-n", "-i", "0.05", "-c", absl::StrCat(count), "-w", absl::StrCat(support::Patience(kPingDeadline) / 1s)};
   command.insert(command.end(), more.begin(), more.end());
   command.push_back(address);
   const auto pinged = support::RunCommand(command, &rig_->client(from));

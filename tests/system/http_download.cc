@@ -12,9 +12,14 @@
 #include <absl/strings/str_cat.h>
 
 #include "tests/support/child_process.h"
+#include "tests/support/patience.h"
 
 namespace pollux::system_tests {
 namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::seconds kDeadline{30};
 
 std::string Contents(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -51,9 +56,9 @@ absl::Status HttpDownload::Fetch(const support::NetworkNamespace& server, const 
   std::filesystem::remove(fetched);
   const bool ipv6 = address.find(':') != std::string::npos;
   const std::string url = absl::StrCat("http://", ipv6 ? "[" : "", address, ipv6 ? "]" : "", ":8080/served");
-  const auto curl = support::RunSuccessfully(
-      {"curl", "--silent", "--show-error", "--fail", "--globoff", "--max-time", "30", "--output", fetched.string(), url}, &client,
-      std::chrono::seconds(40));
+  const auto curl = support::RunSuccessfully({"curl", "--silent", "--show-error", "--fail", "--globoff", "--max-time",
+                                              absl::StrCat(support::Patience(kDeadline) / 1s), "--output", fetched.string(), url},
+                                             &client, kDeadline + 10s);
   if (!curl.ok()) return curl.status();
   if (Contents(fetched) == Contents(folder_ / "served")) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(url, ": the file that came is not the file that is served"));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "tests/support/patience.h"
 #include "tests/system/forwarding_test.h"
 
 namespace pollux::system_tests {
@@ -34,7 +35,7 @@ TEST_F(PingTest, TheKernelsCountersAndTheAccountAgree) {
   ASSERT_NO_FATAL_FAILURE(BuildRig({.ipv6 = false, .static_neighbours = true}));
   ASSERT_NO_FATAL_FAILURE(StartForwarding({.options = {"--forward-mode=io", "--no-flush-rx"}}));
   Ping(0, VethRig::ClientIpv4(1), 100, {"-i", "0.002"});
-  const auto end = std::chrono::steady_clock::now() + support::kDefaultDeadline;
+  const auto end = std::chrono::steady_clock::now() + support::Patience(support::kDefaultDeadline);
   auto client = rig().ClientCounters(0);
   while (client.ok() && client->rx_packets < client->tx_packets && std::chrono::steady_clock::now() < end) client = rig().ClientCounters(0);
   ASSERT_OK(client);

@@ -2,6 +2,7 @@
 // Ports that go down and up, or away for good, while they forward.
 #include <absl/strings/str_cat.h>
 
+#include "tests/support/patience.h"
 #include "tests/system/forwarding_test.h"
 
 namespace pollux::system_tests {
@@ -17,7 +18,7 @@ class PortLossTest : public ForwardingTest {
 
   // Pings once a round until an echo comes back: a link takes its time to come up.
   void ExpectPingSoon(std::size_t from, std::size_t to) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+    const auto end = std::chrono::steady_clock::now() + support::Patience(std::chrono::seconds(15));
     while (std::chrono::steady_clock::now() < end) {
       const auto echo = support::RunCommand({"ping", "-n", "-c", "1", "-W", "1", VethRig::ClientIpv4(to)}, &rig().client(from));
       ASSERT_OK(echo);
