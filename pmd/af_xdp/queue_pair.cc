@@ -125,8 +125,7 @@ QueueStats QueuePair::Totals(std::size_t index) const {
     stats.rx_nombuf = rx.no_frame.value();
   }
   const TxCounters& tx = TxCountersOf(index);
-  // A packet that the kernel dropped is completed as well, maybe a moment later than it is counted as dropped.
-  stats.tx_packets = Minus(tx.completed.value(), tx.dropped_busy.value());
+  stats.tx_packets = tx.sent.value();
   stats.tx_bytes = tx.bytes.value();
   stats.tx_dropped = tx.dropped_too_short.value() + tx.dropped_too_long.value() + tx.dropped_busy.value() + tx.dropped_at_stop.value();
   stats.tx_pending = Minus(tx.taken.value(), stats.tx_packets + stats.tx_dropped);
@@ -141,7 +140,7 @@ QueueStats QueuePair::Stats(std::size_t index) const {
   stats.rx_missed -= before.rx_missed;
   stats.rx_errors -= before.rx_errors;
   stats.rx_nombuf -= before.rx_nombuf;
-  stats.tx_packets = Minus(stats.tx_packets, before.tx_packets);
+  stats.tx_packets -= before.tx_packets;
   stats.tx_bytes -= before.tx_bytes;
   stats.tx_dropped -= before.tx_dropped;
   return stats;
@@ -167,7 +166,7 @@ std::vector<NamedCounter> QueuePair::Counters(std::size_t index) const {
   }
   const TxCounters& tx = TxCountersOf(index);
   counters.insert(counters.end(), {{"tx_taken", tx.taken.value()},
-                                   {"tx_packets", Minus(tx.completed.value(), tx.dropped_busy.value())},
+                                   {"tx_packets", tx.sent.value()},
                                    {"tx_bytes", tx.bytes.value()},
                                    {"tx_copied", tx.copied.value()},
                                    {"tx_dropped_too_short", tx.dropped_too_short.value()},

@@ -87,8 +87,6 @@ void SharedTxQueue::Reclaim() {
     }
     socket.pool().Put({completed.data(), count});
   } while (count > 0);
-  const std::lock_guard guard(sharing_.lock_);
-  socket.AssignBusy();
 }
 
 void SharedTxQueue::KickInTurn() {

@@ -132,11 +132,7 @@ void XskTxQueue::Kick(TxCounters& counters) {
       case 0:
         return;
       case EBUSY:
-        if (owners_.empty()) {
-          counters.dropped_busy.Add(1);
-        } else {
-          unassigned_busy_.fetch_add(1, std::memory_order_relaxed);
-        }
+        unassigned_busy_.fetch_add(1, std::memory_order_relaxed);
         --waiting;
         break;
       case EAGAIN:
@@ -168,15 +164,29 @@ inline std::size_t XskTxQueue::TakeInARow(std::span<mempool::FrameNumber> frames
   const unsigned frame_shift = limits_.frame_shift;
   const mempool::FrameSet::Writer held = held_.writer();
   const uint64_t* const addresses = &completion_.At(0);
-  if constexpr (kShared) CreditOwners({addresses, count});
+  if constexpr (kShared) {
+    CreditOwners({addresses, count});
+  } else {
+    Credit(counters_, count);
+  }
   for (uint32_t index = 0; index < count; ++index) {
     frames[index] = static_cast<mempool::FrameNumber>(addresses[index] >> frame_shift);
     held.Erase(frames[index]);
   }
   completion_.Release(count);
   outstanding_ -= count;
-  counters_.completed.Add(count);
   return count;
+}
+
+// As many of these packets as the kernel said EBUSY about were dropped. Each counts once, as sent or as dropped, so that neither count
+// ever goes down. (Between owners: a drop that is noted after its frame came back counts on the next.)
+inline void XskTxQueue::Credit(TxCounters& counters, uint32_t count) {
+  const uint32_t busy = std::min(count, unassigned_busy_.load(std::memory_order_relaxed));
+  if (busy > 0) [[unlikely]] {
+    unassigned_busy_.fetch_sub(busy, std::memory_order_relaxed);
+    counters.dropped_busy.Add(busy);
+  }
+  counters.sent.Add(count - busy);
 }
 
 void XskTxQueue::Reclaim() {
@@ -225,17 +235,7 @@ bool XskTxQueue::reclaim_is_due() const {
 void XskTxQueue::CreditOwners(std::span<const uint64_t> addresses) {
   for (const uint64_t address : addresses) {
     const uint8_t tag = held_.Tag(static_cast<mempool::FrameNumber>(address >> limits_.frame_shift));
-    if (tag > 0) owners_[tag - 1]->completed.Add(1);
-  }
-}
-
-// Takes one of the packets that were completed for the one that was dropped, so that the sums come out for every owner.
-void XskTxQueue::AssignBusy() {
-  for (TxCounters* const owner : owners_) {
-    while (owner->completed.value() > owner->dropped_busy.value() && unassigned_busy_.load(std::memory_order_relaxed) > 0) {
-      owner->dropped_busy.Add(1);
-      unassigned_busy_.fetch_sub(1, std::memory_order_relaxed);
-    }
+    if (tag > 0) Credit(*owners_[tag - 1], 1);
   }
 }
 
@@ -261,7 +261,6 @@ std::size_t XskTxQueue::Drain() {
     Kick(owners_.empty() ? counters_ : *owners_.front());
     ReclaimForAny();
   }
-  AssignBusy();
   return outstanding_;
 }
 
@@ -275,7 +274,8 @@ void XskTxQueue::Close(bool released) {
   }
   counters_.dropped_at_stop.Add(outstanding_);
   for (TxCounters* const owner : owners_) {
-    const uint64_t done = owner->completed.value() + owner->dropped_too_short.value() + owner->dropped_too_long.value();
+    const uint64_t done =
+        owner->sent.value() + owner->dropped_busy.value() + owner->dropped_too_short.value() + owner->dropped_too_long.value();
     owner->dropped_at_stop.Add(owner->taken.value() - done - owner->dropped_at_stop.value());
   }
   unassigned_busy_.store(0, std::memory_order_relaxed);

@@ -21,16 +21,15 @@
 
 namespace pollux::pmd::af_xdp {
 
-// taken = completed + (the sum of what begins with dropped_) - dropped_busy + pending: a packet that the kernel completed and dropped is
-// both.
+// taken = sent + (the sum of what begins with dropped_) + pending.
 struct alignas(lcore::kCacheLineBytes) TxCounters {
   lcore::Counter taken;
-  lcore::Counter completed;          // frames back from the completion ring
+  lcore::Counter sent;               // back from the completion ring, and not dropped_busy
   lcore::Counter bytes;              // taken, and not dropped at once
   lcore::Counter copied;             // packets of another pool, copied into one of ours
   lcore::Counter dropped_too_short;  // less than an Ethernet header
   lcore::Counter dropped_too_long;   // more than the MTU allows, or than the frame holds
-  lcore::Counter dropped_busy;       // sendto said EBUSY: the kernel completed the descriptor and dropped the packet
+  lcore::Counter dropped_busy;       // sendto said EBUSY: the kernel dropped a packet, and its frame came back as a sent one's
   lcore::Counter dropped_at_stop;    // in the tx ring when the socket was closed
   lcore::Counter kicks;              // system calls
   lcore::Counter kicks_again;        // EAGAIN: budget, send buffer or completion ring used up; sent later
@@ -69,8 +68,8 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
   const TxCounters& counters() const { return counters_; }
   const mempool::FrameSet& held() const { return held_; }
 
-  // What SharedTxQueue is made of. From the first AddOwner on, the socket belongs to its owners and Send is not used. Put, TakeCompleted
-  // and AssignBusy are called under the owners' lock; Kick by one thread at a time, without it; the others by any thread.
+  // What SharedTxQueue is made of. From the first AddOwner on, the socket belongs to its owners and Send is not used. Put and TakeCompleted
+  // are called under the owners' lock; Kick by one thread at a time, without it; the others by any thread.
   struct Owner {
     TxCounters* counters;
     uint8_t tag;  // of its frames in the ledger
@@ -86,8 +85,6 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
   bool reclaim_is_due() const;
   // Takes frames off the completion ring, for the caller to return to the pool; returns how many.
   std::size_t TakeCompleted(std::span<mempool::FrameNumber> frames);
-  // Tells which owner's packets the kernel dropped (EBUSY), as far as their frames are back.
-  void AssignBusy();
   bool kick_is_due() const { return tx_.NeedsWakeup() && tx_.Waiting() > 0; }
   void Kick(TxCounters& counters);
   mempool::Pool& pool() { return *pool_; }
@@ -123,6 +120,7 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
   void ReclaimForAny();
   template <bool kShared>
   std::size_t TakeInARow(std::span<mempool::FrameNumber> frames);
+  void Credit(TxCounters& counters, uint32_t count);
   void CreditOwners(std::span<const uint64_t> addresses);
 
   ProducerRing<xdp_desc> tx_;
@@ -134,7 +132,7 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
   std::atomic<bool> device_gone_{false};
   TxCounters counters_;
   std::vector<TxCounters*> owners_;           // by tag - 1; empty: the socket has one user
-  std::atomic<uint32_t> unassigned_busy_{0};  // EBUSY tells that one of the owners' packets was dropped, not whose
+  std::atomic<uint32_t> unassigned_busy_{0};  // EBUSY tells that a packet was dropped, not which; with several owners, not whose
   const std::shared_ptr<mempool::Pool> pool_;
   XskCalls& calls_;
 };
