@@ -33,7 +33,7 @@ EXAMPLES = """examples:
   tools/guest --kernel 6.1 -- uname -r
   tools/guest --ports 4 --queues 4 -- ip link
   tools/guest --numa 2 --hugepages 16,0 -- sh -c 'cat /sys/class/net/port2/device/../numa_node'
-  tools/guest --kernel-table [--kernels 6.1,7.3]                makes docs/kernels.md
+  tools/guest --kernel-table [--kernels=6.1,7.3] [--resume]     makes docs/kernels.md
   tools/guest --instructions [--packets 100000]                 user-space instructions a packet, beside dpdk-testpmd's
   tools/guest --file tcpdump -- sh -c 'tcpdump -i port1 -c 3 & ping -c 3 -I port0 10.0.0.9'
 """
