@@ -75,7 +75,8 @@ static bool RunsAsAsked(const struct netdev_pollux* port) {
          port->memory->layout.frame_size == pollux_frame_size_for(&port->asked, info.mtu);
 }
 
-// While it runs, no thread uses the port. What cannot be started is said, and what ran before is started again.
+// While it runs, no thread uses the port. What cannot be started is said, and not tried again until the options change: what ran before is
+// started again, and is what later calls keep to.
 static int netdev_pollux_reconfigure(struct netdev* netdev) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
   int error = 0;
@@ -85,11 +86,13 @@ static int netdev_pollux_reconfigure(struct netdev* netdev) {
     if (port->device != NULL) pollux_settings_copy(&before, &port->running);
     Stop(port);
     error = Start(port, &port->asked);
-    SetError(port, error ? pollux_last_error() : NULL);
     if (error) {
+      SetError(port, pollux_last_error());
       VLOG_ERR("%s: %s", netdev_get_name(netdev), port->error);
       if (before.arguments != NULL && !Start(port, &before)) {
         VLOG_INFO("%s: goes on with the settings that it had", netdev_get_name(netdev));
+        pollux_settings_free(&port->asked);
+        pollux_settings_copy(&port->asked, &port->running);
         error = 0;
       }
     }
@@ -119,6 +122,7 @@ static int netdev_pollux_set_config(struct netdev* netdev, const struct smap* op
   }
   pollux_settings_free(&port->asked);
   port->asked = settings;
+  SetError(port, NULL);
   smap_destroy(&port->options);
   smap_clone(&port->options, options);
   netdev_request_reconfigure(netdev);
