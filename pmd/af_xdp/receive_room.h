@@ -14,7 +14,8 @@ namespace pollux::pmd::af_xdp {
 // igb and igc count buffers in steps of 1024 bytes (SRRCTL.BSIZEPKT: igb_setup_srrctl and igc_configure_rx_ring shift what
 // xsk_pool_get_rx_frame_size gives to the right by 10). The device continues a longer packet in the next buffer, and igb_clean_rx_irq_zc
 // and igc_clean_rx_irq_zc do not ask whether a buffer is a packet's last: each piece arrives as a packet of its own, and nothing marks it.
-// So it was up to Linux 7.3. Other drivers take a room to the byte or to 128, or drop what does not fit; then the kernel counts it.
+// Seen with igb on Linux 7.3, and read in igc's source. Of the others, i40e lets no packet span buffers and stmmac refuses frames that are
+// too small; and what has fragments the kernel drops, since the sockets are not bound with XDP_USE_SG (xsk_rcv_check).
 constexpr std::size_t ZeroCopyRoom(std::string_view driver, std::size_t room) {
   constexpr std::size_t kStep = 1024;
   return driver == "igb" || driver == "igc" ? room / kStep * kStep : room;

@@ -77,7 +77,8 @@ TEST_F(ZeroCopyForwarding, BusyPollingIsLeftOffWhereItWouldStallSends) {
 
 TEST_F(ZeroCopyForwarding, AMillionPacketsAreAllThereInOrderAndUnchanged) {
   auto source = Port("port0"), in = Port("port1"), out = Port("port2"), sink = Port("port3");
-  EXPECT_EQ(Chain(*source, *in, *out, *sink).Pass(*pool_, {.packets = 1'000'000, .longest = 300, .window = 256}), Whole(1'000'000));
+  // igb's ring holds 255.
+  EXPECT_EQ(Chain(*source, *in, *out, *sink).Pass(*pool_, {.packets = 1'000'000, .longest = 300, .window = 224}), Whole(1'000'000));
   EXPECT_EQ(CounterSum(*out, "tx_copied"), 0u);
   EXPECT_EQ(out->Stats().tx_dropped, 0u);
   EXPECT_TRUE(Balance({source.get(), in.get(), out.get(), sink.get()}));
