@@ -7,8 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -40,6 +42,19 @@ class VethFixture : public ::testing::Test {
     });
     EXPECT_TRUE(status.ok()) << status;
     return descriptor;
+  }
+
+  // Reads until what is read satisfies `enough`, and returns it: on a busy machine neither a source's thread nor the kernel's receive work
+  // is done when the test comes to look. After ten seconds it is returned as it is.
+  template <typename Read, typename Enough>
+  static auto ReadUntil(const Read& read, const Enough& enough) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    auto value = read();
+    while (!enough(value) && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      value = read();
+    }
+    return value;
   }
 
   const uint32_t queue_count_;
