@@ -179,7 +179,7 @@ inline std::size_t XskTxQueue::TakeInARow(std::span<mempool::FrameNumber> frames
 }
 
 // As many of these packets as the kernel said EBUSY about were dropped. Each counts once, as sent or as dropped, so that neither count
-// ever goes down. (Between owners: a drop that is noted after its frame came back counts on the next.)
+// goes down while it runs. (Between owners: a drop that is noted after its frame came back counts on the next, or in Close.)
 inline void XskTxQueue::Credit(TxCounters& counters, uint32_t count) {
   const uint32_t busy = std::min(count, unassigned_busy_.load(std::memory_order_relaxed));
   if (busy > 0) [[unlikely]] {
@@ -273,7 +273,12 @@ void XskTxQueue::Close(bool released) {
     held_.Clear();
   }
   counters_.dropped_at_stop.Add(outstanding_);
+  // A drop that was noted after another thread had taken its frame back, and that no frame came after, still stands as sent.
   for (TxCounters* const owner : owners_) {
+    const uint64_t late = std::min<uint64_t>(unassigned_busy_.load(std::memory_order_relaxed), owner->sent.value());
+    unassigned_busy_.fetch_sub(static_cast<uint32_t>(late), std::memory_order_relaxed);
+    owner->dropped_busy.Add(late);
+    owner->sent.Add(-late);
     const uint64_t done =
         owner->sent.value() + owner->dropped_busy.value() + owner->dropped_too_short.value() + owner->dropped_too_long.value();
     owner->dropped_at_stop.Add(owner->taken.value() - done - owner->dropped_at_stop.value());

@@ -194,6 +194,19 @@ TEST_F(SharedTxQueueTest, EbusyIsOneDropOfSomebody) {
   EXPECT_EQ(Accounted(0) + Accounted(1), 8u);
 }
 
+TEST_F(SharedTxQueueTest, ADropNotedAfterItsFrameCameBackIsToldAtTheLatestByClose) {
+  kernel_.errors = {EBUSY};
+  calls_.during_call = [this] { queues_[1]->Send({}); };  // takes the frame back before the first thread knows of the drop
+  EXPECT_EQ(queues_[0]->Send(Make(1)), 1u);
+  calls_.during_call = nullptr;
+  EXPECT_EQ(Counters(0).sent.value(), 1u) << "it was noted in time: this tests nothing";
+  EXPECT_EQ(socket_.Drain(), 0u);
+  socket_.Close();
+  EXPECT_EQ(Counters(0).sent.value(), 0u);
+  EXPECT_EQ(Counters(0).dropped_busy.value(), 1u);
+  EXPECT_EQ(Accounted(0), 1u);
+}
+
 TEST_F(SharedTxQueueTest, CloseTellsEachQueueWhatWasLost) {
   kernel_.completes_at_once = false;
   EXPECT_EQ(queues_[0]->Send(Make(7)), 7u);
