@@ -68,7 +68,10 @@ class Archive:
 
     def run(self, *command, cwd=None):
         environment = dict(os.environ, APT_CONFIG=str(self.folder / "apt.conf"), LC_ALL="C")
-        result = subprocess.run(command, cwd=cwd, env=environment, text=True, capture_output=True, check=False, timeout=300)
+        try:
+            result = subprocess.run(command, cwd=cwd, env=environment, text=True, capture_output=True, check=False, timeout=300)
+        except subprocess.TimeoutExpired as slow:
+            raise Unavailable(f"{' '.join(command[:2])} ({self.suite}): not done after {slow.timeout:.0f} s") from slow
         if result.returncode != 0:
             raise Unavailable(f"{' '.join(command[:2])} ({self.suite}): {(result.stderr or result.stdout).strip()[-300:]}")
         return result.stdout
