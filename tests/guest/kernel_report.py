@@ -28,7 +28,7 @@ programs of steering and of injection do not load there.
 FAULTS = """Where "the guest died" on 6.16.12, the kernel panicked: a NULL pointer in `xsk_destruct_skb`, called by `ip_rcv_core`, when a packet
 that testpmd sent in copy mode comes to the IP stack of the client behind the veth. Packets that end in AF_XDP or packet sockets, as in the
 contract suite and `vlan_test`, do no harm. That kernel keeps what the completion of a packet needs in the sk_buff's control block (`XSKCB`,
-net/xdp/xsk.c), which the IP stack writes to for its own ends; later ones keep it elsewhere. 6.1, 6.12, 6.18.44 and 7.3 have not got it. Do not
+net/xdp/xsk.c), which the IP stack writes to for its own ends; later ones keep it elsewhere. 6.1, 6.12, 6.18.15 and 7.3 have not got it. Do not
 send in copy mode to a network stack of the same machine on such a kernel, whichever program does it.
 IperfTest.TcpBothWays asks for 1 MB in 2 s; on 6.1 one run of three, on a busy machine, came to 618 kB.
 """
