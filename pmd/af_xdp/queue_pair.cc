@@ -140,7 +140,7 @@ QueueStats QueuePair::Stats(std::size_t index) const {
   stats.rx_missed -= before.rx_missed;
   stats.rx_errors -= before.rx_errors;
   stats.rx_nombuf -= before.rx_nombuf;
-  stats.tx_packets -= before.tx_packets;
+  stats.tx_packets = Minus(stats.tx_packets, before.tx_packets);  // Close may find that one was dropped
   stats.tx_bytes -= before.tx_bytes;
   stats.tx_dropped -= before.tx_dropped;
   return stats;

@@ -91,10 +91,13 @@ static int netdev_pollux_reconfigure(struct netdev* netdev) {
       VLOG_ERR("%s: %s", netdev_get_name(netdev), port->error);
       if (before.arguments != NULL && !Start(port, &before)) {
         VLOG_INFO("%s: goes on with the settings that it had", netdev_get_name(netdev));
+        port->options_refused |= !pollux_settings_equal(&port->asked, &port->running);
         pollux_settings_free(&port->asked);
         pollux_settings_copy(&port->asked, &port->running);
         error = 0;
       }
+    } else if (!port->options_refused) {
+      SetError(port, NULL);
     }
     pollux_settings_free(&before);
     netdev_change_seq_changed(netdev);
@@ -122,6 +125,7 @@ static int netdev_pollux_set_config(struct netdev* netdev, const struct smap* op
   }
   pollux_settings_free(&port->asked);
   port->asked = settings;
+  port->options_refused = false;
   SetError(port, NULL);
   smap_destroy(&port->options);
   smap_clone(&port->options, options);

@@ -120,6 +120,7 @@ struct netdev_pollux {
   uint32_t asked_tx_queues;        // by set_tx_multiq
   struct smap options;             // as the user wrote them
   char* error;                     // why the last reconfigure failed, or NULL
+  bool options_refused;            // that was for `options`: not tried again, and the error stays, until they change
 };
 
 struct netdev_rxq_pollux {
