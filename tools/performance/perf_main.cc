@@ -14,9 +14,9 @@
 #include <absl/strings/str_join.h>
 
 #include "lcore/errno_status.h"
-#include "tools/performance/campaign.h"
-#include "tools/performance/options.h"
-#include "tools/performance/report.h"
+#include "tools/performance/campaign/campaign.h"
+#include "tools/performance/campaign/campaign_options.h"
+#include "tools/performance/report/report.h"
 
 namespace pollux::performance {
 namespace {
@@ -59,11 +59,11 @@ std::filesystem::path OwnFolder() {
 }
 
 absl::Status Main(const std::string& program, const std::vector<std::string>& arguments) {
-  auto options = ParseOptions(arguments);
+  auto options = ParseCampaignOptions(arguments);
   if (!options.ok()) return options.status();
   if (options->help) return WriteFile("-", Usage());
   if (options->contenders.testpmd.empty()) options->contenders.testpmd = OwnFolder().parent_path() / "testpmd" / "testpmd";
-  options->contenders.dpdk_preload = OwnFolder() / "combined_channels.so";
+  options->contenders.dpdk_preload = OwnFolder() / "contenders/combined_channels.so";
   auto contenders = MakeContenders(options->contenders);
   if (!contenders.ok()) return contenders.status();
   if (geteuid() != 0) return absl::PermissionDeniedError("a rig of network namespaces needs root");

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/performance/contenders/contender.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "tools/performance/contenders/kernel_contender.h"
+#include "tools/performance/contenders/ovs_contender.h"
+#include "tools/performance/contenders/testpmd_contender.h"
+
+namespace pollux::performance {
+namespace {
+
+// DPDK keeps files of its own in /var/run otherwise, and a second instance is refused.
+const std::vector<std::string> kDpdkEalOptions = {"--no-shconf", "--no-telemetry"};
+
+std::unique_ptr<Contender> MakeContender(const std::string& name, const ContenderOptions& options) {
+  if (name == "testpmd") return MakeTestpmdContender({.name = name, .program = options.testpmd, .rx_ring = options.rx_ring});
+  for (const char* engine : {"ring", "inject"}) {
+    if (name != absl::StrCat("testpmd-", engine)) continue;
+    return MakeTestpmdContender({.name = name,
+                                 .program = options.testpmd,
+                                 .device_arguments = absl::StrCat(",tx=", engine),
+                                 .probed_key = "tx",
+                                 .rx_ring = options.rx_ring});
+  }
+  for (const char* type : {"pollux", "afxdp"}) {
+    if (name != absl::StrCat("ovs-", type)) continue;
+    return MakeOvsContender({.name = name, .script = options.ovs, .programs = options.ovs_programs, .type = type});
+  }
+  if (name == "ovs-dpdk") {
+    return MakeOvsContender({.name = name,
+                             .script = options.ovs,
+                             .programs = options.ovs_programs,
+                             .type = "dpdk",
+                             .daemon = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk",
+                             .package = "openvswitch-switch-dpdk",
+                             .preload = options.dpdk_preload});
+  }
+  if (name == "dpdk") {
+    return MakeTestpmdContender({.name = name,
+                                 .program = options.dpdk_testpmd,
+                                 .eal_options = kDpdkEalOptions,
+                                 .preload = options.dpdk_preload,
+                                 .tells_version = true,
+                                 .rx_ring = options.rx_ring});
+  }
+  if (name == "dpdk-no-busy-poll") {
+    return MakeTestpmdContender({.name = name,
+                                 .program = options.dpdk_testpmd,
+                                 .device_arguments = ",busy_budget=0",
+                                 .eal_options = kDpdkEalOptions,
+                                 .preload = options.dpdk_preload,
+                                 .tells_version = true,
+                                 .rx_ring = options.rx_ring});
+  }
+  if (name == "redirect") return MakeRedirectContender();
+  if (name == "redirect-thread") return MakeRedirectThreadContender();
+  if (name == "bridge") return MakeBridgeContender();
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<std::string> ContenderNames() {
+  return {"dpdk",       "dpdk-no-busy-poll", "testpmd",  "testpmd-ring",    "testpmd-inject", "ovs-afxdp",
+          "ovs-pollux", "ovs-dpdk",          "redirect", "redirect-thread", "bridge"};
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Contender>>> MakeContenders(const ContenderOptions& options) {
+  std::vector<std::unique_ptr<Contender>> contenders;
+  for (const std::string& name : options.names) {
+    auto contender = MakeContender(name, options);
+    if (contender == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat("--contenders: no \"", name, "\"; there are ", absl::StrJoin(ContenderNames(), ", ")));
+    }
+    contenders.push_back(std::move(contender));
+  }
+  return contenders;
+}
+
+}  // namespace pollux::performance
