@@ -13,13 +13,13 @@
 #include <absl/strings/str_cat.h>
 
 #include "lcore/stop_signal.h"
-#include "tools/testpmd/commands.h"
-#include "tools/testpmd/console.h"
-#include "tools/testpmd/eal_options.h"
-#include "tools/testpmd/help_text.h"
-#include "tools/testpmd/session.h"
-#include "tools/testpmd/statistics_screen.h"
-#include "tools/testpmd/testpmd_options.h"
+#include "tools/testpmd/console/commands.h"
+#include "tools/testpmd/console/console.h"
+#include "tools/testpmd/options/eal_options.h"
+#include "tools/testpmd/options/help_text.h"
+#include "tools/testpmd/options/testpmd_options.h"
+#include "tools/testpmd/report/statistics_screen.h"
+#include "tools/testpmd/session/session.h"
 
 namespace pollux::testpmd {
 namespace {

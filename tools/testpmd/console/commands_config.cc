@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "tools/testpmd/console/commands.h"
+#include "tools/testpmd/options/nearest_name.h"
+#include "tools/testpmd/options/option_values.h"
+
+namespace pollux::testpmd {
+namespace {
+
+std::vector<std::string> ModeNames() {
+  std::vector<std::string> names;
+  for (const ForwardMode& mode : ForwardModes()) names.emplace_back(mode.name);
+  return names;
+}
+
+// Most settings reach the streams when forwarding starts; changing them earlier would show what is not so.
+absl::Status NeedsStopped(const Session& session) {
+  return session.forwarding() ? absl::FailedPreconditionError("Please stop forwarding first") : absl::OkStatus();
+}
+
+absl::Status SetForwardMode(Session& session, const Words& words) {
+  const ForwardMode* mode = FindForwardMode(words[2]);
+  if (mode == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("Invalid ", words[2], " packet forwarding mode; there are ",
+                                                   absl::StrJoin(ModeNames(), "|"), DidYouMean(words[2], ModeNames())));
+  }
+  session.config().mode = words[2];
+  session.config().retry.enabled = words.size() > 3;
+  session.Print(absl::StrCat("Set ", words[2], " packet forwarding mode", words.size() > 3 ? " with retry" : "",
+                             session.forwarding() ? " (from the next start on)" : "", "\n"));
+  return absl::OkStatus();
+}
+
+absl::Status SetBurst(Session& session, const Words& words) {
+  const absl::StatusOr<uint64_t> burst = ParseNumber(words[2], 1, mempool::kMaximumBurst);
+  if (!burst.ok()) return absl::InvalidArgumentError(absl::StrCat("burst ", burst.status().message(), " - ignored"));
+  session.config().burst = *burst;
+  session.Print(absl::StrCat("Number of packets per burst set to ", *burst, "\n"));
+  return absl::OkStatus();
+}
+
+absl::Status SetTxDelay(Session& session, const Words& words) {
+  const absl::StatusOr<uint64_t> delay_us = ParseNumber(words[4], 0, 1000000);
+  if (!delay_us.ok()) return delay_us.status();
+  const absl::StatusOr<uint64_t> count = ParseNumber(words[6], 0, 1000000);
+  if (!count.ok()) return count.status();
+  session.config().retry.delay_us = static_cast<uint32_t>(*delay_us);
+  session.config().retry.count = *count;
+  return absl::OkStatus();
+}
+
+absl::Status SetCoreCount(Session& session, const Words& words) {
+  if (absl::Status status = NeedsStopped(session); !status.ok()) return status;
+  const std::size_t most = session.config().lcores.size();
+  const absl::StatusOr<uint64_t> count = ParseNumber(words[2], 1, most);
+  if (!count.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("nb fwd cores ", words[2], ": 1 to ", most, " (max. number of configured lcores) - ignored"));
+  }
+  session.config().lcore_count = *count;
+  session.Print(absl::StrCat("Number of forwarding cores set to ", *count, "\n"));
+  return absl::OkStatus();
+}
+
+absl::Status SetCores(Session& session, const absl::StatusOr<std::vector<std::size_t>>& cores) {
+  if (!cores.ok()) return cores.status();
+  if (absl::Status status = NeedsStopped(session); !status.ok()) return status;
+  std::vector<unsigned> chosen;
+  for (std::size_t core : *cores) {
+    if (core == session.main_lcore()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("lcore ", core,
+                       " cannot be masked on for running packet forwarding, which is the main lcore and reserved "
+                       "for command line parsing only"));
+    }
+    const std::vector<unsigned>& workers = session.worker_lcores();
+    if (std::find(workers.begin(), workers.end(), core) == workers.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("lcore ", core, " is not one of ", absl::StrJoin(workers, ",")));
+    }
+    chosen.push_back(static_cast<unsigned>(core));
+  }
+  const std::size_t before = session.config().lcore_count;
+  if (before != chosen.size()) {
+    session.Print(
+        absl::StrCat("previous number of forwarding cores ", before, " - changed to number of configured cores ", chosen.size(), "\n"));
+  }
+  session.config().lcores = chosen;
+  session.config().lcore_count = chosen.size();
+  return absl::OkStatus();
+}
+
+absl::Status SetPorts(Session& session, const absl::StatusOr<std::vector<std::size_t>>& ports) {
+  if (!ports.ok()) return ports.status();
+  if (absl::Status status = NeedsStopped(session); !status.ok()) return status;
+  for (std::size_t port : *ports) {
+    const absl::StatusOr<std::vector<std::size_t>> known = session.SelectPorts(absl::StrCat(port));
+    if (!known.ok()) return known.status();
+  }
+  const std::size_t before = session.config().ports.size();
+  if (before != ports->size()) {
+    session.Print(
+        absl::StrCat("previous number of forwarding ports ", before, " - changed to number of configured ports ", ports->size(), "\n"));
+  }
+  session.config().ports = *ports;
+  session.Print(TopologyWarning(session.config().topology, ports->size()));
+  return absl::OkStatus();
+}
+
+absl::Status SetPeer(Session& session, const Words& words) {
+  if (absl::Status status = NeedsStopped(session); !status.ok()) return status;
+  if (words[2] == "all") return absl::InvalidArgumentError("Invalid port all");
+  const absl::StatusOr<std::vector<std::size_t>> port = session.SelectPorts(words[2]);
+  if (!port.ok()) return port.status();
+  const std::optional<pmd::MacAddress> mac = pmd::MacAddress::Parse(words[3]);
+  if (!mac.has_value()) return absl::InvalidArgumentError(absl::StrCat("Error: Invalid ethernet address: ", words[3]));
+  session.config().peers[port->front()] = *mac;
+  return absl::OkStatus();
+}
+
+absl::Status SetSegments(Session& session, const Words& words) {
+  if (absl::Status status = NeedsStopped(session); !status.ok()) return status;
+  const absl::StatusOr<std::vector<std::size_t>> segments = ParseSegments(words[2]);
+  if (!segments.ok()) return segments.status();
+  session.config().engine.tx_segments = *segments;
+  return absl::OkStatus();
+}
+
+absl::Status SetFlag(bool& flag, const std::string& word) {
+  const absl::StatusOr<bool> on = ParseOnOff(word);
+  if (on.ok()) flag = *on;
+  return on.status();
+}
+
+absl::Status SetPromiscuous(Session& session, const Words& words) {
+  const absl::StatusOr<std::vector<std::size_t>> ports = session.SelectPorts(words[2]);
+  if (!ports.ok()) return ports.status();
+  for (std::size_t port : *ports) {
+    if (absl::Status status = session.SetPromiscuous(port, words[3] == "on"); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddConfigCommands(CommandTable& table, Session& session) {
+  const auto add = [&table](const char* pattern, const char* help, std::function<absl::Status(const Words&)> run) {
+    table.Add({pattern, "config", help, std::move(run)});
+  };
+  ForwardConfig& config = session.config();
+  add("set fwd MODE [retry]",
+      "io, mac, macswap, 5tswap, rxonly, txonly, flowgen, icmpecho, csum, noisy; retry: offer again what was not sent.",
+      [&](const Words& words) { return SetForwardMode(session, words); });
+  add("set burst N", "Packets a burst, 1 to 512.", [&](const Words& words) { return SetBurst(session, words); });
+  add("set burst tx delay US retry N", "How long to wait and how often to try, with retry.",
+      [&](const Words& words) { return SetTxDelay(session, words); });
+  add("set nbcore N", "Number of forwarding lcores.", [&](const Words& words) { return SetCoreCount(session, words); });
+  add("set corelist LCORES", "Forwarding lcores, such as 1,2.",
+      [&](const Words& words) { return SetCores(session, ParseNumberList(words[2], 1023)); });
+  add("set coremask MASK", "The same as a hexadecimal mask.",
+      [&](const Words& words) { return SetCores(session, ParseBitMask(words[2])); });
+  add("set portlist PORTS", "Forwarding ports in the order of the topology, such as 0,2.",
+      [&](const Words& words) { return SetPorts(session, ParseNumberList(words[2], 1023)); });
+  add("set portmask MASK", "The same as a hexadecimal mask.",
+      [&](const Words& words) { return SetPorts(session, ParseBitMask(words[2])); });
+  add("set port-topology paired|chained|loop", "Which port sends what another receives.", [&](const Words& words) {
+    if (absl::Status status = NeedsStopped(session); !status.ok()) return status;
+    session.config().topology = *ParsePortTopology(words[2]);
+    return absl::OkStatus();
+  });
+  add("set verbose LEVEL", "0: silent, 1: print received packets, 2: sent, 3: both.", [&](const Words& words) {
+    const absl::StatusOr<uint64_t> level = ParseNumber(words[2], 0, 3);
+    return level.ok() ? session.SetVerbose(static_cast<uint32_t>(*level)) : level.status();
+  });
+  add("set eth-peer PORT MAC", "Destination of what mac, csum, txonly and flowgen send on a port.",
+      [&](const Words& words) { return SetPeer(session, words); });
+  add("set txpkts LENGTHS", "Length of what txonly sends: the sum, such as 64,128.",
+      [&](const Words& words) { return SetSegments(session, words); });
+  add("set promisc PORT|all on|off", "Promiscuous mode.", [&](const Words& words) { return SetPromiscuous(session, words); });
+  add("set flush_rx on|off", "Throw away what waits in the rx queues at the start (default: on).",
+      [&](const Words& words) { return SetFlag(config.flush_rx, words[2]); });
+  add("set record-core-cycles on|off", "Cycles a packet, when forwarding stops.",
+      [&](const Words& words) { return SetFlag(config.record_core_cycles, words[2]); });
+  add("set record-burst-stats on|off", "How full bursts were, when forwarding stops.",
+      [&](const Words& words) { return SetFlag(config.record_burst_stats, words[2]); });
+}
+
+}  // namespace pollux::testpmd

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Console: lines from a terminal, with editing, completion and history, or from a pipe.
+#ifndef TOOLS_TESTPMD_CONSOLE_CONSOLE_H_
+#define TOOLS_TESTPMD_CONSOLE_CONSOLE_H_
+
+#include <functional>
+#include <string>
+
+#include "tools/testpmd/console/command_table.h"
+
+namespace pollux::testpmd {
+
+// How long input may be waited for without looking after anything else.
+inline constexpr int kConsoleTickMs = 500;
+
+struct ConsoleHooks {
+  int stop_descriptor = -1;        // readable: the console ends
+  std::function<bool()> finished;  // asked after every line
+  std::function<bool()> tick;      // called while waiting for input; true: it printed something
+  std::function<void(const std::string& line)> run;
+  std::function<void(const std::string& text)> echo;  // prompt and line, where no terminal shows them
+};
+
+// Reads the standard input until it ends, `finished` says so, or stop_descriptor is readable.
+void RunConsole(const CommandTable& table, const ConsoleHooks& hooks);
+
+}  // namespace pollux::testpmd
+
+#endif  // TOOLS_TESTPMD_CONSOLE_CONSOLE_H_

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/testpmd/forwarding/forwarder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "lcore/cycle_clock.h"
+
+namespace pollux::testpmd {
+
+pmd::MacAddress ForwardConfig::PeerOf(std::size_t port) const {
+  const auto entry = peers.find(port);
+  if (entry != peers.end()) return entry->second;
+  return pmd::MacAddress{{0x02, 0, 0, 0, 0, static_cast<uint8_t>(port)}};
+}
+
+std::vector<StreamEnds> ForwardConfig::Streams() const {
+  return PlanStreams(*FindForwardMode(mode), {topology, ports, rx_queues, tx_queues});
+}
+
+std::vector<LcoreStreams> ForwardConfig::Assignment() const {
+  const std::vector<unsigned> used(lcores.begin(), lcores.begin() + static_cast<std::ptrdiff_t>(std::min(lcore_count, lcores.size())));
+  return AssignStreams(Streams(), used, FindForwardMode(mode)->sends);
+}
+
+Forwarder::~Forwarder() {
+  Stop().IgnoreError();
+}
+
+absl::Status Forwarder::Start(const ForwardConfig& config, std::size_t tx_first_bursts, BurstObserver* observer) {
+  if (running_) return absl::FailedPreconditionError("Packet forwarding already started");
+  streams_.clear();
+  lcores_.clear();
+  flushed_.clear();
+  for (std::size_t port : config.ports) {
+    if (!ports_[port]->started()) {
+      return absl::FailedPreconditionError(absl::StrCat("Not all ports were started: port ", port, " is not (port start ", port, ")"));
+    }
+    const pmd::DeviceConfig& has = ports_[port]->config();
+    if (has.rx_queues < config.rx_queues || has.tx_queues < config.tx_queues) {
+      return absl::FailedPreconditionError(absl::StrCat("port ", port, " has ", has.rx_queues, " rx and ", has.tx_queues,
+                                                        " tx queues, the others ", config.rx_queues, " and ", config.tx_queues,
+                                                        " (port config all rxq|txq N)"));
+    }
+  }
+  config_ = config;
+  if (absl::Status status = MakeStreams(observer); !status.ok()) return status;
+  if (config_.flush_rx && FindForwardMode(config_.mode)->receives) FlushRxQueues();
+  if (tx_first_bursts != 0) {
+    if (absl::Status status = SendFirst(tx_first_bursts); !status.ok()) return status;
+  }
+  for (const LcoreStreams& assigned : config_.Assignment()) {
+    auto use = std::make_unique<LcoreUse>();
+    use->lcore = assigned.lcore;
+    use->streams = assigned.streams;
+    lcores_.push_back(std::move(use));
+  }
+  return Launch();
+}
+
+absl::Status Forwarder::MakeStreams(BurstObserver* observer) {
+  std::vector<std::unique_ptr<RunningStream>> streams;
+  const ForwardMode& mode = *FindForwardMode(config_.mode);
+  for (const StreamEnds& ends : config_.Streams()) {
+    auto running = std::make_unique<RunningStream>();
+    Stream& stream = running->stream;
+    pmd::Device& tx_device = ports_[ends.tx_port]->device();
+    stream.rx_port = ends.rx_port;
+    stream.rx_queue = ends.rx_queue;
+    stream.tx_port = ends.tx_port;
+    stream.tx_queue = ends.tx_queue;
+    if (mode.receives) stream.rx = &ports_[ends.rx_port]->device().rx_queue(ends.rx_queue);
+    stream.tx = &tx_device.tx_queue(ends.tx_queue);
+    stream.pool = ports_[ends.tx_port]->config().pool.get();
+    stream.tx_port_mac = tx_device.Info().mac;
+    stream.peer_mac = config_.PeerOf(ends.tx_port);
+    stream.burst = config_.burst;
+    stream.retry = config_.retry;
+    stream.record_bursts = config_.record_burst_stats;
+    stream.record_cycles = config_.record_core_cycles;
+    stream.observer = observer;
+    auto engine = MakeForwardEngine(config_.mode, config_.engine, stream);
+    if (!engine.ok()) return engine.status();
+    running->engine = *std::move(engine);
+    streams.push_back(std::move(running));
+  }
+  streams_ = std::move(streams);
+  return absl::OkStatus();
+}
+
+// At most two rings of packets a queue, since some sources never run dry.
+void Forwarder::FlushRxQueues() {
+  Packet packets[mempool::kDefaultBurst];
+  for (const auto& running : streams_) {
+    const Port& port = *ports_[running->stream.rx_port];
+    const std::size_t ring = port.config().rx_ring != 0 ? port.config().rx_ring : port.Info().recommended_ring;
+    for (std::size_t bursts = 2 * ring / mempool::kDefaultBurst; bursts > 0; --bursts) {
+      const std::size_t count = running->stream.rx->Receive(packets);
+      if (count == 0) break;
+      mempool::Pool::Free({packets, count});
+      flushed_[port.number()] += count;
+    }
+  }
+}
+
+absl::Status Forwarder::SendFirst(std::size_t bursts) {
+  if (!FindForwardMode(config_.mode)->sends)
+    return absl::FailedPreconditionError(absl::StrCat("tx_first: mode ", config_.mode, " sends nothing"));
+  for (const auto& running : streams_) {
+    auto engine = MakeForwardEngine("txonly", config_.engine, running->stream);
+    if (!engine.ok()) return engine.status();
+    for (std::size_t burst = 0; burst < bursts; ++burst) (*engine)->Poll(running->stream);
+    (*engine)->End(running->stream);
+    running->stream.tx->Send({});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Forwarder::Launch() {
+  stop_.store(false, std::memory_order_relaxed);
+  running_ = true;
+  for (const auto& use : lcores_) {
+    const absl::Status status = launcher_.RemoteLaunch(use->lcore, [this, &use = *use] { return Run(use); });
+    if (!status.ok()) {
+      Stop().IgnoreError();
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+int Forwarder::Run(LcoreUse& use) {
+  std::vector<RunningStream*> streams;
+  for (std::size_t index : use.streams) streams.push_back(streams_[index].get());
+  if (config_.record_core_cycles) {
+    lcore::RunPollLoop(stop_, use.stats, [&streams] {
+      std::size_t packets = 0;
+      for (RunningStream* running : streams) {
+        const uint64_t before = lcore::ReadCycles();
+        const std::size_t handled = running->engine->Poll(running->stream);
+        if (handled != 0 || running->stream.busy) running->stream.stats.busy_cycles.Add(lcore::ReadCycles() - before);
+        packets += handled;
+      }
+      return packets;
+    });
+  } else {
+    lcore::RunPollLoop(stop_, use.stats, [&streams] {
+      std::size_t packets = 0;
+      for (RunningStream* running : streams) packets += running->engine->Poll(running->stream);
+      return packets;
+    });
+  }
+  return 0;
+}
+
+absl::Status Forwarder::Stop() {
+  if (!running_) return absl::FailedPreconditionError("Packet forwarding not started");
+  Pause();
+  for (const auto& running : streams_) {
+    running->engine->End(running->stream);
+    if (running->stream.tx != nullptr) running->stream.tx->Send({});  // what a queue still holds back
+  }
+  running_ = false;
+  return absl::OkStatus();
+}
+
+void Forwarder::Pause() {
+  stop_.store(true, std::memory_order_relaxed);
+  launcher_.WaitAll();
+}
+
+std::vector<StreamTotals> Forwarder::Totals() const {
+  std::vector<StreamTotals> totals;
+  for (const auto& running : streams_) totals.push_back(TotalsOf(running->stream));
+  return totals;
+}
+
+void Forwarder::CollectFrames(mempool::FrameAudit& audit) const {
+  for (std::size_t index = 0; index < streams_.size(); ++index) {
+    streams_[index]->engine->CollectFrames(absl::StrCat(config_.mode, " of stream ", index), audit);
+  }
+}
+
+absl::Status Forwarder::SetObserver(BurstObserver* observer) {
+  if (running_) Pause();
+  for (const auto& running : streams_) running->stream.observer = observer;
+  return running_ ? Launch() : absl::OkStatus();
+}
+
+}  // namespace pollux::testpmd

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Port: a device with its number, its state, and what its counters were when somebody said "clear".
+#ifndef TOOLS_TESTPMD_FORWARDING_PORT_H_
+#define TOOLS_TESTPMD_FORWARDING_PORT_H_
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "pmd/device.h"
+
+namespace pollux::testpmd {
+
+enum class PortState { kStopped, kStarted, kClosed };
+
+// Belongs to the main lcore. The device's own counters are never reset, so that the account at the end covers the whole run; every
+// "clear" and "since" keeps a copy and subtracts.
+class Port {
+ public:
+  // `text` as behind --vdev.
+  static absl::StatusOr<std::unique_ptr<Port>> Open(std::size_t number, const std::string& text);
+
+  absl::Status Configure(const pmd::DeviceConfig& config);
+  absl::Status Start();
+  absl::Status Stop();
+  // Stops if need be, and lets the device go; its counters and its name stay.
+  absl::Status Close();
+
+  std::size_t number() const { return number_; }
+  const std::string& text() const { return text_; }
+  PortState state() const { return state_; }
+  bool started() const { return state_ == PortState::kStarted; }
+  pmd::Device& device() { return *device_; }
+  const pmd::Device& device() const { return *device_; }
+  // Null once closed.
+  const pmd::Device* device_or_null() const { return device_.get(); }
+  const pmd::DeviceConfig& config() const { return config_; }
+  pmd::DeviceInfo Info() const { return device_ != nullptr ? device_->Info() : info_; }
+  // "net_af_xdp0" or "p0" if there is a kernel interface.
+  std::string ShortName() const;
+
+  // Since Open.
+  pmd::QueueStats Stats() const;
+  std::vector<pmd::NamedCounter> ExtendedStats() const;
+  // Since the last clear.
+  pmd::QueueStats ShownStats() const;
+  std::vector<pmd::NamedCounter> ShownExtendedStats() const;
+  void ClearStats() { cleared_stats_ = Stats(); }
+  void ClearExtendedStats();
+
+  struct Rates {
+    uint64_t rx_packets = 0;
+    uint64_t rx_bits = 0;
+    uint64_t tx_packets = 0;
+    uint64_t tx_bits = 0;
+    std::map<std::string, uint64_t> extended;  // of AllExtendedStats
+  };
+  // A second, since the last call; 0 at the first.
+  Rates TakeRates(std::chrono::steady_clock::time_point now);
+
+  // What was found wrong with the link or the interface last time, so that a change is reported once.
+  std::optional<bool> link_up;
+  bool vanished = false;
+  bool promiscuous = false;
+
+ private:
+  Port(std::size_t number, std::string text, std::unique_ptr<pmd::Device> device);
+
+  const std::size_t number_;
+  const std::string text_;
+  std::unique_ptr<pmd::Device> device_;
+  pmd::DeviceInfo info_;  // as of Open
+  pmd::DeviceConfig config_;
+  PortState state_ = PortState::kStopped;
+  bool configured_ = false;
+
+  pmd::QueueStats carried_stats_;  // of configurations before this one, and of a device that was closed
+  std::map<std::string, uint64_t> carried_extended_;
+  pmd::QueueStats cleared_stats_;
+  std::map<std::string, uint64_t> cleared_extended_;
+  std::optional<std::chrono::steady_clock::time_point> rates_time_;
+  pmd::QueueStats rates_stats_;
+  std::map<std::string, uint64_t> rates_extended_;
+};
+
+// DPDK's generic names ("rx_good_packets") before the driver's own.
+std::vector<pmd::NamedCounter> AllExtendedStats(const pmd::QueueStats& stats, std::vector<pmd::NamedCounter> drivers);
+
+pmd::QueueStats Difference(const pmd::QueueStats& later, const pmd::QueueStats& earlier);
+
+}  // namespace pollux::testpmd
+
+#endif  // TOOLS_TESTPMD_FORWARDING_PORT_H_

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// TestpmdOptions: what stands behind "--" on a testpmd command line.
+#ifndef TOOLS_TESTPMD_OPTIONS_TESTPMD_OPTIONS_H_
+#define TOOLS_TESTPMD_OPTIONS_TESTPMD_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "mempool/packet.h"
+#include "mempool/region.h"
+#include "pmd/mac_address.h"
+#include "tools/testpmd/engines/engine_options.h"
+#include "tools/testpmd/forwarding/port_topology.h"
+
+namespace pollux::testpmd {
+
+struct TestpmdOptions {
+  // What to run.
+  bool interactive = false;
+  bool auto_start = false;  // without -i forwarding starts in any case
+  std::string command_file;
+  std::string forward_mode = "io";
+  PortTopology topology = PortTopology::kPaired;
+  std::size_t tx_first_bursts = 0;
+  uint32_t stats_period_s = 0;
+  uint32_t run_seconds = 0;  // 0: until told to stop
+
+  // Lcores, ports and queues.
+  std::optional<std::size_t> forward_core_count;  // --nb-cores
+  std::vector<std::size_t> forward_cores;         // --coremask; empty: all but the main lcore
+  std::optional<std::size_t> forward_port_count;  // --nb-ports
+  std::vector<std::size_t> forward_ports;         // --portmask, --portlist; empty: all
+  std::size_t rx_queues = 1;
+  std::size_t tx_queues = 1;
+  std::size_t rx_ring = 0;  // 0: the driver's recommendation
+  std::size_t tx_ring = 0;
+  std::size_t burst = mempool::kDefaultBurst;
+  bool flush_rx = true;
+  bool link_check = true;
+  std::optional<bool> promiscuous;
+  std::map<std::size_t, pmd::MacAddress> peers;
+  std::vector<std::string> steer;
+  std::vector<std::string> require;
+
+  // Memory.
+  std::optional<std::size_t> frame_count;  // --total-num-mbufs, of every NUMA node
+  std::optional<std::size_t> frame_size;   // --mbuf-size
+  std::optional<std::size_t> headroom;
+  std::optional<std::size_t> cache_frames;  // --mbcache
+  std::optional<std::size_t> maximum_packet;
+  mempool::PageKind pages = mempool::PageKind::kAutomatic;
+
+  // What to show.
+  std::vector<std::string> display_xstats;
+  bool record_core_cycles = false;
+  bool record_burst_stats = false;
+  bool json = false;
+  uint32_t verbose = 0;
+
+  EngineOptions engine;
+  std::vector<std::string> without_meaning;  // accepted, as typed: "--rss-udp"
+  bool help = false;
+  bool version = false;
+};
+
+absl::StatusOr<TestpmdOptions> ParseTestpmdOptions(const std::vector<std::string>& arguments);
+
+std::string TestpmdHelp();
+std::vector<std::string> TestpmdOptionNames();
+
+// The AF_XDP frame that DPDK's --mbuf-size=N asks for: 2048 for N up to 2176, DPDK's default with its headroom of 128; 4096 up to 4224.
+absl::StatusOr<std::size_t> FrameSizeFor(std::size_t mbuf_size);
+
+}  // namespace pollux::testpmd
+
+#endif  // TOOLS_TESTPMD_OPTIONS_TESTPMD_OPTIONS_H_

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session: testpmd between its options and its exit code. Ports, memory, lcores, forwarding, reports.
+#ifndef TOOLS_TESTPMD_SESSION_SESSION_H_
+#define TOOLS_TESTPMD_SESSION_SESSION_H_
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "lcore/launcher.h"
+#include "lcore/stop_signal.h"
+#include "lcore/topology.h"
+#include "tools/testpmd/forwarding/accounting.h"
+#include "tools/testpmd/forwarding/forwarder.h"
+#include "tools/testpmd/forwarding/port.h"
+#include "tools/testpmd/options/eal_options.h"
+#include "tools/testpmd/options/testpmd_options.h"
+#include "tools/testpmd/report/forward_display.h"
+#include "tools/testpmd/report/output.h"
+#include "tools/testpmd/report/port_display.h"
+#include "tools/testpmd/session/memory_setup.h"
+
+namespace pollux::testpmd {
+
+// Belongs to the thread that made it, which becomes the main lcore.
+class Session {
+ public:
+  // Opens, configures and starts all ports, and reports. INVALID_ARGUMENT is a mistake in the options.
+  static absl::StatusOr<std::unique_ptr<Session>> Create(const EalOptions& eal, const TestpmdOptions& options, Output& output);
+  ~Session();
+
+  // --- forwarding ---
+  absl::Status StartForwarding(std::size_t tx_first_bursts);
+  // Prints the forward statistics. What does not balance is printed, and the exit code will say so.
+  absl::Status StopForwarding();
+  bool forwarding() const { return forwarder_->running(); }
+  // Stops what runs, closes the ports, prints the closing account. Returns whether everything balanced.
+  bool Close();
+
+  // --- configuration; active at the next start ---
+  ForwardConfig& config() { return config_; }
+  const TestpmdOptions& options() const { return options_; }
+  const std::vector<unsigned>& worker_lcores() const { return worker_lcores_; }
+  unsigned main_lcore() const { return launcher_->plan().main_lcore; }
+  absl::Status SetVerbose(uint32_t level);
+
+  // --- ports ---
+  std::vector<std::unique_ptr<Port>>& ports() { return ports_; }
+  // Those that are not closed.
+  std::vector<std::size_t> OpenPortNumbers() const;
+  // The numbers of a word "all" or "N"; closed ports only by number. INVALID_ARGUMENT "Invalid port 7".
+  absl::StatusOr<std::vector<std::size_t>> SelectPorts(const std::string& word) const;
+  absl::Status StartPort(std::size_t port);
+  absl::Status StopPort(std::size_t port);
+  absl::Status ClosePort(std::size_t port);
+  absl::StatusOr<std::size_t> AttachPort(const std::string& text);
+  // The same as `port stop`, a new configuration, `port start`.
+  absl::Status ReconfigurePort(std::size_t port, std::size_t rx_queues, std::size_t tx_queues, std::size_t rx_ring, std::size_t tx_ring);
+  absl::Status SetPromiscuous(std::size_t port, bool on);
+  // Reports links that changed and interfaces that are gone, once each; true if something was printed.
+  bool WatchPorts();
+
+  // --- display ---
+  void Print(absl::string_view text) { output_.Print(text); }
+  // Their blocks, one after the other; printed as one JSON object as well.
+  std::string PortStats(const std::vector<std::size_t>& ports);
+  ForwardReport Report() const;
+  void ClearForwardStats();
+  std::string ForwardConfigText() const;
+  std::string RxTxText() const;
+  std::string PoolsText() const;
+  // One line a pool: how many frames are where. Only while nothing forwards.
+  std::string AuditText(bool& balanced) const;
+
+ private:
+  class VerboseObserver;
+
+  Session(const EalOptions& eal, const TestpmdOptions& options, Output& output);
+  absl::Status SetUpLcores();
+  absl::Status OpenPorts();
+  absl::Status SetUpMemory();
+  absl::Status SetUpForwarding();
+  absl::Status ConfigurePort(Port& port, const pmd::DeviceConfig& config);
+  absl::Status StartPorts();
+  void ReportStart();
+
+  int MemoryNodeOf(const Port& port) const;
+  std::optional<unsigned> LcoreNode(unsigned lcore) const;
+  std::vector<unsigned> LcoresOf(std::size_t port) const;
+  std::vector<pmd::FeatureState> FeaturesOf(const Port& port) const;
+  std::vector<std::string> PlacementReport() const;
+  std::vector<PortAccount> Accounts() const;
+  std::vector<std::unique_ptr<mempool::FrameAudit>> Audit() const;
+  nlohmann::json Account();
+  std::vector<ShownCounter> ShownCounters(const Port& port, const Port::Rates& rates) const;
+  void Fail(const absl::Status& status);
+
+  const EalOptions eal_;
+  const TestpmdOptions options_;
+  Output& output_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+
+  std::optional<lcore::Topology> topology_;  // empty: the machine does not tell
+  std::unique_ptr<lcore::Launcher> launcher_;
+  std::vector<unsigned> worker_lcores_;
+  MemorySetup memory_;  // before the ports, whose queues hold frames
+  std::vector<std::unique_ptr<Port>> ports_;
+  ForwardConfig config_;
+  std::unique_ptr<VerboseObserver> observer_;
+  BurstObserver* active_observer_ = nullptr;
+  std::unique_ptr<Forwarder> forwarder_;
+
+  Accounting accounting_;
+  std::map<std::size_t, pmd::QueueStats> forward_base_;  // of the ports, when forwarding started or was cleared
+  std::vector<StreamTotals> stream_base_;
+  bool set_up_ = false;
+  bool failed_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace pollux::testpmd
+
+#endif  // TOOLS_TESTPMD_SESSION_SESSION_H_
