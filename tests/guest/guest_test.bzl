@@ -25,7 +25,7 @@ def guest_test(name, program, machine = [], files = [], size = "medium", tags = 
         args = machine + taken + ["--", "$(rootpath %s)" % program] + args,
         data = [
             program,
-            ":runner",
+            "//tools/guest_machine:runner",
         ] + files,
         env_inherit = ["CI", "XDG_CACHE_HOME", "POLLUX_QEMU"],
         # The program itself runs under the sanitizers elsewhere; here a kernel is tested, and an instrumented one takes minutes.

@@ -12,8 +12,9 @@ import sys
 import tempfile
 from xml.sax import saxutils
 
-import guest
-import qemu
+sys.path.insert(0, "tools/guest_machine")
+import guest  # pylint: disable=wrong-import-position
+import qemu  # pylint: disable=wrong-import-position
 
 
 def skip(name, reason):

@@ -14,7 +14,7 @@
 #include "pmd/drivers.h"
 #include "pmd/visible_region.h"
 
-namespace pollux::guest {
+namespace pollux::guest_machine {
 namespace {
 
 void Say(const std::string& feature, const char* verdict, const std::string& why = "") {
@@ -78,8 +78,8 @@ int Main() {
 }
 
 }  // namespace
-}  // namespace pollux::guest
+}  // namespace pollux::guest_machine
 
 int main() {
-  return pollux::guest::Main();
+  return pollux::guest_machine::Main();
 }

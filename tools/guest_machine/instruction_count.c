@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/guest/instruction_mark.h"
+#include "tools/guest_machine/instruction_mark.h"
 
 // QEMU's interface, version 1, of which no package has the header (docs/devel/tcg-plugins of QEMU).
 #define EXPORT __attribute__((visibility("default")))

@@ -16,7 +16,7 @@
 #include "mempool/region.h"
 #include "pmd/drivers.h"
 
-namespace pollux::guest {
+namespace pollux::guest_machine {
 namespace {
 
 using mempool::Packet;
@@ -105,14 +105,14 @@ absl::Status Run(uint64_t count, const char* first, const char* second) {
 }
 
 }  // namespace
-}  // namespace pollux::guest
+}  // namespace pollux::guest_machine
 
 int main(int argc, char** argv) {
   if (argc != 4 || std::atol(argv[1]) <= 0) {
     std::cerr << "packet_source COUNT INTERFACE INTERFACE\n";
     return 2;
   }
-  const absl::Status status = pollux::guest::Run(std::strtoull(argv[1], nullptr, 10) & ~1ull, argv[2], argv[3]);
+  const absl::Status status = pollux::guest_machine::Run(std::strtoull(argv[1], nullptr, 10) & ~1ull, argv[2], argv[3]);
   if (!status.ok()) std::cerr << "packet_source: " << status << '\n';
   return status.ok() ? 0 : 1;
 }

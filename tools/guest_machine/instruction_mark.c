@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Executes the mark once.
-#include "tests/guest/instruction_mark.h"
+#include "tools/guest_machine/instruction_mark.h"
 
 #define TEXT_OF(...) #__VA_ARGS__
 #define TEXT(...) TEXT_OF(__VA_ARGS__)

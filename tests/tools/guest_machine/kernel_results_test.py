@@ -8,7 +8,7 @@ import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, "tools/guest_machine")
 from kernel_report import report  # pylint: disable=wrong-import-position
 from kernel_results import Results  # pylint: disable=wrong-import-position
 
