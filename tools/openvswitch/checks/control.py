@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user sets, and what he is told."""
+
+import os
+import subprocess
+import sys
+
+from rig import RIG, Namespace, attempt, run, wait_for
+from three_ports import ThreePorts
+
+
+class Control(ThreePorts):
+    def refuses(self, option, text):
+        _, said = attempt("ovs-vsctl", "--timeout=10", "add-port", "br0", "bad", "--", "set", "interface", "bad", "type=pollux",
+                          f"options:{option}")
+        said += self.switch.errors()
+        self.switch.vsctl("del-port", "br0", "bad")
+        self.contains(f"what ovs-vsctl says of options:{option}", said, text)
+
+    def test_bad_values(self):
+        """bad values are refused, with a reason"""
+        other = Namespace("other")
+        other.attach("bad", "10.9.0.1")
+        self.refuses("n_rxq=42", "interface bad has 1 receive queue")
+        self.refuses("n_rxq=none", "a number from 1 to")
+        self.refuses("xdp-mode=fast", "best-effort, native-with-zerocopy, native or generic")
+        self.refuses("frame-size=1500", "auto, 2048 or 4096")
+        self.refuses("steer=nonsense", "nonsense")
+        self.refuses("colour=blue", "no such option")
+        self.refuses("require=zerocopy", "zero")
+        other.remove()
+
+    def test_failing_change(self):
+        """a change that fails leaves the port as it was"""
+        self.addCleanup(self.switch.vsctl, "remove", "interface", "p0", "options", "require")
+        self.switch.vsctl("set", "interface", "p0", "options:require=zerocopy")
+        self.switch.await_polling("p0")
+        self.client.ping("10.0.0.2")
+        wait_for("status has no error", lambda: "zero" in self.switch.get("p0", "status:error"))
+        # A start for another reason keeps to what works.
+        self.switch.vsctl("set", "interface", "p0", "mtu_request=3000")
+        self.switch.vsctl("set", "interface", "p0", "mtu_request=1500")
+        self.equal("the number of times that what cannot be was tried", self.switch.log.count("p0: required feature zerocopy"), 1)
+        self.contains("status:error after a start for another reason", self.switch.get("p0", "status:error"), "zero")
+        self.switch.vsctl("remove", "interface", "p0", "options", "require")
+        self.client.ping("10.0.0.2")
+
+    def test_modes(self):
+        """every xdp-mode"""
+        for mode in ("native", "generic", "best-effort"):
+            self.switch.vsctl("set", "interface", "p1", f"options:xdp-mode={mode}")
+            self.switch.await_polling("p1")
+            self.client.ping("10.0.0.2")
+        self.switch.vsctl("remove", "interface", "p1", "options", "xdp-mode")
+
+    def test_pmd_threads(self):
+        """PMD threads come and go, each with a queue to send on; tx-steering"""
+        for mask in (1, 3, 2):
+            self.switch.vsctl("set", "Open_vSwitch", ".", f"other_config:pmd-cpu-mask={mask}")
+            self.switch.await_polling("p0", "p1")
+            self.client.ping("10.0.0.2")
+        self.switch.vsctl("set", "interface", "p1", "other_config:tx-steering=hash")
+        self.client.ping("10.0.0.2")
+        self.switch.vsctl("remove", "interface", "p1", "other_config", "tx-steering")
+        self.switch.vsctl("remove", "Open_vSwitch", ".", "other_config", "pmd-cpu-mask")
+        self.equal("tx_dropped_no_queue of p0", self.switch.get("p0", "statistics:tx_dropped_no_queue"), "0")
+
+    def test_steering(self):
+        """steering leaves a port to the kernel"""
+        run("ip", "address", "add", "10.8.0.5/24", "dev", "p0")
+        self.client.ip("address", "add", "10.8.0.1/24", "dev", "eth0")
+        self.switch.vsctl("set", "interface", "p0", "options:steer=not tcp port 22; not arp")
+        self.switch.await_polling("p0")
+        web = subprocess.Popen([sys.executable, "-m", "http.server", "--bind", "10.8.0.5", "--directory", str(RIG), "22"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for("the kernel does not answer on port 22", lambda: attempt(*self.client.command(
+                "curl", "-s", "-o", os.devnull, "--max-time", 2, "-w", "%{http_code}", "http://10.8.0.5:22/")) == (0, "200"))
+        finally:
+            web.kill()
+            web.wait()
+        self.switch.vsctl("remove", "interface", "p0", "options", "steer")
+        run("ip", "address", "delete", "10.8.0.5/24", "dev", "p0")
