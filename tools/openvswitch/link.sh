@@ -45,11 +45,12 @@ for file in "$folder"/provider/*.c; do
 done
 
 # --- The program ------------------------------------------------------------------------------------------------------------------
-# make links what the Makefile links, with the provider among its libraries; --wrap is where the class registers itself.
+# make links what the Makefile links, with the provider among its libraries. The first --wrap is where the class registers itself, the second is
+# in provider/traffic_control.c; the original of that is in an archive that would not be looked at again.
 readonly library=$(pkg-config --variable=libdir pollux)
 rm -f vswitchd/ovs-vswitchd
-make --quiet vswitchd/ovs-vswitchd LIBS="${compiled[*]} -Wl,--wrap=netdev_vport_tunnel_register \
-  -L$library -lpollux -Wl,-rpath,$library $(sed -n 's/^LIBS = //p' Makefile)"
+make --quiet vswitchd/ovs-vswitchd LIBS="${compiled[*]} -Wl,--wrap=netdev_vport_tunnel_register -Wl,--wrap=netdev_offload_tc \
+  $PWD/lib/.libs/libopenvswitch.a -L$library -lpollux -Wl,-rpath,$library $(sed -n 's/^LIBS = //p' Makefile)"
 
 nm vswitchd/ovs-vswitchd | grep ' T __wrap_netdev_vport_tunnel_register$' >/dev/null || die "the class is not in vswitchd/ovs-vswitchd"
 version=$(vswitchd/ovs-vswitchd --version) || die "vswitchd/ovs-vswitchd does not start"
