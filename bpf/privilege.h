@@ -17,6 +17,10 @@ std::string MissingCapabilities(std::initializer_list<int> capabilities);
 // lcore::ErrnoStatus; for EPERM and EACCES the hint is which of `capabilities` are missing.
 absl::Status CallStatus(int error, absl::string_view call, std::initializer_list<int> capabilities, absl::string_view hint = "");
 
+// Gives away every capability of this thread but `capabilities`, for good, and the right to get any by executing a program. Before other
+// threads are made: each has its own. Those that the thread lacks stay away.
+absl::Status KeepCapabilities(std::initializer_list<int> capabilities);
+
 }  // namespace pollux::bpf
 
 #endif  // BPF_PRIVILEGE_H_

@@ -54,6 +54,14 @@ absl::Status SocketMap::Add(uint32_t queue, int socket) {
   return CallStatus(errno, Call("bpf_map_update_elem", queue), {CAP_BPF}, hint);
 }
 
+absl::Status SocketMap::Resume(uint32_t queue, int socket) {
+  uint64_t cookie = 0;
+  if (!Cookie(socket, &cookie))
+    return lcore::ErrnoStatus(errno, absl::StrCat("getsockopt(SO_COOKIE, ", interface_, ", queue ", queue, ")"));
+  sockets_[queue] = {socket, cookie};
+  return absl::OkStatus();
+}
+
 absl::Status SocketMap::Remove(uint32_t queue) {
   auto found = sockets_.find(queue);
   if (found == sockets_.end()) return absl::NotFoundError(absl::StrCat(interface_, ", queue ", queue, ": no socket of ours"));

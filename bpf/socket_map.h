@@ -28,6 +28,9 @@ class SocketMap {
   // As XdpProgram::AddSocket and RemoveSocket. The socket needs its receive ring already.
   absl::Status Add(uint32_t queue, int socket);
   absl::Status Remove(uint32_t queue);
+  // Takes over a socket that is in the map already.
+  absl::Status Resume(uint32_t queue, int socket);
+  int descriptor() const { return map_.get(); }
 
  private:
   struct Socket {

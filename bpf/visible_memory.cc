@@ -36,6 +36,13 @@ absl::StatusOr<VisibleMemory> VisibleMemory::Create(std::size_t bytes, int numa_
   return VisibleMemory(std::move(map), static_cast<std::byte*>(base), mapped);
 }
 
+absl::StatusOr<MapIdentity> IdentifyMap(int descriptor) {
+  bpf_map_info info = {};
+  uint32_t size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(descriptor, &info, &size) != 0) return absl::InvalidArgumentError("this is no BPF map's descriptor");
+  return MapIdentity{.id = info.id, .bytes = info.value_size};
+}
+
 VisibleMemory::VisibleMemory(UniqueFd map, std::byte* base, std::size_t mapped) : map_(std::move(map)), base_(base), mapped_(mapped) {}
 
 VisibleMemory::VisibleMemory(VisibleMemory&& other) noexcept

@@ -4,6 +4,7 @@
 #define BPF_VISIBLE_MEMORY_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include <absl/status/statusor.h>
 
@@ -32,6 +33,14 @@ class VisibleMemory {
   std::byte* base_;
   std::size_t mapped_;
 };
+
+// The map behind a descriptor, whoever made it: the kernel's number for it, and the bytes of its value.
+struct MapIdentity {
+  uint32_t id = 0;
+  std::size_t bytes = 0;
+};
+// INVALID_ARGUMENT for a descriptor that is none of BPF's. A program's passes, with the numbers of a program; mmap(2) refuses it.
+absl::StatusOr<MapIdentity> IdentifyMap(int descriptor);
 
 }  // namespace pollux::bpf
 

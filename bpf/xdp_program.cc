@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/xdp_program.h"
 
+#include <bpf/bpf.h>
+
+#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <thread>
@@ -13,6 +16,7 @@
 #include "bpf/dispatcher.h"
 #include "bpf/injection.h"
 #include "bpf/passed_counter.h"
+#include "bpf/privilege.h"
 #include "bpf/program_info.h"
 #include "bpf/program_object.h"
 #include "bpf/socket_map.h"
@@ -49,6 +53,12 @@ class LinkedProgram final : public XdpProgram {
 
   absl::Status AddSocket(uint32_t queue, int socket) override { return sockets_.Add(queue, socket); }
   absl::Status RemoveSocket(uint32_t queue) override { return sockets_.Remove(queue); }
+  absl::Status ResumeSocket(uint32_t queue, int socket) override { return sockets_.Resume(queue, socket); }
+  LinkDescriptors Descriptors() const override {
+    return {.link = UniqueFd::Duplicate(link_.link.get()),
+            .sockets = UniqueFd::Duplicate(sockets_.descriptor()),
+            .passed = UniqueFd::Duplicate(link_.passed.get())};
+  }
   bool native() const override { return link_.native; }
   std::string fallback_reason() const override { return link_.fallback_reason; }
   Injection* injection() override { return injection_.get(); }
@@ -74,6 +84,29 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> Hold(const std::string& interface, i
 }
 
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Resume(const std::string& interface, LinkDescriptors descriptors) {
+  bpf_link_info info = {};
+  uint32_t size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(descriptors.link.get(), &info, &size) != 0) return CallStatus(errno, "bpf(BPF_OBJ_GET_INFO_BY_FD, link)", {});
+  absl::StatusOr<std::vector<AttachedProgram>> attached = AttachedPrograms(interface);
+  if (!attached.ok()) return attached.status();
+  absl::StatusOr<int> ifindex = InterfaceIndex(interface);
+  if (!ifindex.ok()) return ifindex.status();
+  for (const AttachedProgram& program : *attached) {
+    if (program.id != info.prog_id || info.xdp.ifindex != static_cast<uint32_t>(*ifindex)) continue;
+    absl::StatusOr<uint32_t> queues = MapEntries(descriptors.sockets.get());
+    if (!queues.ok()) return queues.status();
+    AttachedLink link;
+    link.link = std::move(descriptors.link);
+    link.sockets = std::move(descriptors.sockets);
+    link.passed = std::move(descriptors.passed);
+    link.program_id = program.id;
+    link.native = program.native;
+    return std::unique_ptr<XdpProgram>(std::make_unique<LinkedProgram>(interface, std::move(link), *queues));
+  }
+  return absl::FailedPreconditionError(absl::StrCat("the program that was on interface ", interface, " is not on it any more"));
+}
 
 absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Attach(const std::string& interface, const ProgramOptions& options) {
   absl::StatusOr<int> ifindex = InterfaceIndex(interface);

@@ -14,6 +14,7 @@
 #include <absl/status/statusor.h>
 
 #include "bpf/steer_rule.h"
+#include "bpf/unique_fd.h"
 
 namespace pollux::bpf {
 
@@ -36,6 +37,13 @@ struct ProgramOptions {
   std::optional<InjectionSource> injection;
 };
 
+// What a program needs to live on in another process (tools/broker); empty where it has no such thing.
+struct LinkDescriptors {
+  UniqueFd link;
+  UniqueFd sockets;  // xsks_map
+  UniqueFd passed;   // passed_packets; empty without rules
+};
+
 // Holds the attachment: a bpf_link, which the kernel takes away with the last process that holds it, SIGKILL or not. Several
 // Pollux processes may share an interface, each with queues of its own: the first attaches, a later one finds the link, checks
 // that it asks for the same steering, and holds the link too. Single-threaded.
@@ -46,6 +54,8 @@ class XdpProgram {
   // has), PERMISSION_DENIED (which capability: CAP_NET_ADMIN and CAP_BPF, and CAP_SYS_ADMIN to share), INVALID_ARGUMENT (rules, object
   // file), UNIMPLEMENTED (a dispatcher on a kernel that cannot run one). May wait up to a second for a program that is going away.
   static absl::StatusOr<std::unique_ptr<XdpProgram>> Attach(const std::string& interface, const ProgramOptions& options);
+  // The program whose descriptors a former process left to this one. FAILED_PRECONDITION if it is not on the interface any more.
+  static absl::StatusOr<std::unique_ptr<XdpProgram>> Resume(const std::string& interface, LinkDescriptors descriptors);
   // Detaches if nobody else holds the link. Never touches a program that we did not attach.
   virtual ~XdpProgram() = default;
 
@@ -55,6 +65,10 @@ class XdpProgram {
   // Takes out what AddSocket put in, never the socket of somebody else; NOT_FOUND if nothing was put in. A closed socket leaves the map
   // by itself, and the destructor takes out the rest.
   virtual absl::Status RemoveSocket(uint32_t queue) = 0;
+  // Takes over a socket that a former process added, to remove it later.
+  virtual absl::Status ResumeSocket(uint32_t queue, int socket) { return AddSocket(queue, socket); }
+  // Duplicates; all empty for a program in libxdp's dispatcher.
+  virtual LinkDescriptors Descriptors() const { return {}; }
 
   virtual bool native() const = 0;
   // Why automatic mode ended with generic; empty where it did not.

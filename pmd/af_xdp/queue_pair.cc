@@ -54,7 +54,7 @@ TxQueue& QueuePair::tx(std::size_t index) {
 
 absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length,
                               const std::string& why_copy) {
-  auto socket = XskSocket::Create(options_.interface, options_.queue, *pool_, options_.sizes, first);
+  auto socket = XskSocket::Create(options_.interface, options_.queue, UmemLayout::Of(*pool_), options_.sizes, first);
   if (!socket.ok()) return socket.status();
   busy_polling_refused_.clear();
   why_copy_ = why_copy;

@@ -47,7 +47,7 @@ std::string MemlockHint(std::size_t bytes) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<XskSocket>> XskSocket::Create(const std::string& interface, uint32_t queue, const mempool::Pool& pool,
+absl::StatusOr<std::unique_ptr<XskSocket>> XskSocket::Create(const std::string& interface, uint32_t queue, const UmemLayout& memory,
                                                              const XskRingSizes& sizes, const XskSocket* first) {
   const int descriptor = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
@@ -59,8 +59,17 @@ absl::StatusOr<std::unique_ptr<XskSocket>> XskSocket::Create(const std::string& 
   std::unique_ptr<XskSocket> xsk(new XskSocket(interface, queue, descriptor));
   xsk->first_ = first;
   if (first == nullptr) {
-    if (auto status = xsk->RegisterMemory(pool); !status.ok()) return status;
+    if (auto status = xsk->RegisterMemory(memory); !status.ok()) return status;
   }
+  if (auto status = xsk->SetRings(sizes); !status.ok()) return status;
+  if (auto status = xsk->MapRings(sizes); !status.ok()) return status;
+  return xsk;
+}
+
+absl::StatusOr<std::unique_ptr<XskSocket>> XskSocket::Adopt(const std::string& interface, uint32_t queue, int descriptor,
+                                                            const XskRingSizes& sizes, bool zero_copy) {
+  std::unique_ptr<XskSocket> xsk(new XskSocket(interface, queue, descriptor));
+  xsk->zero_copy_ = zero_copy;
   if (auto status = xsk->MapRings(sizes); !status.ok()) return status;
   return xsk;
 }
@@ -76,13 +85,20 @@ std::string XskSocket::Where() const {
   return absl::StrCat(interface_, ", queue ", queue_);
 }
 
-absl::Status XskSocket::RegisterMemory(const mempool::Pool& pool) {
+UmemLayout UmemLayout::Of(const mempool::Pool& pool) {
+  return {.base = pool.region().base(),
+          .bytes = pool.frame_count() * pool.frame_size(),
+          .frame_size = static_cast<uint32_t>(pool.frame_size()),
+          .headroom = static_cast<uint32_t>(pool.headroom())};
+}
+
+absl::Status XskSocket::RegisterMemory(const UmemLayout& memory) {
   xdp_umem_reg registration{};
-  registration.addr = reinterpret_cast<uint64_t>(pool.region().base());
-  registration.len = pool.frame_count() * pool.frame_size();
-  registration.chunk_size = static_cast<uint32_t>(pool.frame_size());
+  registration.addr = reinterpret_cast<uint64_t>(memory.base);
+  registration.len = memory.bytes;
+  registration.chunk_size = memory.frame_size;
   // The kernel keeps XDP_PACKET_HEADROOM before every packet; this is what the pool wants beyond that.
-  registration.headroom = static_cast<uint32_t>(pool.headroom() - mempool::kMinimumHeadroom);
+  registration.headroom = memory.headroom - static_cast<uint32_t>(mempool::kMinimumHeadroom);
   if (setsockopt(descriptor_, SOL_XDP, XDP_UMEM_REG, &registration, sizeof(registration)) == 0) return absl::OkStatus();
   const int error = errno;
   const std::string hint = error == ENOBUFS || error == ENOMEM || error == EPERM ? MemlockHint(registration.len) : "";
@@ -106,7 +122,7 @@ absl::StatusOr<RingMemory> XskSocket::MapRing(const xdp_ring_offset& offsets, ui
                     .size = size};
 }
 
-absl::Status XskSocket::MapRings(const XskRingSizes& sizes) {
+absl::Status XskSocket::SetRings(const XskRingSizes& sizes) {
   const struct {
     int option;
     const char* name;
@@ -121,6 +137,10 @@ absl::Status XskSocket::MapRings(const XskRingSizes& sizes) {
                          "a ring's size is a power of two");
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status XskSocket::MapRings(const XskRingSizes& sizes) {
   xdp_mmap_offsets offsets{};
   socklen_t length = sizeof(offsets);
   if (getsockopt(descriptor_, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &length) != 0) return ErrnoStatus(errno, "getsockopt(XDP_MMAP_OFFSETS)");
@@ -250,7 +270,7 @@ bool WaitForRelease(int interface_index, uint32_t queue, int timeout_ms) {
   auto pool = mempool::Pool::Create(std::move(*region), options);
   if (!pool.ok()) return false;
   for (int waited_ms = 0; waited_ms < timeout_ms; waited_ms += kBindPatienceMs) {
-    auto probe = XskSocket::Create("release probe", queue, **pool, {.rx = 2, .tx = 2, .fill = 2, .completion = 2}, nullptr);
+    auto probe = XskSocket::Create("release probe", queue, UmemLayout::Of(**pool), {.rx = 2, .tx = 2, .fill = 2, .completion = 2}, nullptr);
     if (!probe.ok()) return false;
     const absl::Status status = (*probe)->Bind(interface_index, CopyMode::kCopy, false);
     if (status.code() != absl::ErrnoToStatusCode(EBUSY)) return true;  // bound, or the device itself is gone

@@ -3,6 +3,7 @@
 #ifndef PMD_AF_XDP_XSK_SOCKET_H_
 #define PMD_AF_XDP_XSK_SOCKET_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -31,15 +32,28 @@ struct BusyPolling {
   uint32_t timeout_us = 20;
 };
 
+// Memory for frames, all of one size, as a socket registers it (XDP_UMEM_REG).
+struct UmemLayout {
+  std::byte* base = nullptr;
+  std::size_t bytes = 0;
+  uint32_t frame_size = 0;
+  uint32_t headroom = 0;  // that the pool keeps before a packet, the kernel's XDP_PACKET_HEADROOM among it
+
+  static UmemLayout Of(const mempool::Pool& pool);
+};
+
 // Made in two steps, because some drivers lose buffers for good unless the fill ring is filled before bind(2):
 //   Create: socket, memory registration, rings      Bind: queue of an interface
 // Single-threaded.
 class XskSocket {
  public:
-  // Registers the pool's region as a UMEM of this socket, or uses the registration of `first`, another socket of the same
+  // Registers the memory as a UMEM of this socket, or uses the registration of `first`, another socket of the same
   // interface (XDP_SHARED_UMEM, so that the driver maps the memory for DMA once). Errors name the system call.
-  static absl::StatusOr<std::unique_ptr<XskSocket>> Create(const std::string& interface, uint32_t queue, const mempool::Pool& pool,
+  static absl::StatusOr<std::unique_ptr<XskSocket>> Create(const std::string& interface, uint32_t queue, const UmemLayout& memory,
                                                            const XskRingSizes& sizes, const XskSocket* first);
+  // A socket that another process made so and bound for this one (tools/broker); takes the descriptor, whatever comes of it.
+  static absl::StatusOr<std::unique_ptr<XskSocket>> Adopt(const std::string& interface, uint32_t queue, int descriptor,
+                                                          const XskRingSizes& sizes, bool zero_copy);
   ~XskSocket();
   XskSocket(const XskSocket&) = delete;
   XskSocket& operator=(const XskSocket&) = delete;
@@ -72,7 +86,8 @@ class XskSocket {
   XskSocket(std::string interface, uint32_t queue, int descriptor)
       : interface_(std::move(interface)), queue_(queue), descriptor_(descriptor) {}
 
-  absl::Status RegisterMemory(const mempool::Pool& pool);
+  absl::Status RegisterMemory(const UmemLayout& memory);
+  absl::Status SetRings(const XskRingSizes& sizes);
   absl::Status MapRings(const XskRingSizes& sizes);
   absl::Status BindError(int error, CopyMode mode) const;
   std::string Where() const;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <thread>
 
 namespace pollux::support {
 
@@ -17,6 +18,17 @@ inline std::chrono::milliseconds Patience(std::chrono::milliseconds usual) {
     return factor == nullptr ? 1 : std::max(1, std::atoi(factor));
   }();
   return usual * kFactor;
+}
+
+// Waits until `expected()` is true; false: it was not within `usual`.
+template <typename Condition>
+bool Eventually(Condition expected, std::chrono::milliseconds usual = std::chrono::seconds(20)) {
+  const auto deadline = std::chrono::steady_clock::now() + Patience(usual);
+  while (!expected()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
 }
 
 }  // namespace pollux::support

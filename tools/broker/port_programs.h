@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// PortPrograms: our XDP program on each interface that a client uses; one an interface, for all its clients.
+#ifndef TOOLS_BROKER_PORT_PROGRAMS_H_
+#define TOOLS_BROKER_PORT_PROGRAMS_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "bpf/xdp_program.h"
+#include "tools/broker/descriptor_store.h"
+
+namespace pollux::broker {
+
+// A program and what it was attached for.
+struct PortProgram {
+  std::unique_ptr<bpf::XdpProgram> program;
+  bpf::AttachMode mode;
+  std::vector<std::string> rules;
+};
+
+// Single-threaded.
+class PortPrograms {
+ public:
+  explicit PortPrograms(DescriptorStore& store) : store_(store) {}
+
+  // Takes from what a former broker left: names that begin with "program/".
+  void Resume(std::vector<StoredDescriptor>& left);
+  // The interface's program, if it runs or was left; else null.
+  std::shared_ptr<PortProgram> Resumed(const std::string& interface);
+  // Takes off what was left and has no client any more.
+  void ForgetWhatIsLeft();
+
+  // The interface's program, attached for the first to ask; it goes with the last who holds it. FAILED_PRECONDITION if it is there for
+  // another mode or other rules; else as bpf::XdpProgram::Attach.
+  absl::StatusOr<std::shared_ptr<PortProgram>> Get(const std::string& interface, bpf::AttachMode mode,
+                                                   const std::vector<std::string>& rules);
+
+ private:
+  struct Left {
+    bpf::LinkDescriptors descriptors;
+    std::string asked;  // mode and rules, a line each
+  };
+
+  std::shared_ptr<PortProgram> Share(const std::string& interface, PortProgram program);
+
+  DescriptorStore& store_;
+  std::map<std::string, std::weak_ptr<PortProgram>> programs_;
+  std::map<std::string, Left> left_;
+};
+
+}  // namespace pollux::broker
+
+#endif  // TOOLS_BROKER_PORT_PROGRAMS_H_
