@@ -81,8 +81,7 @@ std::string PoolCounts(Session& session) {
   if (session.forwarding()) {
     return session.PoolsText() + "(stop forwarding to see where every frame is)\n";
   }
-  bool balanced = true;
-  return session.PoolsText() + session.AuditText(balanced);
+  return session.PoolsText() + session.AuditText();
 }
 
 }  // namespace

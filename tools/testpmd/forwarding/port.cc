@@ -60,7 +60,7 @@ absl::Status Port::Configure(const pmd::DeviceConfig& config) {
   const pmd::QueueStats stats = Stats();
   const std::map<std::string, uint64_t> extended = ByName(ExtendedStats());
   const absl::Status status = device_->Configure(config);
-  if (!status.ok()) return lcore::Annotate(status, absl::StrCat("port ", number_, " (", ShortName(), ")"));
+  if (!status.ok()) return lcore::Annotate(status, FullName());
   config_ = config;
   configured_ = true;
   carried_stats_ = stats;
@@ -70,7 +70,7 @@ absl::Status Port::Configure(const pmd::DeviceConfig& config) {
 
 absl::Status Port::Start() {
   const absl::Status status = device_->Start();
-  if (!status.ok()) return lcore::Annotate(status, absl::StrCat("port ", number_, " (", ShortName(), ")"));
+  if (!status.ok()) return lcore::Annotate(status, FullName());
   state_ = PortState::kStarted;
   return absl::OkStatus();
 }
@@ -78,7 +78,7 @@ absl::Status Port::Start() {
 absl::Status Port::Stop() {
   if (state_ != PortState::kStarted) return absl::OkStatus();
   state_ = PortState::kStopped;
-  return lcore::Annotate(device_->Stop(), absl::StrCat("port ", number_, " (", ShortName(), ")"));
+  return lcore::Annotate(device_->Stop(), FullName());
 }
 
 absl::Status Port::Close() {
@@ -96,6 +96,10 @@ absl::Status Port::Close() {
 
 std::string Port::ShortName() const {
   return info_.interface.empty() ? info_.name : info_.interface;
+}
+
+std::string Port::FullName() const {
+  return absl::StrCat("port ", number_, " (", ShortName(), ")");
 }
 
 pmd::QueueStats Port::Stats() const {

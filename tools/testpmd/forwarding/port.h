@@ -45,6 +45,8 @@ class Port {
   pmd::DeviceInfo Info() const { return device_ != nullptr ? device_->Info() : info_; }
   // "net_af_xdp0" or "p0" if there is a kernel interface.
   std::string ShortName() const;
+  // "port 0 (p0)".
+  std::string FullName() const;
 
   // Since Open.
   pmd::QueueStats Stats() const;

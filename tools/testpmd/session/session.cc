@@ -1,23 +1,211 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/testpmd/session/session.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
 
 #include "lcore/cycle_clock.h"
+#include "lcore/errno_status.h"
 #include "tools/testpmd/options/option_values.h"
 #include "tools/testpmd/report/json_report.h"
 #include "tools/testpmd/report/port_display.h"
+#include "tools/testpmd/report/start_report.h"
+#include "tools/testpmd/session/forward_setup.h"
 #include "tools/testpmd/session/verbose_observer.h"
 
 namespace pollux::testpmd {
+namespace {
 
-Session::~Session() {
-  Close();
+constexpr std::size_t kEthernetOverhead = 18;  // header and checksum, as DPDK counts them in --max-pkt-len
+
+std::string NodeName(int node) {
+  return node < 0 ? "any" : absl::StrCat(node);
 }
+
+absl::Status CheckQueueCounts(const std::string& name, const pmd::DeviceInfo& info, std::size_t rx_queues, std::size_t tx_queues) {
+  // A device without any queue says itself what is wrong with its arguments.
+  if (info.maximum_rx_queues + info.maximum_tx_queues == 0) return absl::OkStatus();
+  if (rx_queues <= info.maximum_rx_queues && tx_queues <= info.maximum_tx_queues) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, ": --rxq=", rx_queues, " --txq=", tx_queues, ", and it has ", info.maximum_rx_queues,
+                                                 " rx and ", info.maximum_tx_queues, " tx queues at most",
+                                                 info.interface.empty() ? "" : " (see queue_count=)"));
+}
+
+std::size_t RingOf(const pmd::DeviceInfo& info, std::size_t asked) {
+  return asked != 0 ? asked : info.recommended_ring;
+}
+
+}  // namespace
+
+// --- from options to started ports ---
+
+Session::Session(const EalOptions& eal, const TestpmdOptions& options, Output& output) : eal_(eal), options_(options), output_(output) {}
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Create(const EalOptions& eal, const TestpmdOptions& options, Output& output) {
+  std::unique_ptr<Session> session(new Session(eal, options, output));
+  absl::Status status = session->SetUpLcores();
+  if (status.ok()) status = session->OpenPorts();
+  if (status.ok()) status = session->SetUpForwarding();
+  if (status.ok()) status = session->SetUpMemory();
+  if (status.ok()) status = session->StartPorts();
+  if (!status.ok()) return status;
+  session->set_up_ = true;
+  session->ReportStart();
+  return session;
+}
+
+absl::Status Session::SetUpLcores() {
+  absl::StatusOr<lcore::LcorePlan> plan = lcore::MakeLcorePlan(eal_.lcores);
+  if (!plan.ok()) return plan.status();
+  if (plan->lcores.size() < 2) {
+    return absl::InvalidArgumentError(
+        "No cores defined for forwarding: the main lcore reads commands and shows statistics, so two lcores are needed at least (-l 0,1; "
+        "on a single core: --lcores 0@0,1@0)");
+  }
+  numa_ = NumaMap::Of(*plan);
+  absl::StatusOr<std::unique_ptr<lcore::Launcher>> launcher = lcore::Launcher::Create(*plan);
+  if (!launcher.ok()) return launcher.status();
+  launcher_ = *std::move(launcher);
+  worker_lcores_ = plan->WorkerIds();
+  return absl::OkStatus();
+}
+
+absl::Status Session::OpenPorts() {
+  if (eal_.vdevs.empty() && !options_.interactive) {
+    return absl::InvalidArgumentError("no port: name one with --vdev before --, such as --vdev net_af_xdp0,iface=eth0");
+  }
+  for (const std::string& text : eal_.vdevs) {
+    absl::StatusOr<std::size_t> port = AttachPort(text);
+    if (!port.ok()) return port.status();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::size_t> Session::AttachPort(const std::string& text) {
+  std::string with_rules = text;
+  if (absl::StartsWith(text, "net_af_xdp")) {
+    for (const std::string& rule : options_.steer) absl::StrAppend(&with_rules, ",steer=\"", rule, "\"");
+  }
+  absl::StatusOr<std::unique_ptr<Port>> port = Port::Open(ports_.size(), with_rules);
+  if (!port.ok()) return port.status();
+  const bool is_set_up = !memory_.pools().empty();
+  ports_.push_back(*std::move(port));
+  if (!is_set_up) return ports_.size() - 1;
+  const absl::Status status = ConfigurePort(*ports_.back(), {.rx_queues = config_.rx_queues, .tx_queues = config_.tx_queues});
+  if (!status.ok()) {
+    ports_.pop_back();
+    return status;
+  }
+  return ports_.size() - 1;
+}
+
+absl::Status Session::SetUpForwarding() {
+  absl::StatusOr<ForwardConfig> config =
+      ForwardConfigFor(options_, {.ports = ports_.size(), .workers = worker_lcores_, .main_lcore = main_lcore()});
+  if (!config.ok()) return config.status();
+  config_ = *std::move(config);
+  forwarder_ = std::make_unique<Forwarder>(*launcher_, ports_);
+  ledger_ = std::make_unique<Ledger>(ports_, *forwarder_, memory_);
+  observer_ = std::make_unique<VerboseObserver>(output_);
+  return SetVerbose(options_.verbose);
+}
+
+int Session::MemoryNodeOf(const Port& port) const {
+  return numa_.MemoryNodeOf(port, config_.lcores.front());
+}
+
+absl::Status Session::SetUpMemory() {
+  std::map<int, FrameDemand> demand;
+  for (const auto& port : ports_) {
+    const pmd::DeviceInfo info = port->Info();
+    // Before memory is taken for queues that cannot be.
+    if (absl::Status status = CheckQueueCounts(port->FullName(), info, options_.rx_queues, options_.tx_queues); !status.ok()) return status;
+    FrameDemand& node = demand[MemoryNodeOf(*port)];
+    // Twice the rx ring: what waits in it, and what the kernel fills meanwhile.
+    node.ring_descriptors += options_.rx_queues * 2 * RingOf(info, options_.rx_ring) + options_.tx_queues * RingOf(info, options_.tx_ring);
+    node.lcores = worker_lcores_.size() + 1;
+    node.frame_size = std::max(node.frame_size, info.recommended_frame_size);
+    node.visible_region |= info.wants_visible_region;
+  }
+  if (demand.empty()) demand[mempool::kAnyNode] = {.lcores = worker_lcores_.size() + 1};
+  absl::StatusOr<MemorySetup> memory = MemorySetup::Create(eal_, options_, demand);
+  if (!memory.ok()) return memory.status();
+  memory_ = *std::move(memory);
+  if (const std::string text = DescribeWithoutMeaning(eal_); !text.empty()) Print(text + "\n");
+  if (!options_.without_meaning.empty()) {
+    Print(absl::StrCat("testpmd options without meaning here, accepted: ", absl::StrJoin(options_.without_meaning, ", "), "\n"));
+  }
+  Print(absl::StrCat("Lcores: main ", main_lcore(), ", forwarding ",
+                     absl::StrJoin(config_.lcores.begin(), config_.lcores.begin() + config_.lcore_count, ","), numa_.Description(), "\n"));
+  for (const auto& [node, pool] : memory_.pools()) Print(absl::StrCat("testpmd: create a new ", DescribePool(*pool)));
+  return absl::OkStatus();
+}
+
+absl::Status Session::ConfigurePort(Port& port, const pmd::DeviceConfig& wanted) {
+  const pmd::DeviceInfo info = port.Info();
+  const std::string name = port.FullName();
+  if (absl::Status status = CheckQueueCounts(name, info, wanted.rx_queues, wanted.tx_queues); !status.ok()) return status;
+  if (options_.maximum_packet.has_value() && *options_.maximum_packet > kEthernetOverhead) {
+    const absl::Status status = port.device().SetMtu(*options_.maximum_packet - kEthernetOverhead);
+    if (!status.ok() && !absl::IsUnimplemented(status))
+      return lcore::Annotate(status, absl::StrCat(name, ": --max-pkt-len=", *options_.maximum_packet));
+  }
+  pmd::DeviceConfig config = wanted;
+  config.pool = memory_.PoolOf(MemoryNodeOf(port));
+  if (config.pool == nullptr) config.pool = memory_.pools().begin()->second;
+  // As DPDK does: a forwarder is to see what is addressed to those behind it.
+  config.promiscuous = options_.promiscuous.value_or(true);
+  port.promiscuous = config.promiscuous;
+  const mempool::RegionReport& report = config.pool->region().report();
+  Print(absl::StrCat("Configuring Port ", port.number(), " (socket ", NodeName(report.node), ")\n"));
+  if (absl::Status status = port.Configure(config); !status.ok()) return status;
+  Print(absl::StrCat("Port ", port.number(), ": ", info.mac.ToString(), "\n"));
+  return absl::OkStatus();
+}
+
+absl::Status Session::StartPorts() {
+  for (const auto& port : ports_) {
+    const pmd::DeviceConfig config{
+        .rx_queues = options_.rx_queues, .tx_queues = options_.tx_queues, .rx_ring = options_.rx_ring, .tx_ring = options_.tx_ring};
+    if (absl::Status status = ConfigurePort(*port, config); !status.ok()) return status;
+  }
+  for (const auto& port : ports_) {
+    if (absl::Status status = port->Start(); !status.ok()) return status;
+    if (absl::Status status = pmd::CheckRequired(numa_.FeaturesOf(*port, config_), options_.require); !status.ok()) {
+      return lcore::Annotate(status, absl::StrCat("--require: ", port->FullName()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Session::ReportStart() {
+  const bool colour = !output_.json() && isatty(STDOUT_FILENO) != 0;
+  nlohmann::json start = {{"event", "start"}, {"mode", config_.mode}, {"main_lcore", main_lcore()}};
+  for (const auto& [node, pool] : memory_.pools()) start["pools"].push_back(JsonOf(*pool));
+  start["ports"] = nlohmann::json::array();
+  for (const auto& port : ports_) {
+    const std::vector<pmd::FeatureState> features = numa_.FeaturesOf(*port, config_);
+    Print(FormatFeatures(absl::StrCat("Port ", port->number(), " (", port->ShortName(), ")"), features, colour));
+    start["ports"].push_back(JsonOf(*port, features));
+  }
+  const std::vector<std::string> warnings = numa_.Warnings(ports_, config_);
+  start["warnings"] = warnings;
+  for (const std::string& warning : warnings) Print(absl::StrCat("Warning! ", warning, "\n"));
+  start["lcores"] = JsonOfAssignment(config_);
+  output_.PrintJson(start);
+  Print(TopologyWarning(config_.topology, config_.ports.size()));
+  Print("Checking link statuses...\n");
+  if (options_.link_check) WatchPorts();
+  Print("Done\n");
+}
+
+// --- forwarding, ports and what is shown ---
 
 absl::Status Session::StartForwarding(std::size_t tx_first_bursts) {
   if (forwarding()) return absl::FailedPreconditionError("Packet forwarding already started");
@@ -26,7 +214,7 @@ absl::Status Session::StartForwarding(std::size_t tx_first_bursts) {
   stream_base_.clear();
   const absl::Status status = forwarder_->Start(config_, tx_first_bursts, active_observer_);
   if (!status.ok()) {
-    accounting_.Add(forwarder_->Totals(), forwarder_->flushed());
+    ledger_->AddStreams();
     return status;
   }
   // What was thrown away is not part of what is forwarded.
@@ -44,15 +232,15 @@ absl::Status Session::StopForwarding() {
   Print("Telling cores to stop...\nWaiting for lcores to finish...\n");
   if (absl::Status status = forwarder_->Stop(); !status.ok()) return status;
   const std::vector<StreamTotals> streams = forwarder_->Totals();
-  accounting_.Add(streams, forwarder_->flushed());
+  ledger_->AddStreams();
   Print(FormatForwardStats(Report()));
   nlohmann::json stopped = {{"event", "stopped"}, {"streams", nlohmann::json::array()}};
   for (const StreamTotals& stream : streams) stopped["streams"].push_back(JsonOf(stream));
   output_.PrintJson(stopped);
-  bool balanced = true;
-  const std::string audit = AuditText(balanced);
-  if (!balanced) Print(audit);
-  Fail(CheckAccounts(Accounts()));
+  absl::Status balance;
+  const std::string audit = ledger_->AuditText(balance);
+  if (!balance.ok()) Print(audit);
+  Fail(CheckAccounts(ledger_->Accounts()));
   Print("\nDone.\n");
   return absl::OkStatus();
 }
@@ -194,12 +382,11 @@ void Session::ClearForwardStats() {
 }
 
 std::string Session::ForwardConfigText() const {
-  const auto text = [](const std::optional<unsigned>& node) { return node.has_value() ? absl::StrCat(*node) : "any"; };
-  const auto lcore_node = [&](std::size_t lcore) { return text(LcoreNode(static_cast<unsigned>(lcore))); };
-  const auto port_node = [&](std::size_t port) {
-    const int node = MemoryNodeOf(*ports_[port]);
-    return text(node < 0 ? std::nullopt : std::optional<unsigned>(node));
+  const auto lcore_node = [&](std::size_t lcore) {
+    const std::optional<unsigned> node = numa_.NodeOfLcore(static_cast<unsigned>(lcore));
+    return NodeName(node.has_value() ? static_cast<int>(*node) : mempool::kAnyNode);
   };
+  const auto port_node = [&](std::size_t port) { return NodeName(MemoryNodeOf(*ports_[port])); };
   return FormatForwardConfig(config_, lcore_node, port_node);
 }
 
@@ -215,6 +402,61 @@ std::string Session::PoolsText() const {
   std::string text;
   for (const auto& [node, pool] : memory_.pools()) absl::StrAppend(&text, DescribePool(*pool));
   return text;
+}
+
+std::string Session::AuditText() const {
+  absl::Status balance;
+  return ledger_->AuditText(balance);
+}
+
+// --- the end ---
+
+Session::~Session() {
+  Close();
+}
+
+void Session::Fail(const absl::Status& status) {
+  if (status.ok()) return;
+  failed_ = true;
+  Print(absl::StrCat("testpmd: ", status.message(), "\n"));
+}
+
+bool Session::Close() {
+  if (std::exchange(closed_, true)) return !failed_;
+  if (!set_up_) {
+    // Half a session: whoever made it says what failed.
+    for (const auto& port : ports_) Fail(port->Close());
+    return false;
+  }
+  if (forwarding()) Fail(StopForwarding());
+  for (const auto& port : ports_) {
+    if (!port->started()) continue;
+    Print(absl::StrCat("\nStopping port ", port->number(), "...\nStopping ports...\n"));
+    Fail(port->Stop());
+    Print("Done\n");
+  }
+  output_.PrintJson(Account());
+  for (const auto& port : ports_) {
+    if (port->state() == PortState::kClosed) continue;
+    Print(absl::StrCat("\nShutting down port ", port->number(), "...\nClosing ports...\n"));
+    Fail(port->Close());
+    Print(absl::StrCat("Port ", port->number(), " is closed\nDone\n"));
+  }
+  return !failed_;
+}
+
+nlohmann::json Session::Account() {
+  const std::vector<PortAccount> accounts = ledger_->Accounts();
+  Print(absl::StrCat("\n", FormatAccounts(accounts)));
+  Fail(CheckAccounts(accounts));
+  absl::Status balance;
+  Print(ledger_->AuditText(balance));
+  failed_ = failed_ || !balance.ok();
+  nlohmann::json account = {
+      {"event", "final"}, {"balanced", !failed_}, {"ports", nlohmann::json::array()}, {"pools", nlohmann::json::array()}};
+  for (const PortAccount& port : accounts) account["ports"].push_back(JsonOf(port));
+  for (const auto& audit : ledger_->Audit()) account["pools"].push_back(JsonOf(*audit));
+  return account;
 }
 
 }  // namespace pollux::testpmd

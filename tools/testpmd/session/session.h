@@ -16,8 +16,6 @@
 
 #include "lcore/launcher.h"
 #include "lcore/stop_signal.h"
-#include "lcore/topology.h"
-#include "tools/testpmd/forwarding/accounting.h"
 #include "tools/testpmd/forwarding/forwarder.h"
 #include "tools/testpmd/forwarding/port.h"
 #include "tools/testpmd/options/eal_options.h"
@@ -25,7 +23,9 @@
 #include "tools/testpmd/report/forward_display.h"
 #include "tools/testpmd/report/output.h"
 #include "tools/testpmd/report/port_display.h"
+#include "tools/testpmd/session/ledger.h"
 #include "tools/testpmd/session/memory_setup.h"
+#include "tools/testpmd/session/numa_map.h"
 
 namespace pollux::testpmd {
 
@@ -55,13 +55,13 @@ class Session {
   std::vector<std::unique_ptr<Port>>& ports() { return ports_; }
   // Those that are not closed.
   std::vector<std::size_t> OpenPortNumbers() const;
-  // The numbers of a word "all" or "N"; closed ports only by number. INVALID_ARGUMENT "Invalid port 7".
+  // The numbers of a word "all" or "N". INVALID_ARGUMENT "Invalid port 7", also for a closed one.
   absl::StatusOr<std::vector<std::size_t>> SelectPorts(const std::string& word) const;
   absl::Status StartPort(std::size_t port);
   absl::Status StopPort(std::size_t port);
   absl::Status ClosePort(std::size_t port);
   absl::StatusOr<std::size_t> AttachPort(const std::string& text);
-  // The same as `port stop`, a new configuration, `port start`.
+  // Of a port that is stopped: other numbers of queues and descriptors, for the next start.
   absl::Status ReconfigurePort(std::size_t port, std::size_t rx_queues, std::size_t tx_queues, std::size_t rx_ring, std::size_t tx_ring);
   absl::Status SetPromiscuous(std::size_t port, bool on);
   // Reports links that changed and interfaces that are gone, once each; true if something was printed.
@@ -77,7 +77,7 @@ class Session {
   std::string RxTxText() const;
   std::string PoolsText() const;
   // One line a pool: how many frames are where. Only while nothing forwards.
-  std::string AuditText(bool& balanced) const;
+  std::string AuditText() const;
 
  private:
   class VerboseObserver;
@@ -92,12 +92,6 @@ class Session {
   void ReportStart();
 
   int MemoryNodeOf(const Port& port) const;
-  std::optional<unsigned> LcoreNode(unsigned lcore) const;
-  std::vector<unsigned> LcoresOf(std::size_t port) const;
-  std::vector<pmd::FeatureState> FeaturesOf(const Port& port) const;
-  std::vector<std::string> PlacementReport() const;
-  std::vector<PortAccount> Accounts() const;
-  std::vector<std::unique_ptr<mempool::FrameAudit>> Audit() const;
   nlohmann::json Account();
   std::vector<ShownCounter> ShownCounters(const Port& port, const Port::Rates& rates) const;
   void Fail(const absl::Status& status);
@@ -107,7 +101,7 @@ class Session {
   Output& output_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 
-  std::optional<lcore::Topology> topology_;  // empty: the machine does not tell
+  NumaMap numa_;
   std::unique_ptr<lcore::Launcher> launcher_;
   std::vector<unsigned> worker_lcores_;
   MemorySetup memory_;  // before the ports, whose queues hold frames
@@ -117,7 +111,7 @@ class Session {
   BurstObserver* active_observer_ = nullptr;
   std::unique_ptr<Forwarder> forwarder_;
 
-  Accounting accounting_;
+  std::unique_ptr<Ledger> ledger_;
   std::map<std::size_t, pmd::QueueStats> forward_base_;  // of the ports, when forwarding started or was cleared
   std::vector<StreamTotals> stream_base_;
   bool set_up_ = false;
