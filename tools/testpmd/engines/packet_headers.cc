@@ -26,6 +26,26 @@ void SetTransport(std::size_t packet_length, std::size_t begin, std::size_t end,
   headers.transport_complete = end <= packet_length && !headers.fragment;
 }
 
+// Whether the options of an IPv4 header name hops that are still to come: the destination field is not the last one then (RFC 791).
+bool HasHopsToCome(std::span<const std::byte> options) {
+  constexpr uint8_t kEnd = 0, kNothing = 1, kLooseRoute = 131, kStrictRoute = 137;
+  for (std::size_t at = 0; at < options.size();) {
+    const uint8_t kind = static_cast<uint8_t>(options[at]);
+    if (kind == kEnd) return false;
+    if (kind == kNothing) {
+      ++at;
+      continue;
+    }
+    if (at + 1 >= options.size()) return false;
+    const std::size_t length = static_cast<uint8_t>(options[at + 1]);
+    if (length < 2 || length > options.size() - at) return false;
+    // The third byte points to the next hop, counted from 1; past the end, the route is used up.
+    if ((kind == kLooseRoute || kind == kStrictRoute) && length >= 3) return static_cast<uint8_t>(options[at + 2]) <= length;
+    at += length;
+  }
+  return false;
+}
+
 void ParseIpv4(std::span<const std::byte> packet, PacketHeaders& headers) {
   const std::size_t begin = headers.network_offset;
   if (packet.size() < begin + kIpv4Bytes) return;
@@ -42,6 +62,7 @@ void ParseIpv4(std::span<const std::byte> packet, PacketHeaders& headers) {
   headers.fragment = (fragment_field & 0x3FFF) != 0;  // more fragments, or an offset
   if ((fragment_field & 0x1FFF) != 0) return;
   SetTransport(packet.size(), begin + header_length, begin + total_length, headers);
+  if (HasHopsToCome(packet.subspan(begin + kIpv4Bytes, header_length - kIpv4Bytes))) headers.transport_complete = false;
 }
 
 void ParseIpv6(std::span<const std::byte> packet, PacketHeaders& headers) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/testpmd/engines/checksum_rewriter.h"
 
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/tools/testpmd/engines/engine_fixture.h"
+#include "tools/testpmd/engines/checksum.h"
 
 namespace pollux::testpmd {
 namespace {
@@ -52,6 +54,30 @@ class ChecksumRewriterTest : public EngineTest {
     EXPECT_EQ(Frame(sent.begin() + 12, sent.end()), Frame(frame.begin() + 12, frame.end()));
   }
 };
+
+// The pseudo header wants the final destination, which is the last hop of the route (RFC 791, 1122) and not the address in the header.
+TEST_F(ChecksumRewriterTest, ASourceRouteWithHopsToComeIsLeftAlone) {
+  for (const uint8_t kind : {131, 137}) {  // loose, strict
+    Frame frame = PacketBuilder().Ethernet().Ipv4({.options_length = 8}).Udp().Payload(9).Build();
+    std::byte* ip = frame.data() + 14;
+    const uint8_t option[8] = {1, kind, 7, 4, 10, 9, 9, 9};
+    std::memcpy(ip + 20, option, sizeof(option));
+    StoreBig16(ip + 28 + 6, 0x1234);  // right for 10.9.9.9, or so the sender says
+    for (const uint8_t pointer : {4, 8}) {
+      ip[23] = std::byte{pointer};
+      StoreBig16(ip + 10, 0);
+      const uint16_t header = FoldChecksum(PartialSum({ip, 28}));
+      std::memcpy(ip + 10, &header, sizeof(header));
+      const uint64_t before = BadTransport();
+      if (pointer == 4) {
+        ExpectLeftAlone(frame);
+      } else {
+        Forward("csum", frame);  // past the last hop the destination is the final one
+      }
+      EXPECT_EQ(BadTransport() - before, pointer == 4 ? 0u : 1u) << int{kind};
+    }
+  }
+}
 
 TEST_F(ChecksumRewriterTest, RightChecksumsStay) {
   for (const Case& each : Cases()) {
