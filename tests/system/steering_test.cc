@@ -12,6 +12,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr char kPortIpv4[] = "10.77.0.100";
+constexpr char kPortIpv6[] = "fd77::100";
 
 class SteeringTest : public ForwardingTest {
  protected:
@@ -43,22 +44,31 @@ class SteeringTest : public ForwardingTest {
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     inet_pton(AF_INET, kPortIpv4, &address.sin_addr);
-    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-    const int listener = SocketIn(rig().switch_namespace()), client = SocketIn(rig().client(0));
+    return Connects(reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  }
+  bool ConnectsToTheSwitchByIpv6(uint16_t port) {
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_port = htons(port);
+    inet_pton(AF_INET6, kPortIpv6, &address.sin6_addr);
+    return Connects(reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  }
+
+ private:
+  bool Connects(const sockaddr* generic, socklen_t length) {
+    const int listener = SocketIn(rig().switch_namespace(), generic->sa_family), client = SocketIn(rig().client(0), generic->sa_family);
     const timeval patience{.tv_sec = 1, .tv_usec = 0};  // of connect()
     setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    const bool connected =
-        bind(listener, generic, sizeof(address)) == 0 && listen(listener, 1) == 0 && connect(client, generic, sizeof(address)) == 0;
+    const bool connected = bind(listener, generic, length) == 0 && listen(listener, 1) == 0 && connect(client, generic, length) == 0;
     close(client);
     close(listener);
     return connected;
   }
 
- private:
-  static int SocketIn(const support::NetworkNamespace& network) {
+  static int SocketIn(const support::NetworkNamespace& network, int family) {
     const auto scope = support::NamespaceScope::Enter(network);
     EXPECT_TRUE(scope.ok()) << scope.status();
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     return fd;
@@ -83,6 +93,21 @@ TEST_F(SteeringTest, EverythingButSshIsOurs) {
   PingBothWays();
   EXPECT_TRUE(ConnectsToTheSwitch(22)) << Transcript();
   EXPECT_FALSE(ConnectsToTheSwitch(80)) << "these packets are ours\n" << Transcript();
+  StopForwarding();
+}
+
+// The rules of docs/steering.md for ssh: addresses are asked for by ARP over IPv4, by ICMPv6 over IPv6. Nobody knows a neighbour before.
+TEST_F(SteeringTest, TheDocumentedRulesForSshWorkOverBothFamilies) {
+  ASSERT_NO_FATAL_FAILURE(BuildRig());
+  ShareThePorts();
+  ASSERT_OK(support::RunSuccessfully({"ip", "address", "add", "10.77.0.100/24", "dev", "p0"}, &rig().switch_namespace()));
+  ASSERT_OK(support::RunSuccessfully({"ip", "address", "add", "fd77::100/64", "dev", "p0", "nodad"}, &rig().switch_namespace()));
+  ASSERT_NO_FATAL_FAILURE(
+      StartForwarding({.options = {"--forward-mode=io", "--steer", "not tcp port 22", "--steer", "not arp", "--steer", "not icmp6"}}));
+  ASSERT_OK(support::RunSuccessfully({"ip", "neighbour", "flush", "all"}, &rig().client(0)));
+  EXPECT_TRUE(ConnectsToTheSwitch(22)) << Transcript();
+  EXPECT_TRUE(ConnectsToTheSwitchByIpv6(22)) << Transcript();
+  EXPECT_FALSE(ConnectsToTheSwitchByIpv6(80)) << "these packets are ours\n" << Transcript();
   StopForwarding();
 }
 
