@@ -44,6 +44,8 @@ void OnSignal(int signal_number) {
   const bool is_repetition = !is_first_signal && now_ms - first_ms < StopSignal::kSameRequestMs;
   if (is_repetition) {
     // The handler of the first signal does what there is to do.
+  } else if (signal_number == SIGPIPE && stop.load()) {
+    // A write of the end that is under way.
   } else if (!stop.exchange(true)) {
     first_signal.store(signal_number);
     WakeSleepers();
@@ -76,16 +78,18 @@ absl::StatusOr<std::unique_ptr<StopSignal>> StopSignal::Install() {
   struct sigaction action = {};
   action.sa_handler = &OnSignal;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &stop_signal->former_interrupt_);
-  sigaction(SIGTERM, &action, &stop_signal->former_terminate_);
+  for (std::size_t index = 0; index < kSignals.size(); ++index) {
+    struct sigaction& former = stop_signal->former_[index];
+    sigaction(kSignals[index], nullptr, &former);
+    if (kSignals[index] != SIGHUP || former.sa_handler != SIG_IGN) sigaction(kSignals[index], &action, nullptr);
+  }
   stop_signal->handles_signals_ = true;
   return stop_signal;
 }
 
 StopSignal::~StopSignal() {
   if (handles_signals_) {
-    sigaction(SIGINT, &former_interrupt_, nullptr);
-    sigaction(SIGTERM, &former_terminate_, nullptr);
+    for (std::size_t index = 0; index < kSignals.size(); ++index) sigaction(kSignals[index], &former_[index], nullptr);
   }
   installed.store(false);
 }

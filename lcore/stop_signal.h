@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ctrl-C and kill as a flag for poll loops and a file descriptor for threads that sleep.
+// Whatever asks a program to end, as a flag for poll loops and a file descriptor for threads that sleep.
 #ifndef LCORE_STOP_SIGNAL_H_
 #define LCORE_STOP_SIGNAL_H_
 
 #include <csignal>
 
+#include <array>
 #include <atomic>
 #include <memory>
 
@@ -12,13 +13,16 @@
 
 namespace pollux::lcore {
 
-// Catches SIGINT and SIGTERM as long as it lives, one object in a process at a time. The first signal asks for a stop; a signal that
+// Catches SIGINT, SIGTERM, SIGQUIT, SIGHUP (the terminal is gone; not if it was ignored before, as nohup does) and SIGPIPE (nobody reads
+// the output) as long as it lives, one object in a process at a time. The first signal asks for a stop; a signal that
 // comes kSameRequestMs later, or later still, does what it does by default (ends the process), so that a program that hangs can be
 // ended. One that comes sooner is the same request: timeout(1), sudo and a shell pass on a signal that the terminal sent to
-// all of them. System calls that a signal interrupts return EINTR (no SA_RESTART): whoever sleeps sees the flag soon.
+// all of them. A SIGPIPE is only ever a request: it comes with every write until the end, each of which fails with EPIPE.
+// System calls that a signal interrupts return EINTR (no SA_RESTART): whoever sleeps sees the flag soon.
 class StopSignal {
  public:
   static constexpr int kSameRequestMs = 500;
+  static constexpr std::array<int, 5> kSignals = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGPIPE};
 
   // Installs the handlers. FAILED_PRECONDITION if there is a StopSignal already.
   static absl::StatusOr<std::unique_ptr<StopSignal>> Install();
@@ -45,8 +49,7 @@ class StopSignal {
   StopSignal() = default;
 
   bool handles_signals_ = false;  // the handlers are in place and the former ones known
-  struct sigaction former_interrupt_ = {};
-  struct sigaction former_terminate_ = {};
+  std::array<struct sigaction, kSignals.size()> former_ = {};
 };
 
 }  // namespace pollux::lcore
