@@ -8,9 +8,9 @@
 #include <string>
 
 #include <absl/status/status.h>
-#include <absl/strings/ascii.h>
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+
+#include "lcore/parse_number.h"
 
 namespace pollux::bpf {
 namespace {
@@ -35,28 +35,16 @@ std::vector<std::string> Words(absl::string_view text) {
   return words;
 }
 
-// Decimal, or hexadecimal after 0x.
 bool ParseNumber(const std::string& word, uint32_t maximum, uint32_t* value) {
-  bool hexadecimal = word.size() > 2 && word[0] == '0' && word[1] == 'x';
-  std::string digits = hexadecimal ? word.substr(2) : word;
-  if (digits.empty() || digits.size() > 8) return false;
-  for (char c : digits) {
-    if (hexadecimal ? !absl::ascii_isxdigit(static_cast<unsigned char>(c)) : !absl::ascii_isdigit(static_cast<unsigned char>(c)))
-      return false;
-  }
-  return (hexadecimal ? absl::SimpleHexAtoi(digits, value) : absl::SimpleAtoi(digits, value)) && *value <= maximum;
+  const absl::StatusOr<uint64_t> number = lcore::ParseNumber(word, 0, maximum);
+  if (number.ok()) *value = static_cast<uint32_t>(*number);
+  return number.ok();
 }
 
 bool ParseMac(const std::string& word, uint32_t address[4]) {
-  unsigned char bytes[6];
-  if (word.size() != 17) return false;
-  for (int i = 0; i < 6; ++i) {
-    uint32_t value = 0;
-    if (!ParseNumber("0x" + word.substr(i * 3, 2), 0xff, &value) || (i < 5 && word[i * 3 + 2] != ':')) return false;
-    bytes[i] = static_cast<unsigned char>(value);
-  }
-  std::memcpy(address, bytes, sizeof(bytes));
-  return true;
+  const auto bytes = lcore::ParseMac(word);
+  if (bytes.has_value()) std::memcpy(address, bytes->data(), bytes->size());
+  return bytes.has_value();
 }
 
 // Takes a rule's words one after the other; each method adds what it read to `rule_` or returns the error.

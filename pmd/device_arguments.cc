@@ -6,9 +6,10 @@
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/escaping.h>
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
+
+#include "lcore/parse_number.h"
 
 namespace pollux::pmd {
 namespace {
@@ -66,17 +67,6 @@ std::string Unquoted(absl::string_view value) {
   return std::string(quoted ? value.substr(1, value.size() - 2) : value);
 }
 
-bool ParseNumber(absl::string_view text, uint64_t& number) {
-  // The absl functions accept blanks and signs, which DPDK's users do not mean.
-  if (text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
-    const absl::string_view digits = text.substr(2);
-    return std::all_of(digits.begin(), digits.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); }) &&
-           absl::SimpleHexAtoi(digits, &number);
-  }
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return absl::ascii_isdigit(c); }) &&
-         absl::SimpleAtoi(text, &number);
-}
-
 }  // namespace
 
 absl::StatusOr<DeviceArguments> DeviceArguments::Parse(absl::string_view text) {
@@ -89,7 +79,7 @@ absl::StatusOr<DeviceArguments> DeviceArguments::Parse(absl::string_view text) {
     if (first) {
       if (!IsWord(field)) return SyntaxError(text, start, "a name of letters, digits and _-.: must stand here");
       result.name_ = std::string(field);
-    } else {
+    } else if (!field.empty()) {  // DPDK takes ",,", and a comma at the end, as nothing
       const std::size_t equals = field.find('=');
       const absl::string_view key = field.substr(0, equals);
       if (!IsWord(key)) return SyntaxError(text, start, "a key of letters, digits and _-.: must stand here");
@@ -116,10 +106,8 @@ absl::StatusOr<uint64_t> DeviceArguments::TakeNumber(absl::string_view key, uint
   const absl::StatusOr<const Argument*> argument = Take(key);
   if (!argument.ok()) return argument.status();
   if (*argument == nullptr) return fallback;
-  uint64_t number = 0;
-  if (!ParseNumber((*argument)->value, number) || number < minimum || number > maximum) {
-    return Malformed(**argument, absl::StrCat("a number from ", minimum, " to ", maximum));
-  }
+  const absl::StatusOr<uint64_t> number = lcore::ParseNumber((*argument)->value, minimum, maximum);
+  if (!number.ok()) return Malformed(**argument, absl::StrCat("a number from ", minimum, " to ", maximum));
   return number;
 }
 

@@ -53,6 +53,13 @@ TEST(DeviceArguments, CommasInBracketsAndQuotesDoNotPart) {
   EXPECT_TRUE(arguments.Finish().ok());
 }
 
+TEST(DeviceArguments, EmptyFieldsAreNothing) {
+  DeviceArguments arguments = Parsed("net_pcap0,rx_pcap=F,,infinite_rx=0,");
+  EXPECT_EQ(arguments.TakeText("rx_pcap", "").value(), "F");
+  EXPECT_FALSE(arguments.TakeFlag("infinite_rx", true).value());
+  EXPECT_TRUE(arguments.Finish().ok());
+}
+
 TEST(DeviceArguments, RepeatedKeysOnlyThroughTakeAll) {
   DeviceArguments arguments = Parsed("net_pcap0,rx_pcap=a,rx_pcap=b,rx_pcap");
   EXPECT_THAT(arguments.TakeText("rx_pcap", "").status().message(), HasSubstr("net_pcap0: key rx_pcap stands more than once"));
@@ -91,8 +98,6 @@ TEST(DeviceArguments, SyntaxErrorsNameThePosition) {
       {",size=1", "character 1: a name"},
       {"net null", "character 1: a name"},
       {"net=1", "character 1: a name"},
-      {"net,", "character 5: a key"},
-      {"net,,size=1", "character 5: a key"},
       {"net,=1", "character 5: a key"},
       {"net,size=(1", "character 10: '(' is never closed"},
       {"net,size=\"1", "character 10: '\"' is never closed"},
