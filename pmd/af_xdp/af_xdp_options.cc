@@ -78,11 +78,18 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
     return absl::InvalidArgumentError(
         absl::StrCat(arguments.name(), ": iface= is missing: the kernel interface to use, as in ", arguments.name(), ",iface=eth1"));
   options.interface = *interface;
+  const bool gives_timeout = arguments.Has("busy_timeout_us");
   if (const auto shared = arguments.TakeFlag("shared_umem", true); !shared.ok()) return shared.status();
   for (const absl::Status& status :
        {ParseQueues(arguments, options), ParseProgram(arguments, options.program), ParseCopyMode(arguments, options.copy_mode),
         ParseTransmit(arguments, options.transmit), ParsePolling(arguments, options), arguments.Finish()}) {
     if (!status.ok()) return status;
+  }
+  if (options.program.mode == bpf::AttachMode::kGeneric && options.copy_mode == CopyMode::kZeroCopy) {
+    return absl::InvalidArgumentError("mode=skb and bind_mode=zerocopy exclude each other: a generic program gets copies");
+  }
+  if (gives_timeout && options.busy_polling.budget == 0) {
+    return absl::InvalidArgumentError("busy_timeout_us= has no effect without busy polling: give busy_budget= too");
   }
   return options;
 }

@@ -59,6 +59,8 @@ TEST(AfXdpOptions, BadArgumentsAreNamed) {
       {"net_af_xdp0,iface=p0,mode=hw", "mode"},
       {"net_af_xdp0,iface=p0,bind_mode=maybe", "bind_mode"},
       {"net_af_xdp0,iface=p0,bind_mode=zerocopy,force_copy=1", "exclude each other"},
+      {"net_af_xdp0,iface=p0,bind_mode=zerocopy,mode=skb", "mode=skb and bind_mode=zerocopy exclude each other"},
+      {"net_af_xdp0,iface=p0,busy_timeout_us=5", "busy_timeout_us= has no effect without busy polling"},
       {"net_af_xdp0,iface=p0,busy_budget=70000", "busy_budget"},
       {"net_af_xdp0,iface=p0,need_wakeup=often", "need_wakeup"},
       {"net_af_xdp0,iface=p0,steer=udp dst port", "udp dst port"},
