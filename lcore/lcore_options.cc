@@ -61,10 +61,11 @@ absl::Status ExclusiveOptions(const LcoreOptions& options) {
 
 absl::StatusOr<std::vector<LcoreSpec>> SelectedLcores(const LcoreOptions& options, const CoreSet& process_cpus) {
   if (options.core_mask.has_value()) return LcoresNamedAsCpus("-c", CoreSet::ParseHexMask(*options.core_mask));
-  if (options.core_list.has_value()) return LcoresNamedAsCpus("-l", CoreSet::Parse(*options.core_list));
-  if (options.lcores.has_value()) {
-    absl::StatusOr<std::vector<LcoreSpec>> lcores = ParseLcores(*options.lcores);
-    if (!lcores.ok()) return Annotate(lcores.status(), "--lcores");
+  const bool is_map = options.core_list.has_value() && options.core_list->find_first_of("@(") != std::string::npos;
+  if (options.core_list.has_value() && !is_map) return LcoresNamedAsCpus("-l", CoreSet::Parse(*options.core_list));
+  if (is_map || options.lcores.has_value()) {
+    absl::StatusOr<std::vector<LcoreSpec>> lcores = ParseLcores(is_map ? *options.core_list : *options.lcores);
+    if (!lcores.ok()) return Annotate(lcores.status(), is_map ? "-l" : "--lcores");
     return lcores;
   }
   std::vector<LcoreSpec> lcores = OneCpuEach(process_cpus);
@@ -74,6 +75,23 @@ absl::StatusOr<std::vector<LcoreSpec>> SelectedLcores(const LcoreOptions& option
                                                    process_cpus.ToString(), "); name lcores and their CPUs with --lcores ID@CPU"));
   }
   return lcores;
+}
+
+// Numbers the lcores anew, in their order, from `first` on.
+absl::Status Remap(const std::string& first, std::vector<LcoreSpec>& lcores) {
+  unsigned id = 0;
+  if (!first.empty()) {
+    TextScanner scanner(first);
+    const absl::StatusOr<unsigned> number = scanner.TakeNumber("an lcore number", kMaxLcores);
+    if (!number.ok()) return number.status();
+    if (!scanner.AtEnd()) return scanner.Unexpected("the end of the number");
+    id = *number;
+  }
+  if (id + lcores.size() > kMaxLcores) {
+    return absl::InvalidArgumentError(absl::StrCat(lcores.size(), " lcores from ", id, " on; the last number is ", kMaxLcores - 1));
+  }
+  for (LcoreSpec& lcore : lcores) lcore.id = id++;
+  return absl::OkStatus();
 }
 
 std::string IdsToString(const LcorePlan& plan) {
@@ -139,6 +157,9 @@ absl::StatusOr<LcorePlan> MakeLcorePlan(const LcoreOptions& options, const CoreS
   if (const absl::Status status = ExclusiveOptions(options); !status.ok()) return status;
   absl::StatusOr<std::vector<LcoreSpec>> lcores = SelectedLcores(options, process_cpus);
   if (!lcores.ok()) return lcores.status();
+  if (options.remap.has_value()) {
+    if (absl::Status status = Remap(*options.remap, *lcores); !status.ok()) return Annotate(status, "--remap-lcore-ids");
+  }
   LcorePlan plan;
   plan.lcores = *std::move(lcores);
   plan.main_lcore = plan.lcores.front().id;

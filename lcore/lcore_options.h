@@ -39,9 +39,10 @@ struct LcorePlan {
 // The options' values as the user wrote them; nullopt is an option that was not given.
 struct LcoreOptions {
   std::optional<std::string> core_mask = {};   // -c 0x15
-  std::optional<std::string> core_list = {};   // -l 0,2-4
+  std::optional<std::string> core_list = {};   // -l 0,2-4; with an @ or a parenthesis what --lcores takes, as in DPDK 25.11
   std::optional<std::string> lcores = {};      // --lcores (1-3)@(31-33)
   std::optional<std::string> main_lcore = {};  // --main-lcore 2
+  std::optional<std::string> remap = {};       // --remap-lcore-ids 4, or empty for 0: lcores are numbered anew from there
 };
 
 // Parses the value of --lcores: LCORES[@CPUS][,LCORES[@CPUS]...] where LCORES and CPUS are each a number, a range, or a group of both

@@ -61,6 +61,22 @@ TEST(LcoreOptionsTest, ListAndMaskNameLcoresByTheirCpu) {
   EXPECT_EQ(ToText(MakeLcorePlan({.lcores = "2@0,1@5"}, process_cpus)->lcores), "1@5 2@0 ");
 }
 
+TEST(LcoreOptionsTest, TheListTakesAMapToo) {
+  EXPECT_EQ(ToText(MakeLcorePlan({.core_list = "0@5,(1,2)@7"}, {})->lcores), "0@5 1@7 2@7 ");
+  EXPECT_EQ(MakeLcorePlan({.core_list = "0@x"}, {}).status().message(),
+            "-l: \"0@x\": 'x' at position 3; expected a CPU number (0 to 1023)");
+}
+
+TEST(LcoreOptionsTest, NumbersLcoresAnew) {
+  EXPECT_EQ(ToText(MakeLcorePlan({.core_list = "5,9", .remap = ""}, {})->lcores), "0@5 1@9 ");
+  const LcorePlan plan = MakeLcorePlan({.core_list = "5,9", .main_lcore = "3", .remap = "2"}, {}).value();
+  EXPECT_EQ(ToText(plan.lcores), "2@5 3@9 ");
+  EXPECT_EQ(plan.main_lcore, 3u);
+  EXPECT_EQ(MakeLcorePlan({.core_list = "0-1", .remap = "127"}, {}).status().message(),
+            "--remap-lcore-ids: 2 lcores from 127 on; the last number is 127");
+  EXPECT_FALSE(MakeLcorePlan({.core_list = "0-1", .remap = "x"}, {}).ok());
+}
+
 TEST(LcoreOptionsTest, WithoutOptionsEveryCpuOfTheProcessIsAnLcore) {
   const LcorePlan plan = MakeLcorePlan({}, CoreSet{3, 5, 127, 128, 200}).value();
   EXPECT_EQ(ToText(plan.lcores), "3@3 5@5 127@127 ");

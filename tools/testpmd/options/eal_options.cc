@@ -22,17 +22,17 @@ struct WithoutMeaning {
   OptionValue value;
 };
 
-// What DPDK 22.11 and later accept and an application on kernel interfaces has no use for: there is no PCI probe, no shared
+// What DPDK 22.11 to 25.11 accept and an application on kernel interfaces has no use for: there is no PCI probe, no shared
 // hugepage file, no secondary process and no address translation.
 constexpr WithoutMeaning kWithoutMeaning[] = {
     {"no-pci", 0, OptionValue::kNone},
     {"allow", 'a', OptionValue::kRequired},
     {"block", 'b', OptionValue::kRequired},
-    {"", 'n', OptionValue::kRequired},
-    {"", 'r', OptionValue::kRequired},
-    {"", 'd', OptionValue::kRequired},
-    {"", 's', OptionValue::kRequired},
-    {"", 'S', OptionValue::kRequired},
+    {"memory-channels", 'n', OptionValue::kRequired},
+    {"memory-ranks", 'r', OptionValue::kRequired},
+    {"driver-path", 'd', OptionValue::kRequired},
+    {"service-coremask", 's', OptionValue::kRequired},
+    {"service-corelist", 'S', OptionValue::kRequired},
     {"in-memory", 0, OptionValue::kNone},
     {"file-prefix", 0, OptionValue::kRequired},
     {"huge-unlink", 0, OptionValue::kOptional},
@@ -42,6 +42,7 @@ constexpr WithoutMeaning kWithoutMeaning[] = {
     {"single-file-segments", 0, OptionValue::kNone},
     {"match-allocations", 0, OptionValue::kNone},
     {"socket-limit", 0, OptionValue::kRequired},
+    {"numa-limit", 0, OptionValue::kRequired},
     {"base-virtaddr", 0, OptionValue::kRequired},
     {"iova-mode", 0, OptionValue::kRequired},
     {"log-level", 0, OptionValue::kRequired},
@@ -83,10 +84,11 @@ absl::Status SetNodeLimits(EalOptions& options, const std::string& value) {
 void AddMeaningful(OptionTable& table, EalOptions& options) {
   using enum OptionValue;
   table.Add({"", 'l', kRequired, "CORES", "cores to run on: 0,2-4", SetText(options.lcores.core_list)});
-  table.Add({"", 'c', kRequired, "MASK", "the same as a hexadecimal mask", SetText(options.lcores.core_mask)});
+  table.Add({"coremask", 'c', kRequired, "MASK", "the same as a hexadecimal mask", SetText(options.lcores.core_mask)});
   table.Add({"lcores", 0, kRequired, "MAP", "lcores on sets of cores: '(1-3)@(31-33)'", SetText(options.lcores.lcores)});
   table.Add({"main-lcore", 0, kRequired, "N", "lcore of the console and of statistics, which forwards\nnothing (the lowest)",
              SetText(options.lcores.main_lcore)});
+  table.Add({"remap-lcore-ids", 'R', kOptional, "N", "number the lcores anew, from N (0) on", SetText(options.lcores.remap)});
   table.Add({"vdev", 0, kRequired, "DEVICE", "a port: DRIVER-AND-SUFFIX[,KEY=VALUE]...; once a port", [&](const std::string& value) {
                options.vdevs.push_back(value);
                return absl::OkStatus();
@@ -95,13 +97,14 @@ void AddMeaningful(OptionTable& table, EalOptions& options) {
                options.no_huge = true;
                return absl::OkStatus();
              }});
-  table.Add({"", 'm', kRequired, "MB", "upper limit of the memory for frames", [&](const std::string& value) {
+  table.Add({"memory-size", 'm', kRequired, "MB", "upper limit of the memory for frames", [&](const std::string& value) {
                absl::StatusOr<uint64_t> mib = ParseNumber(value, 1, kMaximumMib);
                if (mib.ok()) options.memory_limit_mib = *mib;
                return mib.status();
              }});
-  table.Add({"socket-mem", 0, kRequired, "MB[,MB]...", "the same for each NUMA node",
-             [&](const std::string& value) { return SetNodeLimits(options, value); }});
+  const auto set_node_limits = [&](const std::string& value) { return SetNodeLimits(options, value); };
+  table.Add({"socket-mem", 0, kRequired, "MB[,MB]...", "the same for each NUMA node", set_node_limits});
+  table.Add({"numa-mem", 0, kRequired, "", "", set_node_limits});
   table.Add({"help", 'h', kNone, "", "this help", [&](const std::string&) {
                options.help = true;
                return absl::OkStatus();

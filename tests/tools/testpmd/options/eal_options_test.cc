@@ -41,6 +41,25 @@ TEST(EalOptions, NamesOnceWhatHasNoMeaning) {
             "--proc-type auto, --legacy-mem, --single-file-segments, --no-telemetry, --no-hpet");
 }
 
+// Every option of DPDK 25.11's eal_option_list.h by its long name.
+TEST(EalOptions, TheLongNamesOfDpdk2511) {
+  absl::StatusOr<EalOptions> options = ParseEalOptions(Words(
+      "--memory-channels 4 --memory-ranks=2 --driver-path x.so --service-coremask=1 --service-corelist 1 --numa-limit 64 "
+      "--socket-limit=64 --allow a --block b --base-virtaddr 0x1 --force-max-simd-bitwidth=256 --huge-unlink --in-memory --iova-mode va "
+      "--legacy-mem --log-color --log-level 8 --log-timestamp=iso --mbuf-pool-ops-name ring_mp_mc --no-hpet --no-pci --no-shconf "
+      "--no-telemetry --single-file-segments --telemetry --vmware-tsc-map --syslog=daemon --trace x --trace-bufsz 1M --trace-dir d "
+      "--trace-mode discard --create-uio-dev --file-prefix plx --huge-dir d --huge-worker-stack --match-allocations --vfio-intr msi "
+      "--vfio-vf-token t --proc-type primary --memory-size 512 --numa-mem 64,32 --no-huge --vdev net_null0 --main-lcore 3 "
+      "--lcores 3@0,4@0"));
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->memory_limit_mib, 512u);
+  EXPECT_THAT(options->node_limit_mib, ElementsAre(64, 32));
+  EXPECT_EQ(ParseEalOptions(Words("--coremask 0x3"))->lcores.core_mask, "0x3");
+  EXPECT_EQ(ParseEalOptions({"-R"})->lcores.remap, "");
+  EXPECT_EQ(ParseEalOptions({"-R4"})->lcores.remap, "4");
+  EXPECT_EQ(ParseEalOptions({"--remap-lcore-ids=4"})->lcores.remap, "4");
+}
+
 TEST(EalOptions, SaysNothingWithoutSuchOptions) {
   EXPECT_EQ(DescribeWithoutMeaning(*ParseEalOptions({"-l", "0,1"})), "");
 }
