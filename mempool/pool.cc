@@ -11,8 +11,7 @@
 namespace pollux::mempool {
 namespace {
 
-constexpr std::size_t kMinimumRoom = 256;        // bytes that headroom must leave to the packet
-constexpr std::size_t kMaximumFrames = 1 << 24;  // 32 GiB of 2 KiB frames
+constexpr std::size_t kMinimumRoom = 256;  // bytes that headroom must leave to the packet
 constexpr std::size_t kMaximumSlabFrames = 4096;
 constexpr std::size_t kChunk = 64;  // frame numbers converted at a time
 

@@ -34,8 +34,9 @@
 
 namespace pollux::mempool {
 
-inline constexpr std::size_t kMinimumHeadroom = 256;  // XDP_PACKET_HEADROOM, which the kernel keeps before every packet it receives
-inline constexpr std::size_t kMaximumPools = 64;      // alive in one process
+inline constexpr std::size_t kMinimumHeadroom = 256;    // XDP_PACKET_HEADROOM, which the kernel keeps before every packet it receives
+inline constexpr std::size_t kMaximumPools = 64;        // alive in one process
+inline constexpr std::size_t kMaximumFrames = 1 << 24;  // of a pool: 32 GiB of 2 KiB frames
 
 struct PoolOptions {
   std::size_t frame_count = 32768;

@@ -50,6 +50,8 @@ struct DeviceInfo {
   std::size_t mtu = 1500;  // payload bytes behind the Ethernet header
   std::size_t maximum_rx_queues = 1;
   std::size_t maximum_tx_queues = 1;
+  std::size_t interface_rx_queues = 0;  // that the kernel interface receives by, ours or not; 0: no interface, or nobody knows
+  std::size_t hardware_ring = 0;        // frames that an rx queue needs beside its ring: the hardware holds that many
   std::size_t recommended_burst = mempool::kDefaultBurst;
   std::size_t recommended_ring = 2048;
   std::size_t recommended_frame_size = 2048;  // PoolOptions::frame_size; in smaller ones the device may be slower, or not start

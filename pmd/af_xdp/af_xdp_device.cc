@@ -66,6 +66,8 @@ DeviceInfo AfXdpDevice::Info() const {
   info.mtu = netdev_->Mtu().value_or(0);
   info.maximum_rx_queues = AvailableQueues().value_or(0);
   info.maximum_tx_queues = info.maximum_rx_queues > 0 ? kMaximumTxQueues : 0;
+  info.interface_rx_queues = netdev_->QueueCount().value_or(0);
+  info.hardware_ring = netdev_->HardwareRxRing();
   info.recommended_ring = kDefaultRing;
   if (options_.copy_mode != CopyMode::kCopy &&
       ZeroCopyRoom(netdev_->DriverName(), info.recommended_frame_size - mempool::kMinimumHeadroom) < LongestReceived(info.mtu)) {

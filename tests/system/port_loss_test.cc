@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ports that go down and up, or away for good, while they forward.
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
 #include <absl/strings/str_cat.h>
 
 #include "tests/support/patience.h"
@@ -79,18 +84,46 @@ TEST_F(PortLossTest, ADeletedPortIsReportedAndTheOthersGoOn) {
   StopForwarding();
 }
 
-TEST_F(PortLossTest, AllPortsDeletedIsNoReasonToCrash) {
+TEST_F(PortLossTest, WhenNoPortIsLeftForwardingEndsInOrderAndIsAFailure) {
   ASSERT_NO_FATAL_FAILURE(StartForwarding());
   ASSERT_NO_FATAL_FAILURE(StartTraffic(0, 1));
   Ping(0, VethRig::ClientIpv4(1));
   ForgetSwitchState();
   ASSERT_OK(rig().DeletePort(0));
+  ASSERT_OK(testpmd().process().WaitForText("Port 0 (p0): the interface is gone, the other ports go on"));
   ASSERT_OK(rig().DeletePort(1));
-  for (const char* port : {"Port 0 (p0): the interface is gone", "Port 1 (p1): the interface is gone"}) {
-    ASSERT_OK(testpmd().process().WaitForText(port));
-  }
-  EXPECT_TRUE(testpmd().process().running()) << Transcript();
-  StopForwarding();
+  ASSERT_OK(testpmd().process().WaitForText("Port 1 (p1): the interface is gone, and no port is left to forward"));
+  EXPECT_EQ(testpmd().process().Wait().value(), 1) << Transcript();
+  EXPECT_NE(testpmd().process().Output().find("all forwarding ports are gone: forwarding ends"), std::string::npos);
+  EXPECT_NE(testpmd().process().Output().find(", balanced"), std::string::npos) << Transcript();
+}
+
+// Of two ports that txonly sends by, one goes: it stops making packets for it, which would all be dropped.
+TEST_F(PortLossTest, NothingIsGeneratedForAPortThatIsGone) {
+  ASSERT_NO_FATAL_FAILURE(StartForwarding({.options = {"--forward-mode=txonly", "--stats-period", "1", "--port-topology=loop"}}));
+  ForgetSwitchState();
+  ASSERT_OK(rig().DeletePort(0));
+  ASSERT_OK(testpmd().process().WaitForText("Port 0 (p0): the interface is gone"));
+  const auto errors = [&] {  // the last "TX-errors" of port 0
+    const std::string text = testpmd().process().Output();
+    const std::size_t block = text.rfind("NIC statistics for port 0");
+    const std::size_t at = block == std::string::npos ? block : text.find("TX-errors: ", block);
+    return at == std::string::npos ? 0ul : std::strtoul(text.c_str() + at + 11, nullptr, 10);
+  };
+  const auto blocks = [&] { return testpmd().process().Output().size(); };
+  const auto next_block = [&] {
+    const std::size_t before = blocks();
+    const auto end = std::chrono::steady_clock::now() + support::Patience(std::chrono::seconds(15));
+    while (blocks() < before + 800 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  };
+  next_block();
+  next_block();
+  const unsigned long then = errors();
+  next_block();
+  next_block();
+  EXPECT_EQ(errors(), then) << Transcript();
+  ASSERT_OK(testpmd().process().Signal(SIGINT));
+  EXPECT_EQ(testpmd().process().Wait().value(), 0) << Transcript();
 }
 
 }  // namespace

@@ -42,6 +42,16 @@ class QueueTest : public ForwardingTest {
   }
 };
 
+TEST_F(QueueTest, OneQueueOfFourIsToldOf) {
+  ASSERT_NO_FATAL_FAILURE(BuildRig({.queues = 4}));
+  ASSERT_NO_FATAL_FAILURE(StartForwarding());
+  ASSERT_OK(
+      testpmd().process().WaitForText("Note: port 0 (p0): its interface receives by 4 queues, and 1 is served: what comes in by the others "
+                                      "goes to the kernel. All: --rxq=4"));
+  ShareThePorts();
+  StopForwarding();
+}
+
 TEST_F(QueueTest, FourQueuesOnTwoLcores) {
   ASSERT_NO_FATAL_FAILURE(BuildRig({.queues = 4}));
   ASSERT_NO_FATAL_FAILURE(StartForwarding({.lcores = {"--lcores", "0@0,1@0,2@1"},

@@ -50,6 +50,54 @@ TEST_F(SettingTest, MtuAndAddressAreAsBeforeAtTheEnd) {
   ExpectSwitchRestored();
 }
 
+TEST_F(SettingTest, CommandsForTheLinkReachTheInterfaceAndAreUndone) {
+  ASSERT_NO_FATAL_FAILURE(StartForwarding({.options = {"-i", "--forward-mode=io"}}));
+  ASSERT_NO_FATAL_FAILURE(Command("set allmulti 0 on"));
+  ExpectLink("allmulti 1");
+  ASSERT_NO_FATAL_FAILURE(Command("set allmulti 0 off"));
+  ExpectLink("allmulti 0");
+  ASSERT_NO_FATAL_FAILURE(Command("set link-down port 0"));
+  ExpectLink("state DOWN");
+  ASSERT_NO_FATAL_FAILURE(Command("set link-up port 0"));
+  ExpectLink("UP");
+  ASSERT_NO_FATAL_FAILURE(Command("set link-down port 0"));
+  ASSERT_OK(testpmd().process().Write("quit\n"));
+  EXPECT_EQ(testpmd().process().Wait().value(), 0) << Transcript();
+  ExpectSwitchRestored();
+}
+
+TEST_F(SettingTest, PromiscuousModeThatWasSwitchedOffStaysOff) {
+  ASSERT_NO_FATAL_FAILURE(StartForwarding({.options = {"-i", "--forward-mode=io"}}));
+  for (const char* command : {"set promisc 0 off", "port stop 0", "port config all rxd 512", "port start 0"}) {
+    ASSERT_NO_FATAL_FAILURE(Command(command));
+  }
+  ExpectLink("promiscuity 0");
+  ASSERT_OK(testpmd().process().Write("show port info 0\nquit\n"));
+  EXPECT_EQ(testpmd().process().Wait().value(), 0) << Transcript();
+  EXPECT_NE(testpmd().process().Output().find("Promiscuous mode: disabled"), std::string::npos);
+}
+
+TEST_F(SettingTest, AHangUpPutsEverythingBack) {
+  ASSERT_NO_FATAL_FAILURE(StartForwarding({.options = {"-i", "--forward-mode=io"}}));
+  ASSERT_NO_FATAL_FAILURE(Command("port config mtu 0 1400"));
+  ExpectLink("mtu 1400");
+  ASSERT_OK(testpmd().process().Signal(SIGHUP));
+  EXPECT_EQ(testpmd().process().Wait().value(), 0) << Transcript();
+  ExpectSwitchRestored();
+}
+
+TEST_F(SettingTest, AllMissingCapabilitiesAreNamedAtOnce) {
+  ASSERT_NO_FATAL_FAILURE(BuildRig());
+  const auto refused = support::RunCommand({"setpriv", "--bounding-set", "-net_raw,-net_admin,-bpf,-perfmon,-sys_admin", "--inh-caps",
+                                            "-net_raw,-net_admin,-bpf,-perfmon,-sys_admin", TestpmdProcess::Program(), "-l", "0,1",
+                                            "--no-huge", "--vdev", "net_af_xdp0,iface=p0", "--", "--seconds", "1"},
+                                           &rig().switch_namespace());
+  ASSERT_OK(refused);
+  EXPECT_EQ(refused->exit_code, 1) << refused->output;
+  EXPECT_NE(refused->errors.find("this process lacks CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_PERFMON"), std::string::npos)
+      << refused->errors;
+}
+
 TEST_F(SettingTest, WhatAKilledProcessChangedIsPutBackByTheNext) {
   ASSERT_NO_FATAL_FAILURE(StartForwarding({.options = {"-i", "--forward-mode=io"}}));
   ASSERT_NO_FATAL_FAILURE(Command("port config mtu 0 1400"));

@@ -5,11 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
 
 #include "tests/support/child_process.h"
@@ -73,7 +76,7 @@ TEST(TestpmdProcess, ForwardsAndAccounts) {
 }
 
 TEST(TestpmdProcess, EndsInOrderOnASignal) {
-  for (int signal : {SIGINT, SIGTERM}) {
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
     auto process = support::ChildProcess::Start(CommandLine("--vdev net_null0 -- --stats-period 1"));
     ASSERT_TRUE(process.ok());
     ASSERT_TRUE((*process)->WaitForText("NIC statistics").ok());
@@ -82,6 +85,87 @@ TEST(TestpmdProcess, EndsInOrderOnASignal) {
     EXPECT_THAT((*process)->Output(), HasSubstr(absl::StrCat("Signal ", signal, " received, preparing to exit...")));
     EXPECT_THAT((*process)->Output(), HasSubstr(", balanced\n"));
   }
+}
+
+// By a shell, since the end of the pipe and the full disk are its business.
+TEST(TestpmdProcess, AnOutputThatNobodyTakesEndsItInOrderAndIsAFailure) {
+  const std::string command = absl::StrJoin(CommandLine("--vdev net_null0 -- --stats-period 1 --json"), " ");
+  const Result piped = RunTestpmd({"bash", "-c", absl::StrCat(command, " | head -n 1; exit ${PIPESTATUS[0]}")});
+  EXPECT_EQ(piped.exit_code, 1) << piped.errors;
+  EXPECT_THAT(piped.errors, HasSubstr("write to the standard output"));
+  EXPECT_THAT(piped.errors, HasSubstr(", balanced\n"));
+  const Result full = RunTestpmd({"bash", "-c", absl::StrCat(command, " > /dev/full")});
+  EXPECT_EQ(full.exit_code, 1) << full.errors;
+  EXPECT_THAT(full.errors, HasSubstr("No space left on device"));
+  EXPECT_THAT(full.errors, HasSubstr(", balanced\n"));
+  EXPECT_EQ(RunTestpmd({"bash", "-c", "tools/testpmd/testpmd --help > /dev/full"}).exit_code, 1);
+}
+
+TEST(TestpmdProcess, OneBlockAfterAPause) {
+  auto process = support::ChildProcess::Start(CommandLine("--vdev net_null0 -- --stats-period 1 --json"));
+  ASSERT_TRUE(process.ok());
+  ASSERT_TRUE((*process)->WaitForText("\"stats\"").ok());
+  ASSERT_TRUE((*process)->Signal(SIGSTOP).ok());
+  std::this_thread::sleep_for(std::chrono::seconds(4));  // the pause itself
+  ASSERT_TRUE((*process)->Signal(SIGCONT).ok());
+  const auto count = [&] {
+    const std::vector<std::string> parts = absl::StrSplit((*process)->Output(), "\"stats\"");
+    return parts.size() - 1;
+  };
+  const std::size_t before = count();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (count() == before && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  ASSERT_TRUE((*process)->Signal(SIGINT).ok());
+  EXPECT_EQ((*process)->Wait().value_or(-1), 0);
+  EXPECT_LE(count() - before, 2u) << (*process)->Output();
+}
+
+TEST(TestpmdProcess, RunsAFileBeforeForwardingWithAndWithoutThePrompt) {
+  const std::string file = absl::StrCat(std::getenv("TEST_TMPDIR"), "/before");
+  std::ofstream(file) << "set portlist 1,0\nset fwd mac\n";
+  const std::string ports = "--vdev net_null0 --vdev net_null1 -- --total-num-mbufs=8192 --cmdline-file=";
+  const Result without = RunTestpmd(CommandLine(absl::StrCat(ports, file, " --seconds 1")));
+  EXPECT_EQ(without.exit_code, 0) << without.output;
+  EXPECT_THAT(without.output, HasSubstr("mac packet forwarding - ports=2"));
+  const Result with = RunTestpmd(CommandLine(absl::StrCat(ports, file, " -i -a")), "quit\n");
+  EXPECT_THAT(with.output, HasSubstr("mac packet forwarding - ports=2"));
+  EXPECT_THAT(with.output, Not(HasSubstr("Please stop forwarding first")));
+  std::ofstream(file) << "quit\nport stop all\n";
+  const Result ended = RunTestpmd(CommandLine(absl::StrCat(ports, file)));
+  EXPECT_EQ(ended.exit_code, 0);
+  EXPECT_THAT(ended.output, Not(HasSubstr("port stop all")));
+  EXPECT_THAT(ended.output, Not(HasSubstr("packet forwarding - ports=")));
+  const Result missing = RunTestpmd(CommandLine(absl::StrCat(ports, "/nonexistent")));
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.errors, HasSubstr("--cmdline-file: load /nonexistent: the file cannot be read"));
+}
+
+TEST(TestpmdProcess, SecondsEndThePromptToo) {
+  auto process = support::ChildProcess::Start(CommandLine("--vdev net_null0 -- -i --seconds 1"));
+  ASSERT_TRUE(process.ok());
+  EXPECT_EQ((*process)->Wait().value_or(-1), 0) << (*process)->Transcript();
+}
+
+TEST(TestpmdProcess, OneSidedPorts) {
+  const Result tx = RunTestpmd(CommandLine("--vdev net_null0 -- --rxq=0 --forward-mode=txonly --seconds 1 --burst=0"));
+  EXPECT_EQ(tx.exit_code, 0) << tx.output << tx.errors;
+  EXPECT_THAT(tx.output, HasSubstr("packets/burst=32"));
+  const Result rx = RunTestpmd(CommandLine("--vdev net_null0 -- --txq=0 --forward-mode=rxonly --seconds 1"));
+  EXPECT_EQ(rx.exit_code, 0) << rx.output << rx.errors;
+  const Result neither = RunTestpmd(CommandLine("--vdev net_null0 -- --rxq=0"));
+  EXPECT_EQ(neither.exit_code, 1);
+  EXPECT_THAT(neither.errors, HasSubstr("rxq are 0, cannot use io fwd mode"));
+}
+
+TEST(TestpmdProcess, ABufferOfNoisyThatTakesEveryFrameIsRefused) {
+  const Result result =
+      RunTestpmd(CommandLine("--vdev net_ring0 -- --forward-mode=noisy --total-num-mbufs=8192 --noisy-tx-sw-buffer-size=8192 --seconds 1"));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.errors, HasSubstr("--noisy-tx-sw-buffer-size=8192: 8192 packets may be held back"));
+  const Result fits =
+      RunTestpmd(CommandLine("--vdev net_null0 -- --forward-mode=noisy --noisy-tx-sw-buffer-size=30000 --seconds 2 --stats-period 1"));
+  EXPECT_EQ(fits.exit_code, 0) << fits.errors << fits.output;
+  EXPECT_THAT(fits.output, ::testing::ContainsRegex("given to tx: tx_packets +[1-9]")) << "the buffer is full and pushes out";
 }
 
 TEST(TestpmdProcess, ExitCodesTellWhoIsToBlame) {
@@ -179,6 +263,71 @@ TEST(TestpmdPrompt, RefusesWithAReasonAndGoesOn) {
     const std::string answer = result.output.substr(begin, result.output.find("testpmd> ", begin + 1) - begin);
     EXPECT_THAT(answer, HasSubstr(test_case.message));
   }
+}
+
+TEST(TestpmdPrompt, CommandsOfDpdkWorkOrSayWhyNot) {
+  const struct {
+    const char* command;
+    const char* answer;
+  } kCases[] = {
+      {"csum set ip sw 0", "ip checksums are computed in software by mode csum"},
+      {"csum set udp hw 0", "AF_XDP has no such offload; sw is what there is"},
+      {"csum set outer-ip sw 0", "outer-ip checksums are not looked at"},
+      {"csum show 0", "IP, UDP, TCP, ICMP checksum: sw"},
+      {"csum parse-tunnel on 0", "does not look into tunnels"},
+      {"set link-up port 0", "port 0 (net_null0) is no kernel interface"},
+      {"set link-down port 0", "port 0 (net_null0) is no kernel interface"},
+      {"set allmulti all on", "is no kernel interface"},
+      {"port reset 0", "Port 0 is not stopped (port stop 0)"},
+      {"show port 0 macs", "Number of MAC address added: 1\n  "},
+      {"show device info all", "port 1: net_null1\n"},
+      {"dump_devargs", "port 0: net_null0\n"},
+      {"set nbport 3", "nb fwd ports 3: 1 to 2"},
+      {"set nbport 1", "Number of forwarding ports set to 1"},
+      {"show config fwd", "ports=1 "},
+      {"set default", "testpmd> set default\n"},
+      {"show config fwd ", "ports=2 "},
+      {"clear port info 0", "there is nothing to clear"},
+      {"port config all burst 7", "\n"},
+      {"show config rxtx", "packets/burst=7"},
+      {"set link_check off", "has no effect here: links are watched all the time"},
+      {"flow create 0 ingress", "flow create has no effect here: there is no flow API; see --steer"},
+      {"vlan set strip on 0", "has no effect here"},
+      {"port 0 rxq 0 stop", "has no effect here"},
+      {"mac_addr add 0 02:00:00:00:00:01", "has no effect here"},
+  };
+  std::string commands;
+  for (const auto& test_case : kCases) absl::StrAppend(&commands, test_case.command, "\n");
+  const Result result = Type(commands + "quit\n");
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  for (const auto& test_case : kCases) {
+    const std::size_t begin = result.output.find(absl::StrCat("testpmd> ", test_case.command, "\n"));
+    ASSERT_NE(begin, std::string::npos) << test_case.command;
+    const std::string answer = result.output.substr(begin, result.output.find("testpmd> ", begin + 1) - begin);
+    EXPECT_THAT(answer, HasSubstr(test_case.answer));
+  }
+}
+
+TEST(TestpmdPrompt, APortIsResetAndForwardsAgain) {
+  const Result result = Type("start\nstop\nport stop 0\nport reset 0\nport start 0\nstart\nstop\nquit\n");
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("Port 0 is reset (port start 0)"));
+  EXPECT_THAT(result.output, HasSubstr("testpmd> start\nio packet forwarding"));
+  EXPECT_THAT(result.output, Not(HasSubstr("unaccounted for")));
+}
+
+TEST(TestpmdPrompt, ANewPortGetsTheRingsOfTheOthers) {
+  const Result result = Type(
+      "port attach net_null7\nport start 2\nshow rxq info 2 0\nport stop all\nport config all rxd 256\nport attach net_null8\n"
+      "show rxq info 3 0\nquit\n",
+      "--vdev net_null0 --vdev net_null1", "--rxd=512");
+  EXPECT_THAT(result.output, HasSubstr("Number of RXDs: 512"));
+  EXPECT_THAT(result.output, HasSubstr("Number of RXDs: 256"));
+}
+
+TEST(TestpmdPrompt, ARequirementHoldsForPortsThatComeLater) {
+  const Result result = Type("port attach net_null7\nport start 0\nquit\n", "", "--require=zerocopy");
+  EXPECT_THAT(result.output, HasSubstr("--require: port 0 (net_null7): required feature zerocopy is missing"));
 }
 
 TEST(TestpmdPrompt, ChangesTheConfiguration) {

@@ -93,12 +93,14 @@ absl::Status CommandTable::Run(absl::string_view line) const {
 
 absl::Status CommandTable::Explain(const Words& words) const {
   std::size_t furthest = 0;
-  for (const Entry& entry : entries_) furthest = std::max(furthest, Fit(entry, words));
+  for (const Entry& entry : entries_) {
+    if (!entry.command.section.empty()) furthest = std::max(furthest, Fit(entry, words));
+  }
   std::vector<std::string> expected;
   std::vector<std::string> literals;
   bool may_end = false;
   for (const Entry& entry : entries_) {
-    if (Fit(entry, words) != furthest) continue;
+    if (entry.command.section.empty() || Fit(entry, words) != furthest) continue;
     if (furthest == entry.tokens.size()) {
       may_end = true;
       continue;
@@ -127,7 +129,7 @@ std::vector<std::string> CommandTable::Complete(absl::string_view line) const {
   }
   std::vector<std::string> found;
   for (const Entry& entry : entries_) {
-    if (Fit(entry, words) != words.size() || words.size() >= entry.tokens.size()) continue;
+    if (entry.command.section.empty() || Fit(entry, words) != words.size() || words.size() >= entry.tokens.size()) continue;
     for (const std::string& choice : entry.tokens[words.size()].choices) {
       if (absl::StartsWith(choice, last)) AddNew(found, choice);
     }
@@ -139,7 +141,9 @@ std::vector<std::string> CommandTable::Complete(absl::string_view line) const {
 std::string CommandTable::Help(const std::string& section) const {
   std::string text;
   std::vector<std::string> sections;
-  for (const Entry& entry : entries_) AddNew(sections, entry.command.section);
+  for (const Entry& entry : entries_) {
+    if (!entry.command.section.empty()) AddNew(sections, entry.command.section);
+  }
   if (section.empty()) {
     text = "\nHelp is available for the following sections:\n\n";
     for (const std::string& name : sections) absl::StrAppend(&text, "    help ", name, "\n");

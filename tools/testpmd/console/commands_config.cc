@@ -137,6 +137,41 @@ absl::Status SetFlag(bool& flag, const std::string& word) {
   return on.status();
 }
 
+absl::Status SetPortCount(Session& session, const Words& words) {
+  if (absl::Status status = NeedsStopped(session); !status.ok()) return status;
+  const std::vector<std::size_t> open = session.OpenPortNumbers();
+  const absl::StatusOr<uint64_t> count = ParseNumber(words[2], 1, open.size());
+  if (!count.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("nb fwd ports ", words[2], ": 1 to ", open.size(), " (number of ports) - ignored"));
+  }
+  session.config().ports.assign(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(*count));
+  session.Print(absl::StrCat("Number of forwarding ports set to ", *count, "\n"));
+  return absl::OkStatus();
+}
+
+absl::Status ForInterfaces(Session& session, const std::string& word, const std::function<absl::Status(InterfaceSettings&)>& act) {
+  const absl::StatusOr<std::vector<std::size_t>> ports = session.SelectPorts(word);
+  if (!ports.ok()) return ports.status();
+  absl::Status first_fault;
+  for (std::size_t port : *ports) {
+    const absl::StatusOr<InterfaceSettings*> settings = session.ports()[port]->interface_settings();
+    first_fault.Update(settings.ok() ? act(**settings) : settings.status());
+  }
+  return first_fault;
+}
+
+// csum verifies and repairs in software, and there is nothing else to choose.
+absl::Status SetChecksum(Session& session, const Words& words) {
+  if (absl::Status status = session.SelectPorts(words[4]).status(); !status.ok()) return status;
+  if (words[3] == "hw")
+    return absl::UnimplementedError(absl::StrCat("csum set ", words[2], " hw: AF_XDP has no such offload; sw is what there is"));
+  const bool is_computed = words[2] == "ip" || words[2] == "udp" || words[2] == "tcp";
+  session.Print(is_computed
+                    ? absl::StrCat(words[2], " checksums are computed in software by mode csum, on every port: nothing changes\n")
+                    : absl::StrCat(words[2], " checksums are not looked at, neither in software nor in hardware: nothing changes\n"));
+  return absl::OkStatus();
+}
+
 absl::Status SetPromiscuous(Session& session, const Words& words) {
   const absl::StatusOr<std::vector<std::size_t>> ports = session.SelectPorts(words[2]);
   if (!ports.ok()) return ports.status();
@@ -161,13 +196,13 @@ void AddConfigCommands(CommandTable& table, Session& session) {
       [&](const Words& words) { return SetTxDelay(session, words); });
   add("set nbcore N", "Number of forwarding lcores.", [&](const Words& words) { return SetCoreCount(session, words); });
   add("set corelist LCORES", "Forwarding lcores, such as 1,2.",
-      [&](const Words& words) { return SetCores(session, ParseNumberList(words[2], 1023)); });
+      [&](const Words& words) { return SetCores(session, ParseLcoreList(words[2])); });
   add("set coremask MASK", "The same as a hexadecimal mask.",
-      [&](const Words& words) { return SetCores(session, ParseBitMask(words[2])); });
+      [&](const Words& words) { return SetCores(session, ParseLcoreMask(words[2])); });
   add("set portlist PORTS", "Forwarding ports in the order of the topology, such as 0,2.",
-      [&](const Words& words) { return SetPorts(session, ParseNumberList(words[2], 1023)); });
+      [&](const Words& words) { return SetPorts(session, ParsePortList(words[2])); });
   add("set portmask MASK", "The same as a hexadecimal mask.",
-      [&](const Words& words) { return SetPorts(session, ParseBitMask(words[2])); });
+      [&](const Words& words) { return SetPorts(session, ParsePortMask(words[2])); });
   add("set port-topology paired|chained|loop", "Which port sends what another receives.", [&](const Words& words) {
     if (absl::Status status = NeedsStopped(session); !status.ok()) return status;
     session.config().topology = *ParsePortTopology(words[2]);
@@ -177,11 +212,33 @@ void AddConfigCommands(CommandTable& table, Session& session) {
     const absl::StatusOr<uint64_t> level = ParseNumber(words[2], 0, 3);
     return level.ok() ? session.SetVerbose(static_cast<uint32_t>(*level)) : level.status();
   });
+  add("set nbport N", "Number of forwarding ports, from the lowest on.", [&](const Words& words) { return SetPortCount(session, words); });
+  add("set default", "Forward between all ports, with the lcores and peers of the start.",
+      [&](const Words&) { return session.SetDefaultConfig(); });
   add("set eth-peer PORT MAC", "Destination of what mac, csum, txonly and flowgen send on a port.",
       [&](const Words& words) { return SetPeer(session, words); });
   add("set txpkts LENGTHS", "Length of what txonly sends: the sum, such as 64,128.",
       [&](const Words& words) { return SetSegments(session, words); });
   add("set promisc PORT|all on|off", "Promiscuous mode.", [&](const Words& words) { return SetPromiscuous(session, words); });
+  add("set allmulti PORT|all on|off", "Receive all multicast (promiscuous mode does too).", [&](const Words& words) {
+    return ForInterfaces(session, words[2], [&](InterfaceSettings& settings) { return settings.SetAllMulticast(words[3] == "on"); });
+  });
+  add("set link-up port PORT|all", "The interface up, as ip link does. What it was comes back at the end.", [&](const Words& words) {
+    return ForInterfaces(session, words[3], [](InterfaceSettings& settings) { return settings.SetUp(true); });
+  });
+  add("set link-down port PORT|all", "The interface down.", [&](const Words& words) {
+    return ForInterfaces(session, words[3], [](InterfaceSettings& settings) { return settings.SetUp(false); });
+  });
+  add("csum set ip|udp|tcp|sctp|outer-ip|outer-udp hw|sw PORT|all", "Who computes a checksum in mode csum: software, always.",
+      [&](const Words& words) { return SetChecksum(session, words); });
+  add("csum parse-tunnel on|off PORT|all", "Off: mode csum does not look into tunnels.", [&](const Words& words) -> absl::Status {
+    if (words[2] == "on") return absl::UnimplementedError("csum parse-tunnel on: mode csum does not look into tunnels");
+    return session.SelectPorts(words[3]).status();
+  });
+  add("csum show PORT|all", "Who computes which checksum.", [&](const Words& words) {
+    session.Print("IP, UDP, TCP, ICMP checksum: sw\nSCTP, outer IP, outer UDP checksum: none\nParse tunnel: off\n");
+    return session.SelectPorts(words[2]).status();
+  });
   add("set flush_rx on|off", "Throw away what waits in the rx queues at the start (default: on).",
       [&](const Words& words) { return SetFlag(config.flush_rx, words[2]); });
   add("set record-core-cycles on|off", "Cycles a packet, when forwarding stops.",

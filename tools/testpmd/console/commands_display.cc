@@ -36,7 +36,9 @@ absl::Status ShowPort(Session& session, const Words& words) {
 
 absl::Status ClearPort(Session& session, const Words& words) {
   return ForPorts(session, words[3], [&](Port& port) {
-    if (words[2] == "xstats") {
+    if (words[2] == "info") {
+      session.Print(absl::StrCat("Port ", port.number(), ": its information is no count; there is nothing to clear (clear port stats)\n"));
+    } else if (words[2] == "xstats") {
       port.ClearExtendedStats();
     } else {
       port.ClearStats();
@@ -47,8 +49,9 @@ absl::Status ClearPort(Session& session, const Words& words) {
 
 absl::Status CheckQueue(const Port& port, const std::string& word, bool rx, std::size_t& queue) {
   const std::size_t count = rx ? port.config().rx_queues : port.config().tx_queues;
-  const absl::StatusOr<uint64_t> number = ParseNumber(word, 0, count - 1);
-  if (!number.ok()) return absl::InvalidArgumentError(absl::StrCat("Invalid queueid = ", word, "; port ", port.number(), " has ", count));
+  const absl::StatusOr<uint64_t> number = ParseNumber(word, 0, UINT32_MAX);
+  if (!number.ok() || *number >= count)
+    return absl::InvalidArgumentError(absl::StrCat("Invalid queueid = ", word, "; port ", port.number(), " has ", count));
   queue = *number;
   return absl::OkStatus();
 }
@@ -63,6 +66,24 @@ absl::Status ShowQueue(Session& session, const std::string& port_word, const std
   if (absl::Status status = CheckQueue(port, queue_word, rx, queue); !status.ok()) return status;
   session.Print(FormatQueueInfo(port, queue, rx));
   return absl::OkStatus();
+}
+
+absl::Status ShowMacs(Session& session, const Words& words) {
+  if (words[3] == "mcast_macs") {
+    session.Print("Number of Multicast MAC address added: 0\n");
+    return session.SelectPorts(words[2]).status();
+  }
+  return ForPorts(session, words[2],
+                  [&](Port& port) { session.Print(absl::StrCat("Number of MAC address added: 1\n  ", port.Info().mac.ToString(), "\n")); });
+}
+
+std::string Devices(Session& session) {
+  std::string text;
+  for (std::size_t number : session.OpenPortNumbers()) {
+    const Port& port = *session.ports()[number];
+    absl::StrAppend(&text, "port ", number, ": ", port.text(), "\n");
+  }
+  return text;
 }
 
 std::string Segments(const EngineOptions& engine) {
@@ -92,8 +113,16 @@ void AddDisplayCommands(CommandTable& table, Session& session) {
   };
   add("show port info|stats|summary|xstats PORT|all", "Display information for a port, or all.",
       [&](const Words& words) { return ShowPort(session, words); });
-  add("clear port stats|xstats PORT|all", "Count from here on for a port, or all. The closing account keeps the whole.",
+  add("clear port stats|xstats|info PORT|all", "Count from here on for a port, or all. The closing account keeps the whole.",
       [&](const Words& words) { return ClearPort(session, words); });
+  add("show port PORT|all macs|mcast_macs", "Display the MAC address; there are no filters to list.",
+      [&](const Words& words) { return ShowMacs(session, words); });
+  for (const char* pattern : {"show device info all", "dump_devargs"}) {
+    add(pattern, "Display what each port was opened with.", [&](const Words&) {
+      session.Print(Devices(session));
+      return absl::OkStatus();
+    });
+  }
   add("show rxq|txq info PORT QUEUE", "Display the ring and the counts of a queue.",
       [&](const Words& words) { return ShowQueue(session, words[3], words[4], words[1] == "rxq"); });
   add("show port PORT rxq|txq QUEUE", "The same.",

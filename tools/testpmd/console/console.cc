@@ -33,7 +33,7 @@ char* Prompt(EditLine*) {
   return prompt;
 }
 
-// Waits until descriptor 0 can be read (true) or the stop came (false), ticking meanwhile; `redraw` is called when a tick has printed.
+// Waits until descriptor 0 can be read (true) or the end came (false), ticking meanwhile; `redraw` is called when a tick has printed.
 bool WaitForInput(const ConsoleHooks& hooks, const std::function<void()>& redraw) {
   for (;;) {
     pollfd descriptors[2] = {{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
@@ -42,6 +42,7 @@ bool WaitForInput(const ConsoleHooks& hooks, const std::function<void()>& redraw
     if (ready > 0 && descriptors[1].revents != 0) return false;
     if (ready > 0 && descriptors[0].revents != 0) return true;
     if (hooks.tick()) redraw();
+    if (hooks.finished()) return false;
   }
 }
 
@@ -79,7 +80,7 @@ unsigned char CompleteWord(EditLine* editor, int) {
 }
 
 void RunEditor(EditorContext& context) {
-  const std::unique_ptr<EditLine, decltype(&el_end)> editor(el_init("testpmd", stdin, stdout, stderr), el_end);
+  const std::unique_ptr<EditLine, decltype(&el_end)> editor(el_init("testpmd", stdin, context.hooks.editor_output, stderr), el_end);
   const std::unique_ptr<History, decltype(&history_end)> lines(history_init(), history_end);
   HistEvent event;
   history(lines.get(), &event, H_SETSIZE, kHistoryLines);

@@ -3,6 +3,7 @@
 #ifndef TOOLS_TESTPMD_CONSOLE_CONSOLE_H_
 #define TOOLS_TESTPMD_CONSOLE_CONSOLE_H_
 
+#include <cstdio>
 #include <functional>
 #include <string>
 
@@ -14,9 +15,10 @@ namespace pollux::testpmd {
 inline constexpr int kConsoleTickMs = 500;
 
 struct ConsoleHooks {
-  int stop_descriptor = -1;        // readable: the console ends
-  std::function<bool()> finished;  // asked after every line
-  std::function<bool()> tick;      // called while waiting for input; true: it printed something
+  int stop_descriptor = -1;           // readable: the console ends
+  std::function<bool()> finished;     // asked after every line, and at every tick
+  std::FILE* editor_output = stdout;  // where the line editor of a terminal draws
+  std::function<bool()> tick;         // called while waiting for input; true: it printed something
   std::function<void(const std::string& line)> run;
   std::function<void(const std::string& text)> echo;  // prompt and line, where no terminal shows them
 };

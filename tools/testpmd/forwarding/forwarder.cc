@@ -2,6 +2,7 @@
 #include "tools/testpmd/forwarding/forwarder.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -45,6 +46,14 @@ absl::Status Forwarder::Start(const ForwardConfig& config, std::size_t tx_first_
                                                         " (port config all rxq|txq N)"));
     }
   }
+  const ForwardMode& mode = *FindForwardMode(config.mode);
+  for (const auto& [needed, queues, direction] :
+       {std::tuple(mode.receives, config.rx_queues, "rxq"), std::tuple(mode.sends, config.tx_queues, "txq")}) {
+    if (needed && queues == 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(direction, " are 0, cannot use ", config.mode, " fwd mode (port config all ", direction, " N)"));
+    }
+  }
   config_ = config;
   if (absl::Status status = MakeStreams(observer); !status.ok()) return status;
   if (config_.flush_rx && FindForwardMode(config_.mode)->receives) FlushRxQueues();
@@ -72,7 +81,7 @@ absl::Status Forwarder::MakeStreams(BurstObserver* observer) {
     stream.tx_port = ends.tx_port;
     stream.tx_queue = ends.tx_queue;
     if (mode.receives) stream.rx = &ports_[ends.rx_port]->device().rx_queue(ends.rx_queue);
-    stream.tx = &tx_device.tx_queue(ends.tx_queue);
+    if (mode.sends) stream.tx = &tx_device.tx_queue(ends.tx_queue);
     stream.pool = ports_[ends.tx_port]->config().pool.get();
     stream.tx_port_mac = tx_device.Info().mac;
     stream.peer_mac = config_.PeerOf(ends.tx_port);
@@ -139,7 +148,7 @@ int Forwarder::Run(LcoreUse& use) {
       std::size_t packets = 0;
       for (RunningStream* running : streams) {
         const uint64_t before = lcore::ReadCycles();
-        const std::size_t handled = running->engine->Poll(running->stream);
+        const std::size_t handled = Poll(*running);
         if (handled != 0 || running->stream.busy) running->stream.stats.busy_cycles.Add(lcore::ReadCycles() - before);
         packets += handled;
       }
@@ -148,7 +157,7 @@ int Forwarder::Run(LcoreUse& use) {
   } else {
     lcore::RunPollLoop(stop_, use.stats, [&streams] {
       std::size_t packets = 0;
-      for (RunningStream* running : streams) packets += running->engine->Poll(running->stream);
+      for (RunningStream* running : streams) packets += Poll(*running);
       return packets;
     });
   }
@@ -187,6 +196,21 @@ absl::Status Forwarder::SetObserver(BurstObserver* observer) {
   if (running_) Pause();
   for (const auto& running : streams_) running->stream.observer = observer;
   return running_ ? Launch() : absl::OkStatus();
+}
+
+absl::Status Forwarder::SetMacOf(std::size_t port, const pmd::MacAddress& mac) {
+  if (running_) Pause();
+  for (const auto& running : streams_) {
+    if (running->stream.tx_port == port) running->stream.tx_port_mac = mac;
+  }
+  return running_ ? Launch() : absl::OkStatus();
+}
+
+void Forwarder::StopGenerating(std::size_t port) {
+  if (!running_ || !FindForwardMode(config_.mode)->generates) return;
+  for (const auto& running : streams_) {
+    if (running->stream.tx_port == port) running->idle.store(true, std::memory_order_relaxed);
+  }
 }
 
 }  // namespace pollux::testpmd

@@ -75,12 +75,20 @@ class Forwarder {
   void CollectFrames(mempool::FrameAudit& audit) const;
   // Null: nobody looks. A running forwarder pauses for it.
   absl::Status SetObserver(BurstObserver* observer);
+  // What the streams that send there write as source; a running forwarder pauses for it.
+  absl::Status SetMacOf(std::size_t port, const pmd::MacAddress& mac);
+  // Streams that make packets for a port which is gone make no more, until the next Start: they would only be dropped.
+  void StopGenerating(std::size_t port);
 
  private:
   struct RunningStream {
     Stream stream;
     std::unique_ptr<ForwardEngine> engine;
+    std::atomic<bool> idle{false};  // not polled
   };
+  static std::size_t Poll(RunningStream& running) {
+    return running.idle.load(std::memory_order_relaxed) ? 0 : running.engine->Poll(running.stream);
+  }
 
   absl::Status MakeStreams(BurstObserver* observer);
   void FlushRxQueues();

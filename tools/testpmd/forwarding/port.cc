@@ -89,9 +89,33 @@ absl::Status Port::Close() {
   carried_extended_ = ByName(ExtendedStats());
   configured_ = false;
   device_.reset();
+  interface_settings_.reset();
   config_.pool.reset();
   state_ = PortState::kClosed;
   return status;
+}
+
+absl::Status Port::Reopen() {
+  if (state_ != PortState::kStopped) return absl::FailedPreconditionError(absl::StrCat(FullName(), " is not stopped"));
+  const std::shared_ptr<mempool::Pool> pool = config_.pool;
+  if (absl::Status status = Close(); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<pmd::Device>> device = pmd::OpenDevice(text_);
+  if (!device.ok()) return lcore::Annotate(device.status(), absl::StrCat(FullName(), " is closed"));
+  device_ = *std::move(device);
+  info_ = device_->Info();
+  config_.pool = pool;
+  state_ = PortState::kStopped;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<InterfaceSettings*> Port::interface_settings() {
+  if (info_.interface.empty()) return absl::UnimplementedError(absl::StrCat(FullName(), " is no kernel interface"));
+  if (interface_settings_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<InterfaceSettings>> settings = InterfaceSettings::Of(info_.interface);
+    if (!settings.ok()) return settings.status();
+    interface_settings_ = *std::move(settings);
+  }
+  return interface_settings_.get();
 }
 
 std::string Port::ShortName() const {
@@ -151,7 +175,10 @@ Port::Rates Port::TakeRates(std::chrono::steady_clock::time_point now) {
     rates.rx_bits = Rate(since.rx_bytes * 8, seconds);
     rates.tx_packets = Rate(since.tx_packets, seconds);
     rates.tx_bits = Rate(since.tx_bytes * 8, seconds);
-    for (const auto& [name, value] : extended) rates.extended[name] = Rate(value - rates_extended_[name], seconds);
+    for (const auto& [name, value] : extended) {
+      const uint64_t before = rates_extended_[name];  // a counter that begins anew has no rate this time
+      rates.extended[name] = Rate(value < before ? 0 : value - before, seconds);
+    }
   }
   rates_time_ = now;
   rates_stats_ = stats;

@@ -15,6 +15,7 @@
 #include <absl/status/statusor.h>
 
 #include "pmd/device.h"
+#include "tools/testpmd/forwarding/interface_settings.h"
 
 namespace pollux::testpmd {
 
@@ -32,9 +33,14 @@ class Port {
   absl::Status Stop();
   // Stops if need be, and lets the device go; its counters and its name stay.
   absl::Status Close();
+  // Lets the device of a stopped port go and opens another by the same text, which must be configured anew. A port that cannot be
+  // opened again is closed.
+  absl::Status Reopen();
 
   std::size_t number() const { return number_; }
   const std::string& text() const { return text_; }
+  // Of the kernel interface; UNIMPLEMENTED for a port without one.
+  absl::StatusOr<InterfaceSettings*> interface_settings();
   PortState state() const { return state_; }
   bool started() const { return state_ == PortState::kStarted; }
   pmd::Device& device() { return *device_; }
@@ -70,7 +76,8 @@ class Port {
   // What was found wrong with the link or the interface last time, so that a change is reported once.
   std::optional<bool> link_up;
   bool vanished = false;
-  bool promiscuous = false;
+  // What it is to be, and is once configured. As in DPDK's testpmd: a forwarder is to see what is addressed to those behind it.
+  bool promiscuous = true;
 
  private:
   Port(std::size_t number, std::string text, std::unique_ptr<pmd::Device> device);
@@ -78,7 +85,8 @@ class Port {
   const std::size_t number_;
   const std::string text_;
   std::unique_ptr<pmd::Device> device_;
-  pmd::DeviceInfo info_;  // as of Open
+  std::unique_ptr<InterfaceSettings> interface_settings_;  // from the first question on
+  pmd::DeviceInfo info_;                                   // as of Open
   pmd::DeviceConfig config_;
   PortState state_ = PortState::kStopped;
   bool configured_ = false;

@@ -15,7 +15,7 @@ std::vector<StreamEnds> PlanStreams(const ForwardMode& mode, const StreamLayout&
     for (std::size_t position = 0; position < layout.ports.size(); ++position) {
       const std::size_t port = layout.ports[position];
       const std::size_t tx_port = mode.replies ? port : layout.ports[positions[position]];
-      plan.push_back({port, queue, tx_port, queue % layout.tx_queues});
+      plan.push_back({port, queue, tx_port, layout.tx_queues == 0 ? 0 : queue % layout.tx_queues});
     }
   }
   return plan;

@@ -21,7 +21,7 @@ void OptionTable::AddForeign(const std::vector<std::string>& names, std::string 
   foreign_where_ = std::move(where);
 }
 
-absl::Status OptionTable::Parse(const std::vector<std::string>& arguments) const {
+absl::Status OptionTable::Parse(const std::vector<std::string>& arguments, std::vector<std::string>* given) const {
   for (std::size_t index = 0; index < arguments.size(); ++index) {
     const std::string& argument = arguments[index];
     if (argument.size() < 2 || argument[0] != '-') {
@@ -30,6 +30,7 @@ absl::Status OptionTable::Parse(const std::vector<std::string>& arguments) const
     Match match;
     if (absl::Status status = Find(argument, match); !status.ok()) return status;
     const OptionSpec& option = *match.option;
+    if (given != nullptr) given->push_back(option.name);
     if (match.has_value && option.value == OptionValue::kNone) {
       return absl::InvalidArgumentError(absl::StrCat(argument, ": this option takes no value"));
     }

@@ -34,8 +34,9 @@ class OptionTable {
   // Names that belong elsewhere: a message says `where` ("it belongs before --") instead of guessing.
   void AddForeign(const std::vector<std::string>& names, std::string where);
 
-  // Applies one after the other, and stops at the first error: INVALID_ARGUMENT with the argument as it was typed.
-  absl::Status Parse(const std::vector<std::string>& arguments) const;
+  // Applies one after the other, and stops at the first error: INVALID_ARGUMENT with the argument as it was typed. `given` takes the
+  // names of those that were there.
+  absl::Status Parse(const std::vector<std::string>& arguments, std::vector<std::string>* given = nullptr) const;
 
   std::vector<std::string> Names() const;
   // Two columns, in the order of Add.

@@ -4,11 +4,11 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
 
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
+
+#include "lcore/core_set.h"
 
 namespace pollux::testpmd {
 namespace {
@@ -16,59 +16,38 @@ namespace {
 constexpr std::size_t kMaximumSegments = 255;  // DPDK's RTE_MAX_SEGS_PER_PKT
 constexpr uint64_t kMaximumSegment = 65535;
 
-bool ParseDigits(absl::string_view text, int base, uint64_t& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-bool IsHexadecimal(absl::string_view text) {
-  return absl::StartsWith(text, "0x") || absl::StartsWith(text, "0X");
+absl::StatusOr<std::vector<std::size_t>> Widened(const absl::StatusOr<std::vector<unsigned>>& numbers) {
+  if (!numbers.ok()) return numbers.status();
+  return std::vector<std::size_t>(numbers->begin(), numbers->end());
 }
 
 }  // namespace
 
-absl::StatusOr<uint64_t> ParseNumber(absl::string_view text, uint64_t minimum, uint64_t maximum) {
-  uint64_t value = 0;
-  const bool hexadecimal = IsHexadecimal(text);
-  const bool valid = ParseDigits(hexadecimal ? text.substr(2) : text, hexadecimal ? 16 : 10, value);
-  if (!valid || value < minimum || value > maximum) {
-    return absl::InvalidArgumentError(absl::StrCat("'", text, "': a number from ", minimum, " to ", maximum, " is expected"));
-  }
-  return value;
-}
-
-absl::StatusOr<std::vector<std::size_t>> ParseNumberList(absl::string_view text, std::size_t maximum) {
+absl::StatusOr<std::vector<std::size_t>> ParsePortList(absl::string_view text) {
+  const absl::StatusOr<std::vector<unsigned>> ports = lcore::ParseNumberList(text, "a port", kMaximumPorts);
+  if (!ports.ok()) return ports.status();
   std::vector<std::size_t> numbers;
-  for (absl::string_view part : absl::StrSplit(text, ',')) {
-    const std::pair<absl::string_view, absl::string_view> range = absl::StrSplit(part, absl::MaxSplits('-', 1));
-    absl::StatusOr<uint64_t> first = ParseNumber(range.first, 0, maximum);
-    if (!first.ok()) return first.status();
-    uint64_t last = *first;
-    if (part.find('-') != absl::string_view::npos) {
-      absl::StatusOr<uint64_t> end = ParseNumber(range.second, *first, maximum);
-      if (!end.ok()) return end.status();
-      last = *end;
+  for (unsigned port : *ports) {
+    if (std::find(numbers.begin(), numbers.end(), port) != numbers.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("'", text, "': ", port, " stands there twice"));
     }
-    for (uint64_t number = *first; number <= last; ++number) {
-      if (std::find(numbers.begin(), numbers.end(), number) != numbers.end()) {
-        return absl::InvalidArgumentError(absl::StrCat("'", text, "': ", number, " stands there twice"));
-      }
-      numbers.push_back(number);
-    }
+    numbers.push_back(port);
   }
   return numbers;
 }
 
-absl::StatusOr<std::vector<std::size_t>> ParseBitMask(absl::string_view text) {
-  uint64_t mask = 0;
-  if (!ParseDigits(IsHexadecimal(text) ? text.substr(2) : text, 16, mask) || mask == 0) {
-    return absl::InvalidArgumentError(absl::StrCat("'", text, "': a hexadecimal mask with a bit set is expected, such as 0x3"));
-  }
-  std::vector<std::size_t> bits;
-  for (std::size_t bit = 0; bit < 64; ++bit) {
-    if ((mask >> bit & 1) != 0) bits.push_back(bit);
-  }
-  return bits;
+absl::StatusOr<std::vector<std::size_t>> ParsePortMask(absl::string_view text) {
+  return Widened(lcore::ParseBitMask(text, "port", kMaximumPorts));
+}
+
+absl::StatusOr<std::vector<std::size_t>> ParseLcoreList(absl::string_view text) {
+  const absl::StatusOr<lcore::CoreSet> lcores = lcore::CoreSet::Parse(text);
+  return lcores.ok() ? Widened(lcores->cpus()) : lcores.status();
+}
+
+absl::StatusOr<std::vector<std::size_t>> ParseLcoreMask(absl::string_view text) {
+  const absl::StatusOr<lcore::CoreSet> lcores = lcore::CoreSet::ParseHexMask(text);
+  return lcores.ok() ? Widened(lcores->cpus()) : lcores.status();
 }
 
 absl::StatusOr<bool> ParseOnOff(absl::string_view text) {
@@ -92,7 +71,7 @@ absl::StatusOr<std::vector<std::size_t>> ParseSegments(absl::string_view text) {
 
 absl::StatusOr<std::pair<std::size_t, pmd::MacAddress>> ParsePeer(absl::string_view text) {
   const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits(',', 1));
-  absl::StatusOr<uint64_t> port = ParseNumber(parts.first, 0, 31);
+  absl::StatusOr<uint64_t> port = ParseNumber(parts.first, 0, kMaximumPorts - 1);
   if (!port.ok()) return port.status();
   std::optional<pmd::MacAddress> mac = pmd::MacAddress::Parse(parts.second);
   if (!mac.has_value()) {

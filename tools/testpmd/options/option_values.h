@@ -11,16 +11,22 @@
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
 
+#include "lcore/parse_number.h"
 #include "pmd/mac_address.h"
 
 namespace pollux::testpmd {
 
-// Decimal, or hexadecimal behind 0x. INVALID_ARGUMENT: "'x': a number from 1 to 512 is expected".
-absl::StatusOr<uint64_t> ParseNumber(absl::string_view text, uint64_t minimum, uint64_t maximum);
-// "0,2-4": in the order given, no number twice.
-absl::StatusOr<std::vector<std::size_t>> ParseNumberList(absl::string_view text, std::size_t maximum);
+inline constexpr std::size_t kMaximumPorts = 64;
+
+using lcore::ParseNumber;
+
+// "0,2-4": in the order given, no port twice.
+absl::StatusOr<std::vector<std::size_t>> ParsePortList(absl::string_view text);
 // Hexadecimal with or without 0x: the numbers of its bits, ascending; at least one.
-absl::StatusOr<std::vector<std::size_t>> ParseBitMask(absl::string_view text);
+absl::StatusOr<std::vector<std::size_t>> ParsePortMask(absl::string_view text);
+// The same for lcores, in ascending order.
+absl::StatusOr<std::vector<std::size_t>> ParseLcoreList(absl::string_view text);
+absl::StatusOr<std::vector<std::size_t>> ParseLcoreMask(absl::string_view text);
 // "on" or "off".
 absl::StatusOr<bool> ParseOnOff(absl::string_view text);
 // "64,128": segment lengths of --txpkts and `set txpkts`.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/testpmd/options/testpmd_options.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include <absl/strings/str_cat.h>
@@ -8,6 +9,8 @@
 #include <absl/strings/str_split.h>
 #include <absl/strings/strip.h>
 
+#include "bpf/steer_rule.h"
+#include "mempool/pool.h"
 #include "tools/testpmd/engines/forward_engine.h"
 #include "tools/testpmd/options/eal_options.h"
 #include "tools/testpmd/options/foreign_options.h"
@@ -23,6 +26,30 @@ using Apply = std::function<absl::Status(const std::string&)>;
 constexpr std::size_t kMaximumQueues = 1024;
 constexpr std::size_t kMaximumRing = 32768;
 constexpr std::size_t kDpdkHeadroom = 128;
+constexpr std::size_t kSmallestCache = 32;
+
+// What only some modes look at.
+struct ModeOption {
+  absl::string_view name;
+  std::vector<absl::string_view> modes;
+};
+
+const std::vector<ModeOption>& ModeOptions() {
+  static const std::vector<ModeOption> options = {{"txpkts", {"txonly", "flowgen"}},
+                                                  {"tx-ip", {"txonly"}},
+                                                  {"tx-udp", {"txonly"}},
+                                                  {"txonly-multi-flow", {"txonly"}},
+                                                  {"flowgen-flows", {"flowgen"}},
+                                                  {"eth-peer", {"mac", "csum", "txonly", "flowgen", "noisy"}},
+                                                  {"noisy-forward-mode", {"noisy"}},
+                                                  {"noisy-tx-sw-buffer-size", {"noisy"}},
+                                                  {"noisy-tx-sw-buffer-flushtime", {"noisy"}},
+                                                  {"noisy-lkup-memory", {"noisy"}},
+                                                  {"noisy-lkup-num-reads", {"noisy"}},
+                                                  {"noisy-lkup-num-writes", {"noisy"}},
+                                                  {"noisy-lkup-num-reads-writes", {"noisy"}}};
+  return options;
+}
 
 Apply SetFlag(bool& flag, bool value = true) {
   return [&flag, value](const std::string&) {
@@ -96,11 +123,65 @@ absl::Status SetUdpPorts(EngineOptions& engine, const std::string& text) {
   return destination.status();
 }
 
+absl::Status SetFrameSize(TestpmdOptions& options, const std::string& text) {
+  std::vector<std::string> ignored;
+  for (absl::string_view part : absl::StrSplit(text, ',')) {
+    absl::StatusOr<uint64_t> size = ParseNumber(part, 256, 65535);
+    if (!size.ok()) return size.status();
+    absl::StatusOr<std::size_t> frame = FrameSizeFor(*size);
+    if (!frame.ok()) return frame.status();
+    if (ignored.empty()) options.frame_size = *frame;
+    ignored.emplace_back(part);
+  }
+  if (ignored.size() > 1) {
+    ignored.erase(ignored.begin());
+    options.notes.push_back(
+        absl::StrCat("--mbuf-size: ", absl::StrJoin(ignored, ","), " is not used: a packet is in one frame, of the first size"));
+  }
+  return absl::OkStatus();
+}
+
+// What was given and does nothing beside what else was given.
+void AddNotes(const std::vector<std::string>& given, TestpmdOptions& options) {
+  const auto has = [&given](absl::string_view name) { return std::find(given.begin(), given.end(), name) != given.end(); };
+  if (options.interactive && options.stats_period_s != 0) {
+    options.notes.push_back("--stats-period: not with -i, as in DPDK; type show port stats all");
+    options.stats_period_s = 0;
+  }
+  if (options.cache_frames.has_value() && *options.cache_frames < kSmallestCache) {
+    options.notes.push_back(absl::StrCat("--mbcache=", *options.cache_frames, ": a cache has ", kSmallestCache, " frames at least"));
+  }
+  // At the prompt and by a file of commands the mode may become another.
+  if (options.interactive || !options.command_file.empty()) return;
+  for (const ModeOption& option : ModeOptions()) {
+    if (!has(option.name)) continue;
+    if (std::find(option.modes.begin(), option.modes.end(), options.forward_mode) != option.modes.end()) continue;
+    options.notes.push_back(absl::StrCat("--", option.name, ": mode ", options.forward_mode, " does not look at it (",
+                                         absl::StrJoin(option.modes, ", "), option.modes.size() > 1 ? " do)" : " does)"));
+  }
+}
+
+absl::Status CheckTogether(const TestpmdOptions& options) {
+  if (options.interactive && !options.auto_start && options.tx_first_bursts != 0) {
+    return absl::InvalidArgumentError("--tx-first cannot be used with -i alone: type start tx_first, or give --auto-start too");
+  }
+  if (options.rx_queues + options.tx_queues == 0)
+    return absl::InvalidArgumentError("--rxq=0 --txq=0: either rx or tx queues should be non zero");
+  return absl::OkStatus();
+}
+
 void AddRunOptions(OptionTable& table, TestpmdOptions& options) {
   table.Add({"interactive", 'i', kNone, "", "read commands", SetFlag(options.interactive)});
   table.Add({"auto-start", 'a', kNone, "", "start forwarding at once (always so without -i)", SetFlag(options.auto_start)});
-  table.Add({"cmdline-file", 0, kRequired, "FILE", "run the commands of this file first",
-             SetParsed(options.command_file, [](const std::string& text) -> absl::StatusOr<std::string> { return text; })});
+  const auto set_command_file = [&options](bool echo) {
+    return [&options, echo](const std::string& file) {
+      options.command_file = file;
+      options.echo_commands = echo;
+      return absl::OkStatus();
+    };
+  };
+  table.Add({"cmdline-file", 0, kRequired, "FILE", "run the commands of this file before forwarding", set_command_file(true)});
+  table.Add({"cmdline-file-noecho", 0, kRequired, "FILE", "the same, without printing them", set_command_file(false)});
   table.Add({"forward-mode", 0, kRequired, "MODE", "io (default), mac, macswap, 5tswap, rxonly, txonly, flowgen,\nicmpecho, csum or noisy",
              SetParsed(options.forward_mode, ParseForwardMode)});
   table.Add({"port-topology", 0, kRequired, "HOW", "paired (default), chained or loop", SetParsed(options.topology, ParsePortTopology)});
@@ -109,7 +190,8 @@ void AddRunOptions(OptionTable& table, TestpmdOptions& options) {
                if (bursts.ok()) options.tx_first_bursts = *bursts;
                return bursts.status();
              }});
-  table.Add({"stats-period", 0, kRequired, "SECONDS", "show port statistics this often", SetNumber(options.stats_period_s, 1, 86400)});
+  table.Add(
+      {"stats-period", 0, kRequired, "SECONDS", "show port statistics this often (0: never)", SetNumber(options.stats_period_s, 0, 86400)});
   table.Add({"seconds", 0, kRequired, "N", "stop by itself after N seconds", SetNumber(options.run_seconds, 1, 1u << 30)});
   table.Add({"json", 0, kNone, "",
              "one JSON object a line on the standard output: start report,\nstatistics, final account; text goes to "
@@ -119,16 +201,17 @@ void AddRunOptions(OptionTable& table, TestpmdOptions& options) {
 
 void AddPortOptions(OptionTable& table, TestpmdOptions& options) {
   table.Add({"nb-cores", 0, kRequired, "N", "forwarding lcores (1)", SetNumber(options.forward_core_count, 1, 1024)});
-  table.Add({"coremask", 0, kRequired, "MASK", "forwarding lcores as a hexadecimal mask", SetParsed(options.forward_cores, ParseBitMask)});
+  table.Add(
+      {"coremask", 0, kRequired, "MASK", "forwarding lcores as a hexadecimal mask", SetParsed(options.forward_cores, ParseLcoreMask)});
   table.Add({"nb-ports", 0, kRequired, "N", "forwarding ports (all)", SetNumber(options.forward_port_count, 1, 64)});
-  table.Add({"portlist", 0, kRequired, "PORTS", "forwarding ports: 0,2-3",
-             SetParsed(options.forward_ports, [](const std::string& text) { return ParseNumberList(text, 63); })});
-  table.Add({"portmask", 0, kRequired, "MASK", "the same as a hexadecimal mask", SetParsed(options.forward_ports, ParseBitMask)});
-  table.Add({"rxq", 0, kRequired, "N", "rx queues of every port (1)", SetNumber(options.rx_queues, 1, kMaximumQueues)});
-  table.Add({"txq", 0, kRequired, "N", "tx queues of every port (1)", SetNumber(options.tx_queues, 1, kMaximumQueues)});
+  table.Add({"portlist", 0, kRequired, "PORTS", "forwarding ports: 0,2-3", SetParsed(options.forward_ports, ParsePortList)});
+  table.Add({"portmask", 0, kRequired, "MASK", "the same as a hexadecimal mask", SetParsed(options.forward_ports, ParsePortMask)});
+  table.Add({"rxq", 0, kRequired, "N", "rx queues of every port (1)", SetNumber(options.rx_queues, 0, kMaximumQueues)});
+  table.Add({"txq", 0, kRequired, "N", "tx queues of every port (1)", SetNumber(options.tx_queues, 0, kMaximumQueues)});
   table.Add({"rxd", 0, kRequired, "N", "descriptors of an rx ring, a power of two", SetNumber(options.rx_ring, 1, kMaximumRing)});
   table.Add({"txd", 0, kRequired, "N", "descriptors of a tx ring, a power of two", SetNumber(options.tx_ring, 1, kMaximumRing)});
-  table.Add({"burst", 0, kRequired, "N", "packets a burst, 1 to 512 (32)", SetNumber(options.burst, 1, mempool::kMaximumBurst)});
+  table.Add({"burst", 0, kRequired, "N", "packets a burst, 1 to 512 (32); 0: as the drivers recommend",
+             SetNumber(options.burst, 0, mempool::kMaximumBurst)});
   table.Add({"eth-peer", 0, kRequired, "PORT,MAC", "destination of what mac, csum, txonly and flowgen send on PORT",
              [&](const std::string& text) {
                absl::StatusOr<std::pair<std::size_t, pmd::MacAddress>> peer = ParsePeer(text);
@@ -144,21 +227,18 @@ void AddPortOptions(OptionTable& table, TestpmdOptions& options) {
              "'not tcp port 22'; repeatable",
              [&](const std::string& rule) {
                options.steer.push_back(rule);
-               return absl::OkStatus();
+               return bpf::ParseSteerRule(rule).status();
              }});
   table.Add({"require", 0, kRequired, "FEATURES",
-             "fail instead of falling back: zerocopy, native, busy_poll,\nneed_wakeup, hugepages, numa", AddWords(options.require)});
+             "fail instead of falling back: zerocopy, native, busy_poll,\nneed_wakeup, inject, hugepages, numa",
+             AddWords(options.require)});
 }
 
 void AddMemoryOptions(OptionTable& table, TestpmdOptions& options) {
-  table.Add({"total-num-mbufs", 0, kRequired, "N", "frames on every NUMA node in use", SetNumber(options.frame_count, 256, 1u << 27)});
-  table.Add({"mbuf-size", 0, kRequired, "BYTES", "frame size; up to 2176 is 2048, up to 4224 is 4096", [&](const std::string& text) {
-               absl::StatusOr<uint64_t> size = ParseNumber(text, 256, 65535);
-               if (!size.ok()) return size.status();
-               absl::StatusOr<std::size_t> frame = FrameSizeFor(*size);
-               if (frame.ok()) options.frame_size = *frame;
-               return frame.status();
-             }});
+  table.Add({"total-num-mbufs", 0, kRequired, "N", "frames on every NUMA node in use",
+             SetNumber(options.frame_count, 256, mempool::kMaximumFrames)});
+  table.Add({"mbuf-size", 0, kRequired, "BYTES", "frame size; up to 2176 is 2048, up to 4224 is 4096",
+             [&](const std::string& text) { return SetFrameSize(options, text); }});
   table.Add({"headroom", 0, kRequired, "BYTES", "free bytes before every packet (256)", SetNumber(options.headroom, 256, 4096 - 256)});
   table.Add({"mbcache", 0, kRequired, "N", "frames that move between an lcore and the pool at once (256)",
              SetNumber(options.cache_frames, 0, 4096)});
@@ -220,10 +300,10 @@ absl::StatusOr<TestpmdOptions> ParseTestpmdOptions(const std::vector<std::string
   TestpmdOptions options;
   OptionTable table = MakeTable(options);
   table.AddForeign(EalOptionNames(), "it belongs before -- (testpmd EAL-OPTIONS -- TESTPMD-OPTIONS)");
-  if (absl::Status status = table.Parse(arguments); !status.ok()) return status;
-  if (options.interactive && options.stats_period_s != 0) {
-    return absl::InvalidArgumentError("--stats-period and -i: statistics would run over the prompt; use one of them");
-  }
+  std::vector<std::string> given;
+  if (absl::Status status = table.Parse(arguments, &given); !status.ok()) return status;
+  if (absl::Status status = CheckTogether(options); !status.ok()) return status;
+  AddNotes(given, options);
   return options;
 }
 

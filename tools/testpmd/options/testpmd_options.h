@@ -25,6 +25,7 @@ struct TestpmdOptions {
   bool interactive = false;
   bool auto_start = false;  // without -i forwarding starts in any case
   std::string command_file;
+  bool echo_commands = true;  // of command_file
   std::string forward_mode = "io";
   PortTopology topology = PortTopology::kPaired;
   std::size_t tx_first_bursts = 0;
@@ -40,10 +41,9 @@ struct TestpmdOptions {
   std::size_t tx_queues = 1;
   std::size_t rx_ring = 0;  // 0: the driver's recommendation
   std::size_t tx_ring = 0;
-  std::size_t burst = mempool::kDefaultBurst;
+  std::size_t burst = mempool::kDefaultBurst;  // 0: the drivers' recommendation
   bool flush_rx = true;
   bool link_check = true;
-  std::optional<bool> promiscuous;
   std::map<std::size_t, pmd::MacAddress> peers;
   std::vector<std::string> steer;
   std::vector<std::string> require;
@@ -65,6 +65,7 @@ struct TestpmdOptions {
 
   EngineOptions engine;
   std::vector<std::string> without_meaning;  // accepted, as typed: "--rss-udp"
+  std::vector<std::string> notes;            // sentences about options that have no effect beside the others
   bool help = false;
   bool version = false;
 };

@@ -6,16 +6,13 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
+#include "lcore/node_name.h"
 #include "mempool/pool.h"
 
 namespace pollux::testpmd {
 namespace {
 
 constexpr const char* kBorder = "########################";
-
-std::string NodeText(const std::optional<int>& node) {
-  return node.has_value() ? absl::StrCat(*node) : "any";
-}
 
 std::string RingText(const Port& port, std::size_t asked) {
   return asked != 0 ? absl::StrCat(asked) : absl::StrCat(port.Info().recommended_ring);
@@ -63,10 +60,9 @@ std::string FormatPortInfo(const Port& port, const absl::StatusOr<pmd::LinkState
   if (!info.interface.empty()) line("Interface", info.interface);
   const std::size_t comma = port.text().find(',');
   line("Devargs", comma == std::string::npos ? "" : port.text().substr(comma + 1));
-  line("Connect to socket", NodeText(info.numa_node));
+  line("Connect to socket", lcore::NodeName(info.numa_node));
   if (pool != nullptr) {
-    const int node = pool->region().report().node;
-    line("memory allocation on the socket", NodeText(node < 0 ? std::nullopt : std::optional<int>(node)));
+    line("memory allocation on the socket", lcore::NodeName(pool->region().report().node));
   }
   line("Link status", link.ok() ? (link->up ? "up" : "down") : std::string(link.status().message()));
   if (link.ok()) {

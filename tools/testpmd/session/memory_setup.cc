@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "lcore/errno_status.h"
+#include "lcore/node_name.h"
 #include "mempool/region.h"
 #include "pmd/visible_region.h"
 
@@ -15,10 +16,6 @@ namespace {
 
 constexpr std::size_t kMinimumFrames = 16384;
 constexpr std::size_t kSmallestCache = mempool::kDefaultBurst;
-
-std::string NodeName(int node) {
-  return node == mempool::kAnyNode ? "any" : absl::StrCat(node);
-}
 
 mempool::PageKind PagesFor(const EalOptions& eal, const TestpmdOptions& options) {
   return eal.no_huge ? mempool::PageKind::kOrdinary : options.pages;
@@ -76,7 +73,7 @@ absl::StatusOr<MemorySetup> MemorySetup::Create(const EalOptions& eal, const Tes
   MemorySetup setup;
   for (const auto& [node, demand] : demand_by_node) {
     auto pool = CreatePool(node, *PoolOptionsFor(options, demand), PagesFor(eal, options), demand.visible_region, options);
-    if (!pool.ok()) return lcore::Annotate(pool.status(), absl::StrCat("memory for frames on NUMA node ", NodeName(node)));
+    if (!pool.ok()) return lcore::Annotate(pool.status(), absl::StrCat("memory for frames on NUMA node ", lcore::NodeName(node)));
     setup.pools_[node] = *std::move(pool);
   }
   return setup;
@@ -90,7 +87,7 @@ std::shared_ptr<mempool::Pool> MemorySetup::PoolOf(int node) const {
 std::string DescribePool(const mempool::Pool& pool) {
   const mempool::RegionReport& report = pool.region().report();
   std::string text = absl::StrCat("mbuf pool <mb_pool_", pool.id(), ">: n=", pool.frame_count(), ", size=", pool.frame_size(),
-                                  ", headroom=", pool.headroom(), ", socket=", NodeName(report.node),
+                                  ", headroom=", pool.headroom(), ", socket=", lcore::NodeName(report.node),
                                   ", pages=", mempool::PageKindName(report.pages), "\n");
   if (!report.fallback.empty()) absl::StrAppend(&text, "  <mb_pool_", pool.id(), ">: ", report.fallback, "\n");
   return text;

@@ -3,30 +3,32 @@
 
 #include <unistd.h>
 
+#include <linux/capability.h>
+
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include "lcore/capabilities.h"
 #include "lcore/cycle_clock.h"
 #include "lcore/errno_status.h"
+#include "lcore/node_name.h"
 #include "tools/testpmd/options/option_values.h"
 #include "tools/testpmd/report/json_report.h"
 #include "tools/testpmd/report/port_display.h"
 #include "tools/testpmd/report/start_report.h"
 #include "tools/testpmd/session/forward_setup.h"
+#include "tools/testpmd/session/start_notes.h"
 #include "tools/testpmd/session/verbose_observer.h"
 
 namespace pollux::testpmd {
 namespace {
 
 constexpr std::size_t kEthernetOverhead = 18;  // header and checksum, as DPDK counts them in --max-pkt-len
-
-std::string NodeName(int node) {
-  return node < 0 ? "any" : absl::StrCat(node);
-}
 
 absl::Status CheckQueueCounts(const std::string& name, const pmd::DeviceInfo& info, std::size_t rx_queues, std::size_t tx_queues) {
   // A device without any queue says itself what is wrong with its arguments.
@@ -35,6 +37,18 @@ absl::Status CheckQueueCounts(const std::string& name, const pmd::DeviceInfo& in
   return absl::InvalidArgumentError(absl::StrCat(name, ": --rxq=", rx_queues, " --txq=", tx_queues, ", and it has ", info.maximum_rx_queues,
                                                  " rx and ", info.maximum_tx_queues, " tx queues at most",
                                                  info.interface.empty() ? "" : " (see queue_count=)"));
+}
+
+// With all that is missing, and not only what a call happened to fail for first.
+absl::Status Explained(const absl::Status& status, const std::string& device) {
+  constexpr lcore::Capability kNeeded[] = {
+      {CAP_NET_ADMIN, "CAP_NET_ADMIN"}, {CAP_NET_RAW, "CAP_NET_RAW"}, {CAP_BPF, "CAP_BPF"}, {CAP_PERFMON, "CAP_PERFMON"}};
+  if (!absl::IsPermissionDenied(status) || !absl::StartsWith(device, "net_af_xdp")) return status;
+  const std::vector<std::string> missing = lcore::MissingCapabilities(kNeeded);
+  if (missing.empty()) return status;
+  return absl::PermissionDeniedError(absl::StrCat(status.message(),
+                                                  "; net_af_xdp needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and, to inject, ",
+                                                  "CAP_PERFMON; this process lacks ", absl::StrJoin(missing, ", ")));
 }
 
 std::size_t RingOf(const pmd::DeviceInfo& info, std::size_t asked) {
@@ -93,11 +107,11 @@ absl::StatusOr<std::size_t> Session::AttachPort(const std::string& text) {
     for (const std::string& rule : options_.steer) absl::StrAppend(&with_rules, ",steer=\"", rule, "\"");
   }
   absl::StatusOr<std::unique_ptr<Port>> port = Port::Open(ports_.size(), with_rules);
-  if (!port.ok()) return port.status();
+  if (!port.ok()) return Explained(port.status(), text);
   const bool is_set_up = !memory_.pools().empty();
   ports_.push_back(*std::move(port));
   if (!is_set_up) return ports_.size() - 1;
-  const absl::Status status = ConfigurePort(*ports_.back(), {.rx_queues = config_.rx_queues, .tx_queues = config_.tx_queues});
+  const absl::Status status = ConfigurePort(*ports_.back(), port_defaults_);
   if (!status.ok()) {
     ports_.pop_back();
     return status;
@@ -110,6 +124,13 @@ absl::Status Session::SetUpForwarding() {
       ForwardConfigFor(options_, {.ports = ports_.size(), .workers = worker_lcores_, .main_lcore = main_lcore()});
   if (!config.ok()) return config.status();
   config_ = *std::move(config);
+  if (config_.burst == 0) {
+    config_.burst = mempool::kMaximumBurst;
+    for (const auto& port : ports_) config_.burst = std::min(config_.burst, port->Info().recommended_burst);
+  }
+  first_config_ = config_;
+  port_defaults_ = {
+      .rx_queues = options_.rx_queues, .tx_queues = options_.tx_queues, .rx_ring = options_.rx_ring, .tx_ring = options_.tx_ring};
   forwarder_ = std::make_unique<Forwarder>(*launcher_, ports_);
   ledger_ = std::make_unique<Ledger>(ports_, *forwarder_, memory_);
   observer_ = std::make_unique<VerboseObserver>(output_);
@@ -127,8 +148,12 @@ absl::Status Session::SetUpMemory() {
     // Before memory is taken for queues that cannot be.
     if (absl::Status status = CheckQueueCounts(port->FullName(), info, options_.rx_queues, options_.tx_queues); !status.ok()) return status;
     FrameDemand& node = demand[MemoryNodeOf(*port)];
-    // Twice the rx ring: what waits in it, and what the kernel fills meanwhile.
-    node.ring_descriptors += options_.rx_queues * 2 * RingOf(info, options_.rx_ring) + options_.tx_queues * RingOf(info, options_.tx_ring);
+    // What waits in the rx ring, and what the kernel and the hardware may fill meanwhile (pmd/af_xdp: a power of two).
+    const std::size_t rx_ring = RingOf(info, options_.rx_ring);
+    node.ring_descriptors += options_.rx_queues * (rx_ring + std::bit_ceil(rx_ring + info.hardware_ring));
+    node.ring_descriptors += options_.tx_queues * RingOf(info, options_.tx_ring);
+    if (config_.mode == "noisy")
+      node.ring_descriptors += std::max<std::size_t>(options_.rx_queues, 1) * config_.engine.noisy.buffer_packets;
     node.lcores = worker_lcores_.size() + 1;
     node.frame_size = std::max(node.frame_size, info.recommended_frame_size);
     node.visible_region |= info.wants_visible_region;
@@ -159,27 +184,26 @@ absl::Status Session::ConfigurePort(Port& port, const pmd::DeviceConfig& wanted)
   pmd::DeviceConfig config = wanted;
   config.pool = memory_.PoolOf(MemoryNodeOf(port));
   if (config.pool == nullptr) config.pool = memory_.pools().begin()->second;
-  // As DPDK does: a forwarder is to see what is addressed to those behind it.
-  config.promiscuous = options_.promiscuous.value_or(true);
-  port.promiscuous = config.promiscuous;
+  config.promiscuous = port.promiscuous;
   const mempool::RegionReport& report = config.pool->region().report();
-  Print(absl::StrCat("Configuring Port ", port.number(), " (socket ", NodeName(report.node), ")\n"));
+  Print(absl::StrCat("Configuring Port ", port.number(), " (socket ", lcore::NodeName(report.node), ")\n"));
   if (absl::Status status = port.Configure(config); !status.ok()) return status;
   Print(absl::StrCat("Port ", port.number(), ": ", info.mac.ToString(), "\n"));
   return absl::OkStatus();
 }
 
+absl::Status Session::CheckRequired(const Port& port) const {
+  const absl::Status status = pmd::CheckRequired(numa_.FeaturesOf(port, config_), options_.require);
+  return lcore::Annotate(status, absl::StrCat("--require: ", port.FullName()));
+}
+
 absl::Status Session::StartPorts() {
   for (const auto& port : ports_) {
-    const pmd::DeviceConfig config{
-        .rx_queues = options_.rx_queues, .tx_queues = options_.tx_queues, .rx_ring = options_.rx_ring, .tx_ring = options_.tx_ring};
-    if (absl::Status status = ConfigurePort(*port, config); !status.ok()) return status;
+    if (absl::Status status = ConfigurePort(*port, port_defaults_); !status.ok()) return Explained(status, port->text());
   }
   for (const auto& port : ports_) {
-    if (absl::Status status = port->Start(); !status.ok()) return status;
-    if (absl::Status status = pmd::CheckRequired(numa_.FeaturesOf(*port, config_), options_.require); !status.ok()) {
-      return lcore::Annotate(status, absl::StrCat("--require: ", port->FullName()));
-    }
+    if (absl::Status status = port->Start(); !status.ok()) return Explained(status, port->text());
+    if (absl::Status status = CheckRequired(*port); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -197,6 +221,9 @@ void Session::ReportStart() {
   const std::vector<std::string> warnings = numa_.Warnings(ports_, config_);
   start["warnings"] = warnings;
   for (const std::string& warning : warnings) Print(absl::StrCat("Warning! ", warning, "\n"));
+  const std::vector<std::string> notes = StartNotes(options_, config_, ports_);
+  start["notes"] = notes;
+  for (const std::string& note : notes) Print(absl::StrCat("Note: ", note, "\n"));
   start["lcores"] = JsonOfAssignment(config_);
   output_.PrintJson(start);
   Print(TopologyWarning(config_.topology, config_.ports.size()));
@@ -210,6 +237,7 @@ void Session::ReportStart() {
 absl::Status Session::StartForwarding(std::size_t tx_first_bursts) {
   if (forwarding()) return absl::FailedPreconditionError("Packet forwarding already started");
   if (config_.ports.empty()) return absl::FailedPreconditionError("there is no port to forward between (port attach DEVICE)");
+  if (absl::Status status = CheckMemoryOfNoisy(); !status.ok()) return status;
   for (std::size_t port : config_.ports) forward_base_[port] = ports_[port]->Stats();
   stream_base_.clear();
   const absl::Status status = forwarder_->Start(config_, tx_first_bursts, active_observer_);
@@ -224,6 +252,34 @@ absl::Status Session::StartForwarding(std::size_t tx_first_bursts) {
   Print(ForwardConfigText());
   Print(RxTxText());
   output_.PrintJson({{"event", "forwarding"}, {"mode", config_.mode}, {"lcores", JsonOfAssignment(config_)}});
+  return absl::OkStatus();
+}
+
+// A buffer that takes every frame would keep the ports from receiving what pushes the oldest packet out: forwarding would stand still.
+absl::Status Session::CheckMemoryOfNoisy() const {
+  if (config_.mode != "noisy") return absl::OkStatus();
+  std::map<const mempool::Pool*, std::size_t> held, rings;
+  for (const StreamEnds& stream : config_.Streams()) {
+    const Port& port = *ports_[stream.rx_port];
+    const std::size_t ring = RingOf(port.Info(), port.config().rx_ring);
+    held[port.config().pool.get()] += config_.engine.noisy.buffer_packets;
+    rings[port.config().pool.get()] += ring + std::bit_ceil(ring + port.Info().hardware_ring);
+  }
+  for (const auto& [pool, packets] : held) {
+    if (pool == nullptr || packets + rings[pool] <= pool->frame_count()) continue;
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "--noisy-tx-sw-buffer-size=", config_.engine.noisy.buffer_packets, ": ", packets, " packets may be held back, the rx rings take ",
+        rings[pool], " frames, and the pool has ", pool->frame_count(), "; raise --total-num-mbufs or lower the buffer"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::SetDefaultConfig() {
+  if (forwarding()) return absl::FailedPreconditionError("Please stop forwarding first");
+  config_.ports = OpenPortNumbers();
+  config_.lcores = first_config_.lcores;
+  config_.lcore_count = first_config_.lcore_count;
+  config_.peers = first_config_.peers;
   return absl::OkStatus();
 }
 
@@ -271,6 +327,10 @@ absl::StatusOr<std::vector<std::size_t>> Session::SelectPorts(const std::string&
 absl::Status Session::StartPort(std::size_t port) {
   if (ports_[port]->started()) return absl::FailedPreconditionError(absl::StrCat("Port ", port, " is now not stopped"));
   if (absl::Status status = ports_[port]->Start(); !status.ok()) return status;
+  if (absl::Status status = CheckRequired(*ports_[port]); !status.ok()) {
+    status.Update(ports_[port]->Stop());
+    return status;
+  }
   ports_[port]->vanished = false;
   Print(absl::StrCat("Port ", port, ": ", ports_[port]->Info().mac.ToString(), "\nDone\n"));
   return absl::OkStatus();
@@ -303,6 +363,23 @@ absl::Status Session::ReconfigurePort(std::size_t port, std::size_t rx_queues, s
   return ConfigurePort(*ports_[port], {.rx_queues = rx_queues, .tx_queues = tx_queues, .rx_ring = rx_ring, .tx_ring = tx_ring});
 }
 
+absl::Status Session::ResetPort(std::size_t port) {
+  if (ports_[port]->started()) return absl::FailedPreconditionError(absl::StrCat("Port ", port, " is not stopped (port stop ", port, ")"));
+  const pmd::DeviceConfig config = ports_[port]->config();
+  Print("Resetting ports...\n");
+  if (absl::Status status = ports_[port]->Reopen(); !status.ok()) return status;
+  ports_[port]->vanished = false;
+  ports_[port]->link_up.reset();
+  if (absl::Status status = ConfigurePort(*ports_[port], config); !status.ok()) return status;
+  Print(absl::StrCat("Port ", port, " is reset (port start ", port, ")\nDone\n"));
+  return absl::OkStatus();
+}
+
+absl::Status Session::SetMac(std::size_t port, const pmd::MacAddress& mac) {
+  if (absl::Status status = ports_[port]->device().SetMac(mac); !status.ok()) return status;
+  return forwarder_->SetMacOf(port, mac);
+}
+
 absl::Status Session::SetPromiscuous(std::size_t port, bool on) {
   const absl::Status status = ports_[port]->device().SetPromiscuous(on);
   if (status.ok()) ports_[port]->promiscuous = on;
@@ -316,9 +393,8 @@ bool Session::WatchPorts() {
     const absl::StatusOr<pmd::LinkState> link = port->device().Link();
     const std::string name = absl::StrCat("Port ", port->number(), " (", port->ShortName(), ")");
     if (!link.ok()) {
-      port->vanished = printed = true;
-      Print(absl::StrCat("\n", name, ": the interface is gone, the other ports go on: ", link.status().message(), "\n"));
-      output_.PrintJson({{"event", "vanished"}, {"port", port->number()}, {"reason", std::string(link.status().message())}});
+      printed = true;
+      NoticeLoss(*port, link.status());
       continue;
     }
     const std::optional<bool> before = std::exchange(port->link_up, link->up);
@@ -328,6 +404,23 @@ bool Session::WatchPorts() {
     output_.PrintJson({{"event", "link"}, {"port", port->number()}, {"up", link->up}});
   }
   return printed;
+}
+
+void Session::NoticeLoss(Port& port, const absl::Status& reason) {
+  port.vanished = true;
+  const std::vector<std::size_t>& used = forwarding() ? forwarder_->config().ports : config_.ports;
+  const auto is_there = [this](std::size_t number) { return ports_[number]->started() && !ports_[number]->vanished; };
+  const bool any_left = std::any_of(used.begin(), used.end(), is_there);
+  Print(absl::StrCat("\nPort ", port.number(), " (", port.ShortName(), "): the interface is gone, ",
+                     any_left ? "the other ports go on: " : "and no port is left to forward: ", reason.message(), "\n"));
+  output_.PrintJson({{"event", "vanished"}, {"port", port.number()}, {"reason", std::string(reason.message())}});
+  if (!forwarding()) return;
+  if (any_left) {
+    forwarder_->StopGenerating(port.number());
+    return;
+  }
+  Fail(absl::UnavailableError("all forwarding ports are gone: forwarding ends"));
+  Fail(StopForwarding());
 }
 
 std::vector<ShownCounter> Session::ShownCounters(const Port& port, const Port::Rates& rates) const {
@@ -382,11 +475,8 @@ void Session::ClearForwardStats() {
 }
 
 std::string Session::ForwardConfigText() const {
-  const auto lcore_node = [&](std::size_t lcore) {
-    const std::optional<unsigned> node = numa_.NodeOfLcore(static_cast<unsigned>(lcore));
-    return NodeName(node.has_value() ? static_cast<int>(*node) : mempool::kAnyNode);
-  };
-  const auto port_node = [&](std::size_t port) { return NodeName(MemoryNodeOf(*ports_[port])); };
+  const auto lcore_node = [&](std::size_t lcore) { return lcore::NodeName(numa_.NodeOfLcore(static_cast<unsigned>(lcore))); };
+  const auto port_node = [&](std::size_t port) { return lcore::NodeName(MemoryNodeOf(*ports_[port])); };
   return FormatForwardConfig(config_, lcore_node, port_node);
 }
 
@@ -448,12 +538,12 @@ bool Session::Close() {
 nlohmann::json Session::Account() {
   const std::vector<PortAccount> accounts = ledger_->Accounts();
   Print(absl::StrCat("\n", FormatAccounts(accounts)));
-  Fail(CheckAccounts(accounts));
-  absl::Status balance;
+  absl::Status balance = CheckAccounts(accounts);
+  Fail(balance);
   Print(ledger_->AuditText(balance));
   failed_ = failed_ || !balance.ok();
   nlohmann::json account = {
-      {"event", "final"}, {"balanced", !failed_}, {"ports", nlohmann::json::array()}, {"pools", nlohmann::json::array()}};
+      {"event", "final"}, {"balanced", balance.ok()}, {"ports", nlohmann::json::array()}, {"pools", nlohmann::json::array()}};
   for (const PortAccount& port : accounts) account["ports"].push_back(JsonOf(port));
   for (const auto& audit : ledger_->Audit()) account["pools"].push_back(JsonOf(*audit));
   return account;

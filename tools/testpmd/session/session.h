@@ -46,6 +46,10 @@ class Session {
 
   // --- configuration; active at the next start ---
   ForwardConfig& config() { return config_; }
+  // Queues and rings of ports that are attached.
+  pmd::DeviceConfig& port_defaults() { return port_defaults_; }
+  // Ports, lcores and peers as they were before commands changed them; ports that were attached since are among them.
+  absl::Status SetDefaultConfig();
   const TestpmdOptions& options() const { return options_; }
   const std::vector<unsigned>& worker_lcores() const { return worker_lcores_; }
   unsigned main_lcore() const { return launcher_->plan().main_lcore; }
@@ -63,8 +67,13 @@ class Session {
   absl::StatusOr<std::size_t> AttachPort(const std::string& text);
   // Of a port that is stopped: other numbers of queues and descriptors, for the next start.
   absl::Status ReconfigurePort(std::size_t port, std::size_t rx_queues, std::size_t tx_queues, std::size_t rx_ring, std::size_t tx_ring);
+  // Lets the interface or file of a stopped port go and takes it anew, with the same configuration.
+  absl::Status ResetPort(std::size_t port);
   absl::Status SetPromiscuous(std::size_t port, bool on);
-  // Reports links that changed and interfaces that are gone, once each; true if something was printed.
+  // While forwarding too: the streams that send there go on with the new address.
+  absl::Status SetMac(std::size_t port, const pmd::MacAddress& mac);
+  // Reports links that changed and interfaces that are gone, once each; true if something was printed. When no forwarding port is
+  // left, forwarding stops, and the exit code will say so.
   bool WatchPorts();
 
   // --- display ---
@@ -88,6 +97,9 @@ class Session {
   absl::Status SetUpMemory();
   absl::Status SetUpForwarding();
   absl::Status ConfigurePort(Port& port, const pmd::DeviceConfig& config);
+  absl::Status CheckMemoryOfNoisy() const;
+  absl::Status CheckRequired(const Port& port) const;
+  void NoticeLoss(Port& port, const absl::Status& reason);
   absl::Status StartPorts();
   void ReportStart();
 
@@ -107,6 +119,8 @@ class Session {
   MemorySetup memory_;  // before the ports, whose queues hold frames
   std::vector<std::unique_ptr<Port>> ports_;
   ForwardConfig config_;
+  ForwardConfig first_config_;
+  pmd::DeviceConfig port_defaults_;  // queues and rings of ports to come
   std::unique_ptr<VerboseObserver> observer_;
   BurstObserver* active_observer_ = nullptr;
   std::unique_ptr<Forwarder> forwarder_;

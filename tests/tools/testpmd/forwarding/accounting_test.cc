@@ -55,6 +55,14 @@ TEST(Accounting, PendingIsNotLost) {
   EXPECT_EQ(accounting.Close(1, "port 1", {.tx_packets = 80, .tx_pending = 10}, {}).TxDifference(), 0);
 }
 
+TEST(CheckAccounts, MoreSentThanTakenIsAFaultToo) {
+  Accounting accounting;
+  accounting.Add({OneStream()}, {});
+  const PortAccount account = accounting.Close(1, "port 1", {.tx_packets = 95}, {});
+  EXPECT_EQ(account.TxDifference(), -5);
+  EXPECT_EQ(CheckAccounts({account}).message(), "port 1: -5 packets taken for sending are unaccounted for");
+}
+
 TEST(TxDropCauses, AddsTheQueuesUp) {
   EXPECT_THAT(
       TxDropCauses({{"tx_q0_dropped_a", 1}, {"tx_q1_dropped_a", 2}, {"tx_q0_dropped_b", 4}, {"rx_q0_dropped_c", 8}, {"tx_q0_bytes", 16}}),

@@ -31,6 +31,11 @@ TEST(PlanStreams, GoesByQueueThenByPort) {
               ElementsAre(StreamEnds{0, 0, 1, 0}, StreamEnds{1, 0, 0, 0}, StreamEnds{0, 1, 1, 1}, StreamEnds{1, 1, 0, 1}));
 }
 
+TEST(PlanStreams, NeedsNoQueuesOfTheSideThatTheModeDoesNotUse) {
+  EXPECT_THAT(Plan("rxonly", PortTopology::kLoop, {0}, 1, 0), ElementsAre(StreamEnds{0, 0, 0, 0}));
+  EXPECT_THAT(Plan("txonly", PortTopology::kLoop, {0}, 0, 1), ElementsAre(StreamEnds{0, 0, 0, 0}));
+}
+
 TEST(PlanStreams, FollowsTheOrderOfThePortList) {
   EXPECT_THAT(Plan("io", PortTopology::kChained, {2, 0, 1}, 1, 1),
               ElementsAre(StreamEnds{2, 0, 0, 0}, StreamEnds{0, 0, 1, 0}, StreamEnds{1, 0, 2, 0}));

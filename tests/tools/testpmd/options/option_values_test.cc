@@ -11,29 +11,26 @@ namespace {
 
 using ::testing::ElementsAre;
 
-TEST(ParseNumber, TakesDecimalAndHexadecimalWithinLimits) {
-  EXPECT_EQ(*ParseNumber("17", 1, 512), 17u);
-  EXPECT_EQ(*ParseNumber("0x20", 1, 512), 32u);
-  for (const char* bad : {"", "0", "513", "x", "1x", "-1", " 1", "+1", "0x", "1.5", "99999999999999999999"}) {
-    EXPECT_EQ(ParseNumber(bad, 1, 512).status().message(), absl::StrCat("'", bad, "': a number from 1 to 512 is expected"));
-  }
+TEST(ParsePortList, KeepsOrderAndRefusesRepetition) {
+  EXPECT_THAT(*ParsePortList("3,0-2"), ElementsAre(3, 0, 1, 2));
+  for (const char* bad : {"", "1,", "1,1", "2-1", "1-", "64", "0-64", "a"}) EXPECT_FALSE(ParsePortList(bad).ok()) << bad;
 }
 
-TEST(ParseNumberList, KeepsOrderAndRefusesRepetition) {
-  EXPECT_THAT(*ParseNumberList("3,0-2", 63), ElementsAre(3, 0, 1, 2));
-  for (const char* bad : {"", "1,", "1,1", "2-1", "1-", "64", "0-64", "a"}) EXPECT_FALSE(ParseNumberList(bad, 63).ok()) << bad;
+TEST(ParsePortMask, NumbersTheBits) {
+  EXPECT_THAT(*ParsePortMask("0x15"), ElementsAre(0, 2, 4));
+  EXPECT_THAT(*ParsePortMask("6"), ElementsAre(1, 2));
+  for (const char* bad : {"", "0", "0x", "g", "1ffffffffffffffff"}) EXPECT_FALSE(ParsePortMask(bad).ok()) << bad;
 }
 
-TEST(ParseBitMask, NumbersTheBits) {
-  EXPECT_THAT(*ParseBitMask("0x15"), ElementsAre(0, 2, 4));
-  EXPECT_THAT(*ParseBitMask("6"), ElementsAre(1, 2));
-  for (const char* bad : {"", "0", "0x", "g", "1ffffffffffffffff"}) EXPECT_FALSE(ParseBitMask(bad).ok()) << bad;
+TEST(ParseLcores, GoAsFarAsMinusL) {
+  EXPECT_THAT(*ParseLcoreMask("1" + std::string(25, '0')), ElementsAre(100));
+  EXPECT_THAT(*ParseLcoreList("100,3"), ElementsAre(3, 100));
 }
 
 TEST(ParsePeer, WantsPortAndAddress) {
-  EXPECT_EQ(ParsePeer("1,02:00:5e:10:00:0a")->first, 1u);
+  EXPECT_EQ(ParsePeer("63,02:00:5e:10:00:0a")->first, 63u);
   EXPECT_EQ(ParsePeer("1,02:00:5e:10:00:0a")->second.ToString(), "02:00:5E:10:00:0A");
-  for (const char* bad : {"", "1", "1,", "x,02:00:5e:10:00:0a", "1,02:00:5e:10:00", "32,02:00:5e:10:00:0a"})
+  for (const char* bad : {"", "1", "1,", "x,02:00:5e:10:00:0a", "1,02:00:5e:10:00", "64,02:00:5e:10:00:0a"})
     EXPECT_FALSE(ParsePeer(bad).ok()) << bad;
 }
 

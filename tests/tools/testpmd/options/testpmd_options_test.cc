@@ -87,26 +87,68 @@ TEST(TestpmdOptions, RefusesWithAReason) {
       {"--forward-mode=iou", "--forward-mode=iou: 'iou': no such forward mode; there are io,"},
       {"--forwad-mode=io", "--forwad-mode=io: unknown testpmd option; did you mean --forward-mode?"},
       {"--vdev=net_null0", "it belongs before --"},
-      {"--burst=513", "--burst=513: '513': a number from 1 to 512 is expected"},
-      {"--burst=0", "a number from 1 to 512 is expected"},
-      {"--rxq=0", "a number from 1 to 1024"},
+      {"--burst=513", "--burst=513: '513': a number from 0 to 512 is expected"},
+      {"--total-num-mbufs=16777217", "a number from 256 to 16777216 is expected"},
+      {"--steer=icmpv7", "steer rule 'icmpv7'"},
+      {"-i --tx-first", "--tx-first cannot be used with -i alone"},
+      {"--mbuf-size=2048,9000", "9000 bytes do not fit an AF_XDP frame"},
+      {"--rxq=0 --txq=0", "either rx or tx queues should be non zero"},
       {"--eth-peer=0", "a MAC address is expected"},
       {"--port-topology=ring", "paired, chained or loop is expected"},
       {"--mbuf-size=9000", "9000 bytes do not fit an AF_XDP frame"},
       {"--pages=4M", "auto, 2M, 1G or ordinary is expected"},
-      {"--coremask=0", "a hexadecimal mask with a bit set"},
+      {"--coremask=0", "no CPU in the mask; expected at least one bit set"},
       {"--tx-udp=70000", "a number from 0 to 65535"},
       {"--enable-rx-cksum", "AF_XDP delivers no checksum verdict"},
       {"--tx-offloads=0x8000", "AF_XDP has no such offload"},
       {"--rx-offloads=zz", "a hexadecimal mask is expected"},
       {"--hairpinq=1", "hairpin queues need hardware"},
       {"--eth-peers-configfile=/nonexistent", "cannot be read"},
-      {"-i --stats-period=1", "--stats-period and -i"},
   };
   for (const auto& test_case : kCases) {
     absl::StatusOr<TestpmdOptions> options = ParseTestpmdOptions(Words(test_case.line));
     ASSERT_FALSE(options.ok()) << test_case.line;
     EXPECT_THAT(std::string(options.status().message()), HasSubstr(test_case.message));
+  }
+}
+
+TEST(TestpmdOptions, ValuesThatDpdkTakes) {
+  absl::StatusOr<TestpmdOptions> options =
+      ParseTestpmdOptions(Words("--rxq=0 --burst=0 --stats-period=0 --mbuf-size=2048,4096 --forward-mode=txonly --cmdline-file-noecho=f"));
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->rx_queues, 0u);
+  EXPECT_EQ(options->burst, 0u);
+  EXPECT_EQ(options->stats_period_s, 0u);
+  EXPECT_EQ(options->frame_size, 2048u);
+  EXPECT_EQ(options->command_file, "f");
+  EXPECT_FALSE(options->echo_commands);
+  EXPECT_THAT(options->notes, ElementsAre("--mbuf-size: 4096 is not used: a packet is in one frame, of the first size"));
+  EXPECT_EQ(ParseTestpmdOptions(Words("--txq=0 --forward-mode=rxonly"))->tx_queues, 0u);
+}
+
+TEST(TestpmdOptions, SaysWhatHasNoEffect) {
+  const struct {
+    const char* line;
+    const char* note;
+  } kCases[] = {
+      {"-i --stats-period 1", "--stats-period: not with -i"},
+      {"--mbcache=0", "--mbcache=0: a cache has 32 frames at least"},
+      {"--txpkts=64", "--txpkts: mode io does not look at it (txonly, flowgen do)"},
+      {"--noisy-lkup-memory=1 --forward-mode=mac", "--noisy-lkup-memory: mode mac does not look at it (noisy does)"},
+      {"--eth-peer=0,02:00:00:00:00:01", "--eth-peer: mode io"},
+  };
+  for (const auto& test_case : kCases) {
+    absl::StatusOr<TestpmdOptions> options = ParseTestpmdOptions(Words(test_case.line));
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_THAT(options->notes, ElementsAre(HasSubstr(test_case.note)));
+  }
+  EXPECT_THAT(ParseTestpmdOptions(Words("-i --txpkts=64"))->notes, ElementsAre()) << "the mode can become another";
+  EXPECT_THAT(ParseTestpmdOptions(Words("--txpkts=64 --forward-mode=txonly"))->notes, ElementsAre());
+}
+
+TEST(TestpmdOptions, HelpNamesEveryFeatureThatCanBeRequired) {
+  for (const char* feature : {"zerocopy", "native", "busy_poll", "need_wakeup", "inject", "hugepages", "numa"}) {
+    EXPECT_THAT(TestpmdHelp(), HasSubstr(feature));
   }
 }
 
