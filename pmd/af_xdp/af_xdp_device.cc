@@ -30,7 +30,7 @@ constexpr std::size_t kSmallestRing = 64;
 constexpr std::size_t kLargestRing = 32768;
 constexpr std::size_t kDefaultRing = 2048;
 constexpr int kDrainPatienceMs = 200;
-constexpr std::size_t kMaximumTxQueues = XskTxQueue::kMaximumOwners;  // they may all share one socket
+constexpr std::size_t kMaximumTxQueues = XskTxRing::kMaximumOwners;  // they may all share one socket
 
 absl::Status CheckRing(const char* name, std::size_t size) {
   if (size == 0 || (std::has_single_bit(size) && size >= kSmallestRing && size <= kLargestRing)) return absl::OkStatus();
@@ -136,7 +136,7 @@ absl::Status AfXdpDevice::Configure(const DeviceConfig& config) {
   std::vector<RingEnd> rings;
   for (std::size_t number = 0; number < config.tx_queues; ++number) {
     QueuePair& pair = *queues_[number % pair_count];
-    rings.push_back({.queue = &pair.tx(number / pair_count), .socket = &pair.tx_socket(), .pair = number % pair_count});
+    rings.push_back({.queue = &pair.tx(number / pair_count), .socket = &pair.tx_ring(), .pair = number % pair_count});
   }
   engines_ = std::make_unique<TransmitEngines>(options_.transmit, config_.pool, std::move(rings));
   return absl::OkStatus();

@@ -22,7 +22,7 @@ bool IsAboutThePacket(uint16_t error) {
 
 }  // namespace
 
-InjectTxQueue::InjectTxQueue(std::shared_ptr<mempool::Pool> pool, TxQueue& ring, const XskTxQueue& socket, Policy policy)
+InjectTxQueue::InjectTxQueue(std::shared_ptr<mempool::Pool> pool, TxQueue& ring, const XskTxRing& socket, Policy policy)
     : policy_(policy), ring_(ring), socket_(socket), pool_(std::move(pool)) {}
 
 std::size_t InjectTxQueue::Send(std::span<const Packet> packets) {
@@ -68,9 +68,9 @@ void InjectTxQueue::Flush() {
 
 // What is left staged afterwards is for the ring.
 void InjectTxQueue::Inject() {
-  if (!socket_.idle()) {
+  if (socket_.waiting() > 0) {
     ring_.Send({});
-    if (!socket_.idle()) {
+    if (socket_.waiting() > 0) {
       counters_.kept_in_order.Add(1);
       return;
     }

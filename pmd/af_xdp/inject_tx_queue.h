@@ -17,7 +17,7 @@
 #include "mempool/frame_audit.h"
 #include "mempool/pool.h"
 #include "pmd/af_xdp/transmit_cost.h"
-#include "pmd/af_xdp/xsk_tx_queue.h"
+#include "pmd/af_xdp/xsk_tx_ring.h"
 #include "pmd/queue.h"
 
 namespace pollux::pmd::af_xdp {
@@ -49,7 +49,7 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
   enum class Policy : uint8_t { kCheapest, kAlwaysInject };
 
   // `ring` is the other engine, and `socket` whose rings it uses, maybe with others.
-  InjectTxQueue(std::shared_ptr<mempool::Pool> pool, TxQueue& ring, const XskTxQueue& socket, Policy policy);
+  InjectTxQueue(std::shared_ptr<mempool::Pool> pool, TxQueue& ring, const XskTxRing& socket, Policy policy);
 
   std::size_t Send(std::span<const Packet> packets) override;
   std::size_t SendMore(std::span<const Packet> packets) override;
@@ -92,7 +92,7 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
   uint32_t described_longest_ = 0;
   uint64_t described_bytes_ = 0;
   TxQueue& ring_;
-  const XskTxQueue& socket_;
+  const XskTxRing& socket_;
   const std::shared_ptr<mempool::Pool> pool_;
   TransmitCost cost_;
   InjectCounters counters_;

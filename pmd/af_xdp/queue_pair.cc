@@ -38,18 +38,12 @@ QueuePair::QueuePair(std::size_t number, QueuePairOptions options, std::shared_p
       options_(std::move(options)),
       pool_(pool),
       rx_(pool, calls),
-      tx_(pool, calls),
-      sharing_(tx_),
+      tx_ring_(pool, calls),
+      sharing_(tx_ring_),
       baselines_(std::max<std::size_t>(options_.tx_queues, 1)) {
-  for (std::size_t index = 0; options_.tx_queues > 1 && index < options_.tx_queues; ++index) {
-    shared_.push_back(std::make_unique<SharedTxQueue>(sharing_));
-  }
+  if (options_.tx_queues <= 1) tx_queues_.push_back(std::make_unique<XskTxQueue>(tx_ring_));
+  while (tx_queues_.size() < options_.tx_queues) tx_queues_.push_back(std::make_unique<SharedTxQueue>(sharing_));
   ResetStats();
-}
-
-TxQueue& QueuePair::tx(std::size_t index) {
-  if (shared_.empty()) return tx_;
-  return *shared_[index];
 }
 
 absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length,
@@ -85,7 +79,7 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
     return status;
   }
   rx_.SetBusyPolling(options_.busy_polling.budget > 0 && busy_polling_refused_.empty());
-  tx_.Open((*socket)->descriptor(), (*socket)->tx(), (*socket)->completion(), maximum_length);
+  tx_ring_.Open((*socket)->descriptor(), (*socket)->tx(), (*socket)->completion(), maximum_length);
   socket_ = *std::move(socket);
   return absl::OkStatus();
 }
@@ -93,24 +87,20 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
 void QueuePair::Stop(bpf::XdpProgram& program, int interface_index, int patience_ms) {
   if (socket_ == nullptr) return;
   if (options_.receives) program.RemoveSocket(options_.queue).IgnoreError();  // gone already where the device is
-  for (int waited_ms = 0; tx_.Drain() > 0 && waited_ms < patience_ms && !tx_.device_gone(); ++waited_ms) poll(nullptr, 0, 1);
+  for (int waited_ms = 0; tx_ring_.Drain() > 0 && waited_ms < patience_ms && !tx_ring_.device_gone(); ++waited_ms) poll(nullptr, 0, 1);
   rx_.Discard();
   Accumulate(closed_sockets_, socket_->Statistics());
   const bool zero_copy = socket_->zero_copy();
   socket_.reset();
   const bool released = !zero_copy || WaitForRelease(interface_index, options_.queue, kReleasePatienceMs);
   rx_.Close(released);
-  tx_.Close(released);
+  tx_ring_.Close(released);
 }
 
 xdp_statistics QueuePair::KernelStatistics() const {
   xdp_statistics sum = closed_sockets_;
   if (socket_ != nullptr) Accumulate(sum, socket_->Statistics());
   return sum;
-}
-
-const TxCounters& QueuePair::TxCountersOf(std::size_t index) const {
-  return shared_.empty() ? tx_.counters() : shared_[index]->counters();
 }
 
 QueueStats QueuePair::Totals(std::size_t index) const {
@@ -124,10 +114,10 @@ QueueStats QueuePair::Totals(std::size_t index) const {
     stats.rx_errors = kernel.rx_invalid_descs;
     stats.rx_nombuf = rx.no_frame.value();
   }
-  const TxCounters& tx = TxCountersOf(index);
-  stats.tx_packets = tx.sent.value();
+  const TxCounters& tx = tx_ring_.counters(index);
+  stats.tx_packets = tx.completed.sent.value();
   stats.tx_bytes = tx.bytes.value();
-  stats.tx_dropped = tx.dropped_too_short.value() + tx.dropped_too_long.value() + tx.dropped_busy.value() + tx.dropped_at_stop.value();
+  stats.tx_dropped = tx.dropped();
   stats.tx_pending = Minus(tx.taken.value(), stats.tx_packets + stats.tx_dropped);
   return stats;
 }
@@ -164,14 +154,14 @@ std::vector<NamedCounter> QueuePair::Counters(std::size_t index) const {
                 {"tx_invalid_descriptors", kernel.tx_invalid_descs},
                 {"tx_ring_empty", kernel.tx_ring_empty_descs}};
   }
-  const TxCounters& tx = TxCountersOf(index);
+  const TxCounters& tx = tx_ring_.counters(index);
   counters.insert(counters.end(), {{"tx_taken", tx.taken.value()},
-                                   {"tx_packets", tx.sent.value()},
+                                   {"tx_packets", tx.completed.sent.value()},
                                    {"tx_bytes", tx.bytes.value()},
                                    {"tx_copied", tx.copied.value()},
                                    {"tx_dropped_too_short", tx.dropped_too_short.value()},
                                    {"tx_dropped_too_long", tx.dropped_too_long.value()},
-                                   {"tx_dropped_busy", tx.dropped_busy.value()},
+                                   {"tx_dropped_busy", tx.completed.dropped_busy.value()},
                                    {"tx_dropped_at_stop", tx.dropped_at_stop.value()},
                                    {"tx_kicks", tx.kicks.value()},
                                    {"tx_kicks_again", tx.kicks_again.value()},
@@ -179,7 +169,8 @@ std::vector<NamedCounter> QueuePair::Counters(std::size_t index) const {
                                    {"tx_kicks_link_down", tx.kicks_link_down.value()},
                                    {"tx_kicks_failed", tx.kicks_failed.value()},
                                    {"tx_ring_full", tx.ring_full.value()},
-                                   {"tx_no_frame", tx.no_frame.value()}});
+                                   {"tx_no_frame", tx.no_frame.value()},
+                                   {"tx_refused_gone", tx.refused_gone.value()}});
   return counters;
 }
 
@@ -242,7 +233,7 @@ void QueuePair::AppendFeatures(bool native, const bpf::DeviceFeatures& driver, s
 void QueuePair::CollectFrames(const std::string& device, mempool::FrameAudit& audit) const {
   if (&audit.pool() != pool_.get()) return;
   audit.Add(absl::StrCat(device, " queue ", number_, ": fill and rx"), rx_.held());
-  audit.Add(absl::StrCat(device, " queue ", number_, ": tx and completion"), tx_.held());
+  audit.Add(absl::StrCat(device, " queue ", number_, ": tx and completion"), tx_ring_.held());
 }
 
 }  // namespace pollux::pmd::af_xdp

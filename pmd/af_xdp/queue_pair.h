@@ -19,6 +19,7 @@
 #include "pmd/af_xdp/xsk_rx_queue.h"
 #include "pmd/af_xdp/xsk_socket.h"
 #include "pmd/af_xdp/xsk_tx_queue.h"
+#include "pmd/af_xdp/xsk_tx_ring.h"
 #include "pmd/device_stats.h"
 #include "pmd/feature_state.h"
 
@@ -47,8 +48,8 @@ class QueuePair {
   QueuePair(std::size_t number, QueuePairOptions options, std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
 
   XskRxQueue& rx() { return rx_; }
-  TxQueue& tx(std::size_t index);
-  const XskTxQueue& tx_socket() const { return tx_; }
+  TxQueue& tx(std::size_t index) { return *tx_queues_[index]; }
+  const XskTxRing& tx_ring() const { return tx_ring_; }
 
   // Socket, memory, fill, bind, redirection, in this order. `first` as in XskSocket::Create. On error nothing is left. With `why_copy` the
   // mode is copy, for that reason; "": as asked for.
@@ -57,7 +58,7 @@ class QueuePair {
   // No packet comes in any more, and what was taken for sending is sent, for up to `patience_ms`; the rest is dropped and counted.
   void Stop(bpf::XdpProgram& program, int interface_index, int patience_ms);
   // The longest packet that is sent, headers included.
-  void SetMaximumLength(std::size_t bytes) { tx_.SetMaximumLength(bytes); }
+  void SetMaximumLength(std::size_t bytes) { tx_ring_.SetMaximumLength(bytes); }
 
   const XskSocket* socket() const { return socket_.get(); }
   std::size_t tx_count() const { return baselines_.size(); }
@@ -71,7 +72,6 @@ class QueuePair {
 
  private:
   std::string WhyCopy(bool native, const bpf::DeviceFeatures& driver) const;
-  const TxCounters& TxCountersOf(std::size_t index) const;
   std::vector<NamedCounter> Counters(std::size_t index) const;
   xdp_statistics KernelStatistics() const;
   QueueStats Totals(std::size_t index) const;
@@ -81,9 +81,9 @@ class QueuePair {
   const std::shared_ptr<mempool::Pool> pool_;
   std::unique_ptr<XskSocket> socket_;
   XskRxQueue rx_;
-  XskTxQueue tx_;
+  XskTxRing tx_ring_;
   TxSharing sharing_;
-  std::vector<std::unique_ptr<SharedTxQueue>> shared_;  // empty: the one tx queue is tx_ itself, without a lock
+  std::vector<std::unique_ptr<TxQueue>> tx_queues_;  // one XskTxQueue, without a lock, or several SharedTxQueues
   std::string busy_polling_refused_;
   std::string why_copy_;             // as Start was told
   xdp_statistics closed_sockets_{};  // sums over sockets that are closed

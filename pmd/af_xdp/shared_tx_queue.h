@@ -4,8 +4,8 @@
 //     thread 1           thread 2           thread 3
 //   logical queue 0    logical queue 2    logical queue 4          each with counters of its own
 //         \                  |                  /
-//          +--- lock: completions taken, descriptors written ---+    a few hundred instructions for a burst
-//          |        tx ring, completion ring (XskTxQueue)       |
+//          +--- lock: completions taken, descriptors written ---+    up to kMostAtOnce of each, then the others may
+//          |        tx ring, completion ring (XskTxRing)        |
 //          +--- in turn: the system call, without the lock -----+    one thread at a time; who comes meanwhile leaves a note
 //
 // Nobody waits for a system call of another: whoever finds the turn taken sets `noted` and returns, and the thread that has the turn makes
@@ -24,22 +24,23 @@
 
 #include "lcore/cache_line.h"
 #include "lcore/spin_lock.h"
-#include "pmd/af_xdp/xsk_tx_queue.h"
+#include "pmd/af_xdp/xsk_tx_ring.h"
 #include "pmd/queue.h"
 
 namespace pollux::pmd::af_xdp {
 
-// What the logical queues of one socket have in common. The socket's queue must outlive it.
+// What the logical queues of one socket have in common. The ring must outlive it.
 class TxSharing {
  public:
-  static constexpr int kMostCalls = 8;  // rounds of system calls that a thread makes in its turn
+  static constexpr int kMostCalls = 8;            // rounds of system calls that a thread makes in its turn
+  static constexpr std::size_t kMostAtOnce = 64;  // packets put, and completions taken, for one lock
 
-  explicit TxSharing(XskTxQueue& socket) : socket_(socket) {}
+  explicit TxSharing(XskTxRing& ring) : ring_(ring) {}
 
  private:
   friend class SharedTxQueue;
 
-  XskTxQueue& socket_;
+  XskTxRing& ring_;
   alignas(lcore::kCacheLineBytes) lcore::SpinLock lock_;
   alignas(lcore::kCacheLineBytes) std::atomic<bool> noted_{false};
   std::atomic<bool> turn_taken_{false};
@@ -48,22 +49,20 @@ class TxSharing {
 // Contract and thread rule: pmd/queue.h. Any number of queues of one TxSharing may send at once, each from one thread.
 class SharedTxQueue final : public TxQueue {
  public:
-  explicit SharedTxQueue(TxSharing& sharing) : sharing_(sharing), owner_(sharing.socket_.AddOwner(counters_)) {}
+  explicit SharedTxQueue(TxSharing& sharing) : sharing_(sharing), owner_(sharing.ring_.AddOwner(counters_)) {}
 
   std::size_t Send(std::span<const Packet> packets) override;
 
   const TxCounters& counters() const { return counters_; }
 
  private:
-  std::size_t SendSome(std::span<const Packet> packets);
-  std::size_t SendCopies(std::span<const Packet> packets);
   std::size_t PutLocked(std::span<const Packet> packets);
   void Reclaim();
   void KickInTurn();
 
   TxSharing& sharing_;
   TxCounters counters_;
-  const XskTxQueue::Owner owner_;
+  const XskTxRing::Owner owner_;
 };
 
 }  // namespace pollux::pmd::af_xdp

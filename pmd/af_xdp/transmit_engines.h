@@ -20,7 +20,7 @@ namespace pollux::pmd::af_xdp {
 // The ring engine of one logical tx queue.
 struct RingEnd {
   TxQueue* queue;
-  const XskTxQueue* socket;
+  const XskTxRing* socket;
   std::size_t pair;  // number of the socket
 };
 

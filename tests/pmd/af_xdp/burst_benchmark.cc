@@ -24,9 +24,10 @@ void Forward(benchmark::State& state) {
   support::FakeKernel from(kRing), to(kRing);
   to.budget = kRing;
   XskRxQueue rx(pool, from);
-  XskTxQueue tx(pool, to);
+  XskTxRing ring(pool, to);
+  XskTxQueue tx(ring);
   rx.Open(3, from.fill.memory(), from.rx.memory(), kRing);
-  tx.Open(4, to.tx.memory(), to.completion.memory(), 1518);
+  ring.Open(4, to.tx.memory(), to.completion.memory(), 1518);
   std::array<Packet, mempool::kMaximumBurst> packets;
   uint64_t forwarded = 0;
   for (auto _ : state) {
@@ -38,7 +39,7 @@ void Forward(benchmark::State& state) {
     to.sent.clear();
   }
   state.SetItemsProcessed(static_cast<int64_t>(forwarded));
-  tx.Close();
+  ring.Close();
   rx.Close();
 }
 BENCHMARK(Forward)->Name("forward")->Arg(1)->Arg(8)->Arg(32)->Arg(64)->Arg(256);

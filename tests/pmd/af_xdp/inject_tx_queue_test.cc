@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "pmd/af_xdp/xsk_tx_queue.h"
 #include "tests/support/fake_kernel.h"
 #include "tests/support/pool_fixture.h"
 
@@ -60,14 +61,15 @@ class InjectTxQueueTest : public testing::Test {
   static constexpr uint32_t kRing = 2048;
   static constexpr unsigned kBlock = 5;
 
-  InjectTxQueueTest() : kernel_(kRing), pool_(support::MakePool({.frame_count = kFrames, .slab_frames = 64})), ring_(pool_, kernel_) {
+  InjectTxQueueTest()
+      : kernel_(kRing), pool_(support::MakePool({.frame_count = kFrames, .slab_frames = 64})), rings_(pool_, kernel_), ring_(rings_) {
     kernel_.budget = kRing;
-    ring_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), 1518);
+    rings_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), 1518);
     Make(InjectTxQueue::Policy::kAlwaysInject);
   }
 
   void Make(InjectTxQueue::Policy policy, bool ready = true) {
-    queue_ = std::make_unique<InjectTxQueue>(pool_, ring_, ring_, policy);
+    queue_ = std::make_unique<InjectTxQueue>(pool_, ring_, rings_, policy);
     queue_->Open(&injection_, kBlock, ready);
   }
 
@@ -79,7 +81,7 @@ class InjectTxQueueTest : public testing::Test {
   }
   void ExpectBalance(std::span<const Packet> held = {}) {
     mempool::FrameAudit audit(*pool_);
-    audit.Add("ring", ring_.held());
+    audit.Add("ring", rings_.held());
     queue_->CollectFrames("staged", audit);
     for (const Packet& packet : held) audit.Add("application", packet);
     EXPECT_TRUE(audit.Balance().ok()) << audit.Balance();
@@ -96,6 +98,7 @@ class InjectTxQueueTest : public testing::Test {
 
   support::FakeKernel kernel_;
   std::shared_ptr<Pool> pool_;
+  XskTxRing rings_;
   XskTxQueue ring_;
   FakeInjection injection_;
   std::unique_ptr<InjectTxQueue> queue_;

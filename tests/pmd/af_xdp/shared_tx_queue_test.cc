@@ -45,12 +45,12 @@ class SharedTxQueueTest : public testing::Test {
   static constexpr std::size_t kMaximumLength = 1518;
 
   SharedTxQueueTest() {
-    socket_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength);
+    ring_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength);
     for (auto& queue : queues_) queue = std::make_unique<SharedTxQueue>(sharing_);
   }
   ~SharedTxQueueTest() override {
     calls_.during_call = nullptr;
-    socket_.Close();
+    ring_.Close();
     EXPECT_TRUE(support::FramesAreFree(*pool_));
   }
 
@@ -61,23 +61,23 @@ class SharedTxQueueTest : public testing::Test {
   }
   absl::Status Balance(std::span<const Packet> held = {}) {
     FrameAudit audit(*pool_);
-    audit.Add("socket", socket_.held());
+    audit.Add("socket", ring_.held());
     for (const Packet& packet : held) audit.Add("application", packet);
     return audit.Balance();
   }
   // What a queue's owner would be told: taken, and all that became of it (docs/ownership.md, E2).
   uint64_t Accounted(std::size_t queue) {
     const TxCounters& counters = queues_[queue]->counters();
-    return counters.sent.value() + counters.dropped_busy.value() + counters.dropped_too_short.value() + counters.dropped_too_long.value() +
-           counters.dropped_at_stop.value();
+    return counters.completed.sent.value() + counters.completed.dropped_busy.value() + counters.dropped_too_short.value() +
+           counters.dropped_too_long.value() + counters.dropped_at_stop.value();
   }
   const TxCounters& Counters(std::size_t queue) { return queues_[queue]->counters(); }
 
   support::FakeKernel kernel_{kRing, 0xFFFFFFE0u};
   WatchedCalls calls_{kernel_};
   std::shared_ptr<Pool> pool_ = support::MakePool({.frame_count = kFrames, .slab_frames = 16});
-  XskTxQueue socket_{pool_, calls_};
-  TxSharing sharing_{socket_};
+  XskTxRing ring_{pool_, calls_};
+  TxSharing sharing_{ring_};
   std::array<std::unique_ptr<SharedTxQueue>, kQueues> queues_;
 };
 
@@ -86,7 +86,7 @@ TEST_F(SharedTxQueueTest, EachQueueCountsItsOwn) {
   queues_[0]->Send({});  // reclaims for all
   for (std::size_t queue = 0; queue < kQueues; ++queue) {
     EXPECT_EQ(Counters(queue).taken.value(), 10 + queue);
-    EXPECT_EQ(Counters(queue).sent.value(), 10 + queue);
+    EXPECT_EQ(Counters(queue).completed.sent.value(), 10 + queue);
     EXPECT_EQ(Counters(queue).bytes.value(), 100 * (10 + queue));
   }
   EXPECT_EQ(kernel_.sent.size(), 33u);
@@ -186,8 +186,8 @@ TEST_F(SharedTxQueueTest, EbusyIsOneDropOfSomebody) {
   EXPECT_EQ(kernel_.sent.size(), 6u);
   uint64_t dropped = 0, sent = 0;
   for (std::size_t queue = 0; queue < kQueues; ++queue) {
-    dropped += Counters(queue).dropped_busy.value();
-    sent += Counters(queue).sent.value();
+    dropped += Counters(queue).completed.dropped_busy.value();
+    sent += Counters(queue).completed.sent.value();
   }
   EXPECT_EQ(dropped, 2u);
   EXPECT_EQ(sent, 6u);
@@ -199,11 +199,11 @@ TEST_F(SharedTxQueueTest, ADropNotedAfterItsFrameCameBackIsToldAtTheLatestByClos
   calls_.during_call = [this] { queues_[1]->Send({}); };  // takes the frame back before the first thread knows of the drop
   EXPECT_EQ(queues_[0]->Send(Make(1)), 1u);
   calls_.during_call = nullptr;
-  EXPECT_EQ(Counters(0).sent.value(), 1u) << "it was noted in time: this tests nothing";
-  EXPECT_EQ(socket_.Drain(), 0u);
-  socket_.Close();
-  EXPECT_EQ(Counters(0).sent.value(), 0u);
-  EXPECT_EQ(Counters(0).dropped_busy.value(), 1u);
+  EXPECT_EQ(Counters(0).completed.sent.value(), 1u) << "it was noted in time: this tests nothing";
+  EXPECT_EQ(ring_.Drain(), 0u);
+  ring_.Close();
+  EXPECT_EQ(Counters(0).completed.sent.value(), 0u);
+  EXPECT_EQ(Counters(0).completed.dropped_busy.value(), 1u);
   EXPECT_EQ(Accounted(0), 1u);
 }
 
@@ -211,14 +211,23 @@ TEST_F(SharedTxQueueTest, CloseTellsEachQueueWhatWasLost) {
   kernel_.completes_at_once = false;
   EXPECT_EQ(queues_[0]->Send(Make(7)), 7u);
   EXPECT_EQ(queues_[2]->Send(Make(9)), 9u);
-  EXPECT_EQ(socket_.Drain(), 16u);
+  EXPECT_EQ(ring_.Drain(), 16u);
   kernel_.Complete(2);
-  EXPECT_EQ(socket_.Drain(), 14u);
-  socket_.Close();
+  EXPECT_EQ(ring_.Drain(), 14u);
+  ring_.Close();
   EXPECT_EQ(Counters(0).dropped_at_stop.value(), 5u);
   EXPECT_EQ(Counters(1).dropped_at_stop.value(), 0u);
   EXPECT_EQ(Counters(2).dropped_at_stop.value(), 9u);
   EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+TEST_F(SharedTxQueueTest, AClosedQueueTakesNothing) {
+  ring_.Close();
+  std::vector<Packet> packets = Make(2);
+  packets[0].length = 13;
+  EXPECT_EQ(queues_[0]->Send(packets), 0u);
+  EXPECT_EQ(Counters(0).taken.value(), 0u);
+  Pool::Free(packets);
 }
 
 TEST_F(SharedTxQueueTest, EnxioEndsAllOfThem) {

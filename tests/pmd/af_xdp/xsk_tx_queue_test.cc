@@ -23,8 +23,11 @@ class XskTxQueueTest : public testing::TestWithParam<uint32_t> {
   static constexpr std::size_t kMaximumLength = 1518;
 
   XskTxQueueTest()
-      : kernel_(kRing, GetParam()), pool_(support::MakePool({.frame_count = kFrames, .slab_frames = 16})), queue_(pool_, kernel_) {
-    queue_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength);
+      : kernel_(kRing, GetParam()),
+        pool_(support::MakePool({.frame_count = kFrames, .slab_frames = 16})),
+        ring_(pool_, kernel_),
+        queue_(ring_) {
+    ring_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength);
   }
 
   std::span<Packet> Make(std::size_t count, uint32_t length = 64) { return MakeFrom(*pool_, count, length); }
@@ -35,19 +38,20 @@ class XskTxQueueTest : public testing::TestWithParam<uint32_t> {
   }
   absl::Status Balance(std::span<const Packet> held = {}) {
     FrameAudit audit(*pool_);
-    audit.Add("queue", queue_.held());
+    audit.Add("queue", ring_.held());
     for (const Packet& packet : held) audit.Add("application", packet);
     return audit.Balance();
   }
   // taken = on the wire + dropped + pending, as pmd/device_stats.h has it.
   uint64_t Accounted() const {
     const TxCounters& counters = queue_.counters();
-    return counters.sent.value() + counters.dropped_busy.value() + counters.dropped_too_short.value() + counters.dropped_too_long.value() +
-           counters.dropped_at_stop.value() + queue_.held().Count();
+    return counters.completed.sent.value() + counters.completed.dropped_busy.value() + counters.dropped_too_short.value() +
+           counters.dropped_too_long.value() + counters.dropped_at_stop.value() + ring_.held().Count();
   }
 
   support::FakeKernel kernel_;
   std::shared_ptr<Pool> pool_;
+  XskTxRing ring_;
   XskTxQueue queue_;
   std::array<Packet, kFrames> packets_;
 };
@@ -60,7 +64,7 @@ TEST_P(XskTxQueueTest, SendsInOrderWithOneCall) {
   for (std::size_t index = 0; index < 32; ++index) EXPECT_EQ(kernel_.sent[index].addr, pool_->Offset(packets[index].data));
   EXPECT_EQ(kernel_.tx_wakeups, 1);
   EXPECT_EQ(queue_.Send({}), 0u);
-  EXPECT_EQ(queue_.held().Count(), 0u) << "an empty burst reclaims";
+  EXPECT_EQ(ring_.held().Count(), 0u) << "an empty burst reclaims";
   EXPECT_EQ(pool_->FreeCount(), kFrames);
 }
 
@@ -128,23 +132,23 @@ TEST_P(XskTxQueueTest, EbusyIsOneCountedDropAndTheRestGoesOn) {
   EXPECT_EQ(kernel_.sent.size(), 30u);
   EXPECT_EQ(kernel_.tx_wakeups, 3);
   queue_.Send({});
-  EXPECT_EQ(queue_.counters().dropped_busy.value(), 2u);
-  EXPECT_EQ(queue_.counters().sent.value(), 30u);
+  EXPECT_EQ(queue_.counters().completed.dropped_busy.value(), 2u);
+  EXPECT_EQ(queue_.counters().completed.sent.value(), 30u);
   EXPECT_EQ(pool_->FreeCount(), kFrames);
 }
 
 TEST_P(XskTxQueueTest, WhatCountedAsSentStaysSentWhenTheKernelDropsLater) {
   EXPECT_EQ(queue_.Send(Make(32)), 32u);
   queue_.Send({});
-  ASSERT_EQ(queue_.counters().sent.value(), 32u);
+  ASSERT_EQ(queue_.counters().completed.sent.value(), 32u);
   kernel_.errors = {EBUSY, EBUSY};
   EXPECT_EQ(queue_.Send(Make(32)), 32u);
-  const uint64_t dropped = queue_.counters().dropped_busy.value();
+  const uint64_t dropped = queue_.counters().completed.dropped_busy.value();
   EXPECT_EQ(Accounted(), 64u) << "not dropped and pending at once";
   queue_.Send({});
-  EXPECT_EQ(queue_.counters().sent.value(), 62u);
+  EXPECT_EQ(queue_.counters().completed.sent.value(), 62u);
   EXPECT_EQ(dropped, 0u) << "which it is is told when the frames are back";
-  EXPECT_EQ(queue_.counters().dropped_busy.value(), 2u);
+  EXPECT_EQ(queue_.counters().completed.dropped_busy.value(), 2u);
 }
 
 TEST_P(XskTxQueueTest, AKernelThatOnlySaysEbusyEndsTheLoop) {
@@ -152,7 +156,7 @@ TEST_P(XskTxQueueTest, AKernelThatOnlySaysEbusyEndsTheLoop) {
   EXPECT_EQ(queue_.Send(Make(32)), 32u);
   EXPECT_EQ(kernel_.tx_wakeups, 32);
   queue_.Send({});
-  EXPECT_EQ(queue_.counters().dropped_busy.value(), 32u);
+  EXPECT_EQ(queue_.counters().completed.dropped_busy.value(), 32u);
 }
 
 // Each errno has its counter; what was taken stays in the ring, and goes out when the kernel is well again.
@@ -177,18 +181,20 @@ TEST_P(XskTxErrno, KeepsThePacketsAndCounts) {
     EXPECT_EQ(kernel_.sent.size(), sent_before + 8) << "errno " << error;
     queue_.Send({});
   }
-  EXPECT_FALSE(queue_.device_gone());
+  EXPECT_FALSE(ring_.device_gone());
   EXPECT_TRUE(Balance().ok());
 }
 
 TEST_P(XskTxErrno, EnxioEndsTheQueue) {
   kernel_.errors = {ENXIO};
   EXPECT_EQ(queue_.Send(Make(8)), 8u);
-  EXPECT_TRUE(queue_.device_gone());
+  EXPECT_TRUE(ring_.device_gone());
   const auto more = Make(8);
   EXPECT_EQ(queue_.Send(more), 0u);
+  EXPECT_EQ(queue_.counters().refused_gone.value(), 1u);
+  EXPECT_EQ(queue_.counters().ring_full.value(), 0u);
   Pool::Free(more);
-  queue_.Close();
+  ring_.Close();
   EXPECT_EQ(queue_.counters().dropped_at_stop.value(), 8u);
   EXPECT_EQ(Accounted(), 8u);
   EXPECT_EQ(pool_->FreeCount(), kFrames);
@@ -240,6 +246,70 @@ TEST_P(XskTxQueueTest, PacketsOfAnotherPoolAreCopiedAndCounted) {
   EXPECT_EQ(pool_->FreeCount(), kFrames);
 }
 
+TEST_P(XskTxQueueTest, PacketsOfAnotherPoolAreCopiedARunAtATimeAndInOrder) {
+  const auto other = support::MakePool({.frame_count = 128, .slab_frames = 16});
+  std::vector<Packet> packets = support::AllocatePackets(*other, 60);
+  packets.resize(62);
+  ASSERT_EQ(pool_->Allocate(std::span(packets).subspan(60)), 2u);
+  std::swap(packets[10], packets[61]);  // one of our own between them
+  packets[50].length = 13;              // and one that cannot be sent
+  for (std::size_t index = 0; index < packets.size(); ++index) {
+    if (index != 50) support::WriteContents(packets[index], 100, index);
+  }
+  EXPECT_EQ(queue_.Send(packets), 62u);
+  ASSERT_EQ(kernel_.sent.size(), 61u);
+  for (std::size_t index = 0; index < 61; ++index) {
+    const Packet sent{.data = pool_->region().base() + kernel_.sent[index].addr, .length = kernel_.sent[index].len, .pool = pool_->id()};
+    EXPECT_TRUE(support::HasContents(sent, 100, index < 50 ? index : index + 1));
+  }
+  EXPECT_EQ(queue_.counters().copied.value(), 59u);
+  EXPECT_EQ(queue_.counters().dropped_too_short.value(), 1u);
+  EXPECT_EQ(other->FreeCount(), 128u);
+  queue_.Send({});
+  EXPECT_TRUE(Balance().ok()) << Balance();
+}
+
+TEST_P(XskTxQueueTest, AFullRingCopiesNothing) {
+  const auto other = support::MakePool({.frame_count = 128, .slab_frames = 16});
+  kernel_.budget = 0;
+  ASSERT_EQ(queue_.Send(Make(kRing - 2)), kRing - 2);
+  std::vector<Packet> packets = support::AllocatePackets(*other, 10);
+  for (Packet& packet : packets) packet.length = 100;
+  EXPECT_EQ(queue_.Send(packets), 2u);
+  EXPECT_EQ(queue_.Send(std::span(packets).subspan(2)), 0u);
+  EXPECT_EQ(queue_.counters().ring_full.value(), 2u);
+  EXPECT_EQ(queue_.counters().no_frame.value(), 0u);
+  EXPECT_TRUE(Balance().ok()) << "the copies that found no place are free again";
+  Pool::Free(std::span(packets).subspan(2));
+}
+
+TEST_P(XskTxQueueTest, WhatIsDroppedTakesNoPlaceInTheRing) {
+  kernel_.budget = 0;
+  ASSERT_EQ(queue_.Send(Make(kRing - 10)), kRing - 10);
+  const auto packets = Make(20);
+  for (std::size_t index = 0; index < 10; ++index) packets[index].length = 13;
+  EXPECT_EQ(queue_.Send(packets), 20u);
+  EXPECT_EQ(queue_.counters().dropped_too_short.value(), 10u);
+}
+
+TEST_P(XskTxQueueTest, AClosedQueueTakesNothingAndCountsNothing) {
+  ring_.Close();
+  const auto packets = Make(3);
+  packets[0].length = 13;
+  EXPECT_EQ(queue_.Send(packets), 0u);
+  EXPECT_EQ(queue_.counters().dropped_too_short.value(), 0u);
+  EXPECT_EQ(queue_.counters().ring_full.value(), 0u);
+  Pool::Free(packets);
+}
+
+TEST_P(XskTxQueueTest, ReservedBitsSayNothingAboutTheLength) {
+  const auto packets = Make(2);
+  packets[0].reserved = 1;
+  packets[1].reserved = 0xFFFF;
+  EXPECT_EQ(queue_.Send(packets), 2u);
+  EXPECT_EQ(kernel_.sent.size(), 2u);
+}
+
 TEST_P(XskTxQueueTest, AnEmptyPoolLeavesForeignPacketsWithTheCaller) {
   const auto other = support::MakePool({.frame_count = 16, .slab_frames = 4});
   std::vector<Packet> hoard(kFrames);
@@ -247,6 +317,7 @@ TEST_P(XskTxQueueTest, AnEmptyPoolLeavesForeignPacketsWithTheCaller) {
   const auto packets = MakeFrom(*other, 3, 100);
   EXPECT_EQ(queue_.Send(packets), 0u);
   EXPECT_EQ(queue_.counters().no_frame.value(), 1u);
+  EXPECT_EQ(queue_.counters().ring_full.value(), 0u) << "the ring is empty";
   Pool::Free(packets);
   Pool::Free(hoard);
 }
@@ -265,7 +336,7 @@ TEST_P(XskTxQueueTest, CompletionsMayComeInAnyOrderAndInParts) {
     ASSERT_EQ(Accounted(), taken);
   }
   kernel_.Complete(1000);
-  while (queue_.Drain() > 0) kernel_.Complete(1000);
+  while (ring_.Drain() > 0) kernel_.Complete(1000);
   EXPECT_EQ(kernel_.sent.size(), taken);
   EXPECT_EQ(pool_->FreeCount(), kFrames);
 }
@@ -273,8 +344,8 @@ TEST_P(XskTxQueueTest, CompletionsMayComeInAnyOrderAndInParts) {
 TEST_P(XskTxQueueTest, CloseReturnsWhatTheKernelHeld) {
   kernel_.completes_at_once = false;
   EXPECT_EQ(queue_.Send(Make(20)), 20u);
-  EXPECT_EQ(queue_.Drain(), 20u);
-  queue_.Close();
+  EXPECT_EQ(ring_.Drain(), 20u);
+  ring_.Close();
   EXPECT_EQ(queue_.counters().dropped_at_stop.value(), 20u);
   EXPECT_EQ(pool_->FreeCount(), kFrames);
   const auto packets = Make(1);

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/af_xdp/xsk_tx_ring.h"
+
+#include <net/ethernet.h>
+
+#include <algorithm>
+#include <array>
+
+namespace pollux::pmd::af_xdp {
+namespace {
+
+// In copy mode one sendto sends up to 32 packets on kernels before 6.17 (TX_BATCH_SIZE), and then says EAGAIN.
+constexpr uint32_t kFewestPacketsACall = 32;
+
+}  // namespace
+
+// --- Data path ------------------------------------------------------------------------------------------------------------------
+
+std::size_t XskTxRing::Put(std::span<const Packet> packets, const Owner& owner) {
+  uint32_t room = tx_.Room(static_cast<uint32_t>(packets.size()));
+  std::size_t done = 0;
+  while (room > 0) {
+    const uint32_t in_a_row = std::min(room, tx_.InARow(0));
+    const auto [put, bytes] = PutInARow(packets.subspan(done, in_a_row), owner.tag);
+    owner.counters->bytes.Add(bytes);
+    done += put;
+    room -= static_cast<uint32_t>(put);
+    if (put < in_a_row) break;
+  }
+  return done;
+}
+
+// Descriptors for the first packets, as many as can be sent as they are; the ring has them all in a row. What the loop needs of the
+// ring is copied first, since the compiler must assume that a store to the ledger's bytes could change it.
+[[gnu::noinline]] XskTxRing::Amount XskTxRing::PutInARow(std::span<const Packet> packets, uint8_t tag) {
+  const Limits limits = limits_;
+  const uint64_t length_range = length_range_.load(std::memory_order_relaxed);
+  const mempool::FrameSet::Writer held = held_.writer();
+  xdp_desc* descriptor = &tx_.At(0);
+  uint64_t bytes = 0;
+  uint32_t count = 0;
+  for (const Packet& packet : packets) {
+    const auto address = static_cast<uint64_t>(packet.data - limits.base);
+    if (!limits.Allow(length_range, address, packet)) [[unlikely]]
+      break;
+    *descriptor++ = {.addr = address, .len = packet.length, .options = 0};
+    held.Insert(static_cast<mempool::FrameNumber>(address >> limits.frame_shift), tag);
+    bytes += packet.length;
+    ++count;
+  }
+  if (count == 0) return {0, 0};
+  tx_.Submit(count);
+  outstanding_ += count;
+  return {count, bytes};
+}
+
+std::size_t XskTxRing::TakeCompleted(std::span<mempool::FrameNumber> frames) {
+  const uint32_t count = std::min(completion_.Available(static_cast<uint32_t>(frames.size())), completion_.InARow(0));
+  if (count == 0) return 0;
+  const unsigned frame_shift = limits_.frame_shift;
+  const mempool::FrameSet::Writer held = held_.writer();
+  const uint64_t* const addresses = &completion_.At(0);
+  if (owners_.size() == 1) {
+    Credit(*owners_.front(), count);
+  } else {
+    CreditOwners({addresses, count});
+  }
+  for (uint32_t index = 0; index < count; ++index) {
+    frames[index] = static_cast<mempool::FrameNumber>(addresses[index] >> frame_shift);
+    held.Erase(frames[index]);
+  }
+  completion_.Release(count);
+  outstanding_ -= count;
+  return count;
+}
+
+// Packets of one burst come back in a row: a sum for each row, since each sum is a line taken from another core.
+void XskTxRing::CreditOwners(std::span<const uint64_t> addresses) {
+  uint8_t tag = 0;
+  uint32_t count = 0;
+  for (const uint64_t address : addresses) {
+    const uint8_t next = held_.Tag(static_cast<mempool::FrameNumber>(address >> limits_.frame_shift));
+    if (next != tag) {
+      if (tag > 0) Credit(*owners_[tag - 1], count);
+      tag = next;
+      count = 0;
+    }
+    ++count;
+  }
+  if (tag > 0) Credit(*owners_[tag - 1], count);
+}
+
+// As many of these packets as the kernel said EBUSY about were dropped. Each counts once, as sent or as dropped, so that neither count
+// goes down while it runs. (Between owners: a drop that is noted after its frame came back counts on the next, or in Close.)
+inline void XskTxRing::Credit(TxCounters& counters, uint32_t count) {
+  const uint32_t busy = std::min(count, unassigned_busy_.load(std::memory_order_relaxed));
+  if (busy > 0) [[unlikely]] {
+    unassigned_busy_.fetch_sub(busy, std::memory_order_relaxed);
+    counters.completed.dropped_busy.Add(busy);
+  }
+  counters.completed.sent.Add(count - busy);
+}
+
+// One system call for all that waits, as a rule. EAGAIN and EBUSY end a call early and leave the rest for another; how many others
+// there are is bounded by what waits.
+void XskTxRing::Kick(TxCounters& counters) {
+  if (!tx_.NeedsWakeup()) return;
+  uint32_t waiting = tx_.Waiting();
+  uint32_t calls_again = waiting / kFewestPacketsACall;
+  while (waiting > 0) {
+    const int error = calls_.WakeTx(socket_);
+    counters.kicks.Add(1);
+    switch (error) {
+      case 0:
+        return;
+      case EBUSY:
+        unassigned_busy_.fetch_add(1, std::memory_order_relaxed);
+        --waiting;
+        break;
+      case EAGAIN:
+      case EINTR:
+        counters.kicks_again.Add(1);
+        if (calls_again-- == 0) return;
+        break;
+      case ENOBUFS:
+      case ENOMEM:
+        counters.kicks_no_buffer.Add(1);
+        return;
+      case ENETDOWN:
+        counters.kicks_link_down.Add(1);
+        return;
+      case ENXIO:
+        device_gone_.store(true, std::memory_order_relaxed);
+        [[fallthrough]];
+      default:
+        counters.kicks_failed.Add(1);
+        return;
+    }
+  }
+}
+
+// --- Control path ---------------------------------------------------------------------------------------------------------------
+
+XskTxRing::XskTxRing(std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
+    : limits_{.base = pool->region().base(),
+              .shortest_of_pool = uint64_t{pool->id()} << 32 | ETH_HLEN,
+              .frame_mask = pool->frame_size() - 1,
+              .frame_shift = pool->frame_shift()},
+      held_(pool->frame_count()),
+      pool_(std::move(pool)),
+      calls_(calls) {}
+
+XskTxRing::Owner XskTxRing::AddOwner(TxCounters& counters) {
+  owners_.push_back(&counters);
+  return {&counters, static_cast<uint8_t>(owners_.size())};
+}
+
+void XskTxRing::Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length) {
+  tx_ = ProducerRing<xdp_desc>(tx);
+  completion_ = ConsumerRing<uint64_t>(completion);
+  socket_ = socket;
+  device_gone_.store(false, std::memory_order_relaxed);
+  SetMaximumLength(maximum_length);
+}
+
+void XskTxRing::SetMaximumLength(std::size_t bytes) {
+  length_range_.store(bytes - ETH_HLEN, std::memory_order_relaxed);
+}
+
+std::size_t XskTxRing::maximum_length() const {
+  return length_range_.load(std::memory_order_relaxed) + ETH_HLEN;
+}
+
+void XskTxRing::ReclaimAll() {
+  std::array<mempool::FrameNumber, 64> frames;
+  while (const std::size_t count = TakeCompleted(frames)) pool_->Put({frames.data(), count});
+}
+
+std::size_t XskTxRing::Drain() {
+  ReclaimAll();
+  if (outstanding_ > 0 && !device_gone()) {
+    Kick(*owners_.front());
+    ReclaimAll();
+  }
+  return outstanding_;
+}
+
+void XskTxRing::Close(bool released) {
+  tx_ = {};
+  completion_ = {};
+  socket_ = -1;
+  outstanding_ = 0;
+  if (released) {
+    held_.ForEach([this](mempool::FrameNumber frame) { pool_->Put({&frame, 1}); });
+    held_.Clear();
+  }
+  SettleLateDrops();
+  for (TxCounters* const owner : owners_) {
+    owner->dropped_at_stop.Add(owner->taken.value() - owner->completed.sent.value() - owner->dropped());
+  }
+}
+
+// A drop that was noted after another thread had taken its frame back, and that no frame came after, still stands as sent.
+void XskTxRing::SettleLateDrops() {
+  for (TxCounters* const owner : owners_) {
+    const uint64_t late = std::min<uint64_t>(unassigned_busy_.load(std::memory_order_relaxed), owner->completed.sent.value());
+    unassigned_busy_.fetch_sub(static_cast<uint32_t>(late), std::memory_order_relaxed);
+    owner->completed.dropped_busy.Add(late);
+    owner->completed.sent.Add(-late);
+  }
+  unassigned_busy_.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace pollux::pmd::af_xdp
