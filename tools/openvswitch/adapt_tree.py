@@ -4,7 +4,8 @@
 
 Every other need of the provider is met at link time. This one is not: what frees a packet is decided by an inline function, and a packet of
 AF_XDP memory that needs more headroom than it has ends the daemon (the case is marked unreachable). So lib/dp-packet.h and
-lib/dp-packet.c get one more source of memory, DPBUF_EXTERNAL, with three functions that the provider sets.
+lib/dp-packet.c get one more source of memory, DPBUF_EXTERNAL, with three functions that the provider sets; and lib/dpif-netdev.c keeps to
+what that memory allows in the one place where it does not.
 
 Insertions beside anchors instead of a patch: the anchors are the same in 3.1.0 and in the newest tree, whose line numbers and
 surroundings differ. Each anchor must be found exactly once, or nothing is written. A tree that has them already is left alone.
@@ -28,11 +29,12 @@ extern struct dp_packet_external dp_packet_external;
 """
 
 CLONE_FUNCTION = """\
-/* Copies only the data, into memory like that of 'buffer' if its provider has some left. */
+/* Copies only the data, into memory like that of 'buffer' if its provider has some left and the copy is for an output, which wants headroom:
+ * who asks for none may take the packet apart, and gets memory of malloc(). */
 static struct dp_packet *
 dp_packet_clone_data_like(const struct dp_packet *buffer, const void *data, size_t size, size_t headroom)
 {
-    if (buffer->source == DPBUF_EXTERNAL) {
+    if (buffer->source == DPBUF_EXTERNAL && headroom) {
         struct dp_packet *b = dp_packet_external.clone_data(buffer, data, size, headroom);
         if (b) {
             return b;
@@ -52,6 +54,17 @@ RESIZE_CASE = """\
 
 """
 
+# What a packet-out executes may come back as another packet, one that the fragment engine had kept: a clone, or (since 3.3) the packet itself.
+# The caller goes on with it in a struct of its own (dp_packet_swap), and a struct that belongs to a frame cannot be exchanged.
+PACKET_OF_ITS_OWN = """\
+        if (pp.packets[0]->source == DPBUF_EXTERNAL) {
+            struct dp_packet *kept = pp.packets[0];
+
+            pp.packets[0] = dp_packet_clone(kept);
+            dp_packet_delete(kept);
+        }
+"""
+
 # File, anchor, text, and on which side of the anchor the text goes ("instead" takes the anchor away).
 EDITS = [
     ("lib/dp-packet.h", "    DPBUF_AFXDP,               /* Buffer data from XDP frame. */\n", "after",
@@ -68,6 +81,7 @@ EDITS = [
      "    new_buffer = dp_packet_clone_data_like(buffer, "),
     ("lib/dp-packet.c", "    ovs_assert(b->source != DPBUF_AFXDP);\n", "after",
      "    ovs_assert(b->source != DPBUF_EXTERNAL);\n"),
+    ("lib/dpif-netdev.c", "        dp_packet_swap(execute->packet, pp.packets[0]);\n", "before", PACKET_OF_ITS_OWN),
 ]
 
 

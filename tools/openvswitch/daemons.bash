@@ -3,9 +3,11 @@
 #
 # ovs_rig=FOLDER holds database, sockets, logs and process numbers; nothing outside of it is used, so that an Open vSwitch of the machine's
 # own goes on beside it. ovs_settings: COLUMN:KEY=VALUE of table Open_vSwitch, in the database before ovs-vswitchd
-# starts. ovs_with_dpdk: Debian's ovs-vswitchd with DPDK is started instead of what was built.
+# starts. ovs_with_dpdk: Debian's ovs-vswitchd with DPDK is started instead of what was built. ovs_tied: the daemons end with this shell,
+# also if it is killed.
 ovs_settings=()
 ovs_with_dpdk=false
+ovs_tied=false
 
 ovs_environment() {
   export OVS_RUNDIR=$ovs_rig OVS_LOGDIR=$ovs_rig OVS_DBDIR=$ovs_rig OVS_SYSCONFDIR=$ovs_rig
@@ -22,22 +24,50 @@ ovs_daemon_environment() {
   daemon_environment+=("ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0:abort_on_error=1:log_path=$ovs_rig/sanitizer")
 }
 
+# ovs_daemon NAME COMMAND...: starts it, and returns once it answers.
+ovs_daemon() {
+  local name=$1 started deadline=$((SECONDS + 30))
+  shift
+  set -- "$@" --pidfile="$ovs_rig/$name.pid" --no-chdir --verbose=console:off --log-file="$ovs_rig/$name.log"
+  if ! $ovs_tied; then
+    "$@" --detach
+    return
+  fi
+  setpriv --pdeathsig TERM "$@" </dev/null >/dev/null 2>&1 &
+  started=$!
+  until ovs-appctl -t "$name" version >/dev/null 2>&1; do
+    kill -0 "$started" 2>/dev/null && ((SECONDS <= deadline)) || return 1
+    sleep 0.05
+  done
+}
+
 ovs_start_database() {
   ovsdb-tool create "$ovs_rig/conf.db" "$OVS_PKGDATADIR/vswitch.ovsschema" 2>"$ovs_rig/ovsdb-tool.log" &&
-    ovsdb-server "$ovs_rig/conf.db" --remote="punix:$ovs_rig/db.sock" --pidfile="$ovs_rig/ovsdb-server.pid" --detach --no-chdir \
-      --verbose=console:off --log-file="$ovs_rig/ovsdb-server.log" &&
+    ovs_daemon ovsdb-server ovsdb-server "$ovs_rig/conf.db" --remote="punix:$ovs_rig/db.sock" &&
     ovs-vsctl --no-wait init &&
     { [[ ${#ovs_settings[@]} == 0 ]] || ovs-vsctl --no-wait set Open_vSwitch . "${ovs_settings[@]}"; }
 }
 
-ovs_start_switch() {
-  env "${daemon_environment[@]}" ovs-vswitchd "unix:$ovs_rig/db.sock" --pidfile="$ovs_rig/ovs-vswitchd.pid" --detach --no-chdir \
-    --verbose=console:off --log-file="$ovs_rig/ovs-vswitchd.log"
+ovs_start_switch() { # [OPTION]...
+  ovs_daemon ovs-vswitchd env "${daemon_environment[@]}" ovs-vswitchd "unix:$ovs_rig/db.sock" "$@"
+}
+
+# A folder of daemons, named after the process that makes it.
+ovs_make_folder() { mktemp -d "${TMPDIR:-/tmp}/plxo$$.XXXX"; }
+
+# What runs that were killed have left: their folders, and daemons that still use these.
+ovs_sweep() {
+  local left owner
+  for left in "${TMPDIR:-/tmp}"/plxo*.????; do
+    owner=${left##*/plxo}
+    [[ -d $left && ! -L $left && -O $left && ! -e /proc/${owner%%.*} ]] || continue
+    ovs_rig=$left ovs_stop
+  done
 }
 
 # ovs_start [FOLDER]: both daemons, with an empty database. The folder is made if none is given.
 ovs_start() {
-  ovs_rig=${1:-$(mktemp -d "${TMPDIR:-/tmp}/plxo$$.XXXX")}
+  ovs_rig=${1:-$(ovs_make_folder)}
   ovs_environment
   ovs_daemon_environment
   ! $ovs_with_dpdk || ovs_use_dpdk
@@ -104,7 +134,7 @@ ovs_port_errors() {
 sandboxes=()
 start_sandbox() {
   mkdir -p /run/netns
-  unshare --net --mount --pid --uts --fork --kill-child --mount-proc --propagation private bash -c '
+  setpriv --pdeathsig KILL unshare --net --mount --pid --uts --fork --kill-child --mount-proc --propagation private bash -c '
     set -e
     mount -t tmpfs none /run/netns
     mount -t sysfs sysfs /sys

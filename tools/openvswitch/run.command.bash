@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # tools/ovs run: a bridge in the foreground. Sourced.
-type=pollux pmd_cpu='' queues='' options=() flows=() ports=() variant='' pollux_prefix=''
+type=pollux pmd_cpu='' queues='' options=() flows=() ports=() variant='' pollux_prefix='' wanted=''
 for argument in "$@"; do
   case "$argument" in
     --type=pollux | --type=afxdp | --type=dpdk) type=${argument#*=} ;;
@@ -9,6 +9,7 @@ for argument in "$@"; do
     --option=?*=*) options+=("options:${argument#*=}") ;;
     --flow=?*) flows+=("${argument#*=}") ;;
     --programs=?*) ovs_programs=$(realpath "${argument#*=}") ;;
+    --ovs=?*) wanted=${argument#*=} ;;
     --pollux=?*) pollux_prefix=$(realpath "${argument#*=}") ;;
     --sanitize) variant=sanitize ;;
     -*) refuse "unknown argument '$argument'" ;;
@@ -27,9 +28,11 @@ if [[ -n ${ovs_programs:-} ]]; then
   [[ -x $ovs_programs/ovs-vswitchd ]] || die programs "no ovs-vswitchd in $ovs_programs" "tools/ovs build prints the folder."
   ovs_tree=${ovs_programs%/*}
 else
-  ovs_build "$variant" >&2
+  ovs_build "$variant" "$wanted" >&2
 fi
 
+ovs_sweep
+ovs_tied=true
 trap ovs_stop EXIT
 trap 'exit 0' TERM INT HUP
 [[ -z $pmd_cpu ]] || ovs_settings+=(other_config:pmd-cpu-mask="$(printf '0x%x' $((1 << pmd_cpu)))")

@@ -4,37 +4,41 @@
 # The suite script is in Open vSwitch's package, made for type=afxdp. The one for type=pollux is the same text with the type's name
 # changed: its macro ADD_VETH is the only place that names the type. Each runs in namespaces of its own, so that its p0, br0 and
 # databases meet nothing, and nothing is left of them.
-part=fast variant='' stress=false xml='' table='' keep=false pollux_prefix='' chosen=''
+part=fast variant='' stress=false xml='' table='' keep=false pollux_prefix='' chosen='' wanted='' suite=true checks=''
 for argument in "$@"; do
   case "$argument" in
     --full) part=full ;;
     --tests=?*) part=chosen chosen=${argument#*=} ;;
     --sanitize) variant=sanitize ;;
     --stress) stress=true ;;
+    --checks) suite=false ;;
+    --checks=?*) suite=false checks=${argument#*=} ;;
     --xml=?*) xml=$(realpath -m "${argument#*=}") ;;
     --table=?*) table=$(realpath -m "${argument#*=}") ;;
     --keep) keep=true ;;
+    --ovs=?*) wanted=${argument#*=} ;;
     --pollux=?*) pollux_prefix=$(realpath "${argument#*=}") ;;
     *) refuse "unknown argument '$argument'" ;;
   esac
 done
 
 "$root/tools/setup_packages" build ovs
-ovs_build "$variant"
-work=$(mktemp -d "${TMPDIR:-/tmp}/plxo$$.XXXX")
+ovs_build "$variant" "$wanted"
+ovs_sweep
+work=$(ovs_make_folder)
 trap 'end_sandboxes; $keep || rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 if $stress; then
   export root ovs_tree ovs_programs
-  ovs_rig=$work in_sandbox bash "$ovs_folder/stress.sandbox.bash"
+  ovs_rig=$work in_sandbox /usr/bin/python3 "$ovs_folder/checks/stress.py"
   exit
 fi
 
 case "$part" in
   full) tests=() ;;
   chosen) IFS=', ' read -r -a tests <<<"$chosen" ;;
-  fast) mapfile -t tests < <(grep -v -E '^(#|$)' "$ovs_folder/fast_tests.txt" | tr ' ' '\n') ;;
+  fast) read -r -a tests < <("$ovs_folder/suite_numbers.py" "$ovs_tree/source/tests/system-afxdp-testsuite" "$ovs_folder/fast_tests.txt") ;;
 esac
 
 # ovs-ofctl returns when the switch has its new flows, but the datapath acts on its copies of the old ones until the revalidators come by:
@@ -84,9 +88,12 @@ run_suites() {
 
 if [[ $part != chosen ]]; then
   mkdir "$work/rig"
-  results=$work/provider.results
+  results=$work/provider.results code=0
   export root ovs_tree ovs_programs results
-  ovs_rig=$work/rig in_sandbox bash "$ovs_folder/behaviour.sandbox.bash"
+  ovs_rig=$work/rig in_sandbox /usr/bin/python3 "$ovs_folder/checks/behaviour.py" "$checks" || code=$?
+  # It ends with 1 for a check that failed, which the report below says; with anything else it could not run.
+  [[ $code -le 1 ]] || exit "$code"
+  $suite || exit "$code"
 fi
 run_suites
 report=(--command "tools/ovs test$([[ $part != full ]] || echo ' --full')${variant:+ --sanitize}")

@@ -15,6 +15,7 @@ VLOG_DEFINE_THIS_MODULE(netdev_pollux);
 // --- Starting and stopping -------------------------------------------------------------------------------------------------------
 
 static void Stop(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
+  if (port->device != NULL) pollux_account_close(port);
   for (uint32_t i = 0; i < port->tx_queue_count; i++) pollux_tx_queue_close(port->tx_queues[i]);
   pollux_device_close(port->device);
   port->device = NULL;
@@ -59,6 +60,8 @@ static int Start(struct netdev_pollux* port, const struct pollux_settings* setti
   port->tx_queues = xmalloc(port->tx_queue_count * sizeof *port->tx_queues);
   for (uint32_t i = 0; i < port->tx_queue_count; i++) port->tx_queues[i] = pollux_tx_queue_open(pollux_device_tx_queue(device, i));
   pollux_settings_copy(&port->running, settings);
+  pollux_account_start(port);
+  pollux_warn(port);
   return 0;
 }
 
@@ -132,6 +135,8 @@ static int netdev_pollux_set_config(struct netdev* netdev, const struct smap* op
   netdev_request_reconfigure(netdev);
 exit:
   ovs_mutex_unlock(&port->mutex);
+  // What Open vSwitch itself logs is the error's number.
+  if (error) VLOG_INFO("%s: %s", netdev_get_name(netdev), *errp);
   return error;
 }
 
@@ -268,7 +273,12 @@ static void Register(void) {
   class->rxq_recv = netdev_pollux_rxq_recv;
   class->rxq_wait = NULL;
   class->rxq_drain = NULL;
+  pollux_stay_out_of_traffic_control(class);
   netdev_register_provider(class);
+}
+
+bool netdev_pollux_is(const struct netdev* netdev) {
+  return netdev->netdev_class == &netdev_pollux_class;
 }
 
 // The linker sends the tree's call of netdev_vport_tunnel_register here (-Wl,--wrap): it is the last thing of netdev_initialize that
@@ -276,6 +286,9 @@ static void Register(void) {
 void __real_netdev_vport_tunnel_register(void);
 void __wrap_netdev_vport_tunnel_register(void);
 void __wrap_netdev_vport_tunnel_register(void) {
+  static bool registered;
   __real_netdev_vport_tunnel_register();
-  Register();
+  // With --enable-dummy the tree calls it a second time.
+  if (!registered) Register();
+  registered = true;
 }

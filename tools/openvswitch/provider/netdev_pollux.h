@@ -5,6 +5,8 @@
 //     netdev_pollux.c    the class: construct, reconfigure, registration
 //     options.c          what a user may set          queues.c   bursts in and out, tx_queues.c: together
 //     status.c           what a user is told          packets.c  memory of the packets: struct dp_packet of each frame
+//     account.c          what is counted in all
+//     traffic_control.c  what has no effect
 //   -------------------------------- pollux.h (C) --------------------------------
 //
 // Compiled against the configured tree (-include config.h, its headers), since there is no stable interface for providers. The same
@@ -105,6 +107,16 @@ void pollux_tx_note_received(const void* rx_queue, size_t count);
 // Sends what waits on a queue that its thread has left. Main thread.
 void pollux_tx_queue_flush_idle(struct pollux_tx_queue_state*);
 
+// What a port has counted under devices that are closed, and what the kernel had counted when the running one was started (account.c).
+struct pollux_account {
+  struct pollux_tx_counters closed_tx;
+  uint64_t closed_rx_dropped;
+  uint64_t closed_rx_errors;
+  uint64_t closed_tx_dropped;
+  uint64_t kernel_rx_dropped;
+  uint64_t kernel_tx_dropped;
+};
+
 struct netdev_pollux {
   struct netdev_linux up;  // first: what is inherited from netdev-linux.c works on it
 
@@ -118,9 +130,12 @@ struct netdev_pollux {
   struct pollux_settings running;  // of `device`
   struct pollux_settings asked;    // by set_config
   uint32_t asked_tx_queues;        // by set_tx_multiq
-  struct smap options;             // as the user wrote them
-  char* error;                     // why the last reconfigure failed, or NULL
-  bool options_refused;            // that was for `options`: not tried again, and the error stays, until they change
+  struct pollux_account account;
+  bool has_policing;  // asked for, without effect
+  bool has_qos;
+  struct smap options;   // as the user wrote them
+  char* error;           // why the last reconfigure failed, or NULL
+  bool options_refused;  // that was for `options`: not tried again, and the error stays, until they change
 };
 
 struct netdev_rxq_pollux {
@@ -133,6 +148,13 @@ static inline struct netdev_pollux* netdev_pollux_cast(const struct netdev* netd
   return CONTAINER_OF(netdev, struct netdev_pollux, up.up);
 }
 
+// True for a port of type=pollux.
+bool netdev_pollux_is(const struct netdev*);
+
+// Once, before the tree's provider of flows for traffic control is registered (traffic_control.c).
+void pollux_stay_out_of_traffic_control(struct netdev_class*);
+#define POLLUX_METER_HINT "its packets do not pass the kernel's traffic control; limit them with meters (ovs-ofctl add-meter)"
+
 // Fills `settings` from what a user wrote; or returns EINVAL and says why in `*error`.
 int pollux_settings_parse(const char* interface, const struct smap* options, struct pollux_settings* settings, char** error);
 bool pollux_settings_equal(const struct pollux_settings*, const struct pollux_settings*);
@@ -141,6 +163,17 @@ void pollux_settings_free(struct pollux_settings*);
 // The frame size that packets of this MTU need, and the largest MTU that these settings allow.
 uint32_t pollux_frame_size_for(const struct pollux_settings*, int mtu);
 int pollux_largest_mtu(const struct pollux_settings*);
+
+// Warns of what a device that was started does not do as one would expect (status.c).
+void pollux_warn(const struct netdev_pollux*);
+
+// Called when a device has been started, and before it is closed with its queues.
+void pollux_account_start(struct netdev_pollux*);
+void pollux_account_close(struct netdev_pollux*);
+// The provider's own counters since the port was made.
+struct pollux_tx_counters pollux_account_tx(const struct netdev_pollux*);
+// Adds to the kernel's statistics what the kernel cannot know.
+void pollux_account_add(const struct netdev_pollux*, struct netdev_stats*);
 
 int netdev_pollux_rxq_recv(struct netdev_rxq*, struct dp_packet_batch*, int* qfill);
 int netdev_pollux_send(struct netdev*, int qid, struct dp_packet_batch*, bool concurrent_txq);

@@ -4,24 +4,10 @@
 #include <string.h>
 
 #include "netdev_pollux.h"
+#include "openvswitch/vlog.h"
 #include "util.h"
 
-#define COUNTER_CAPACITY 2048  // of the device's own
-
-// The sums over tx queues of what the provider counts itself.
-static struct pollux_tx_counters SumTxCounters(const struct netdev_pollux* port) {
-  struct pollux_tx_counters sum = {0};
-  for (uint32_t i = 0; i < port->tx_queue_count; i++) {
-    const struct pollux_tx_counters* queue = &port->tx_queues[i]->counters;
-    pollux_count(&sum.copied_foreign, __atomic_load_n(&queue->copied_foreign, __ATOMIC_RELAXED));
-    pollux_count(&sum.copied_outgrown, __atomic_load_n(&queue->copied_outgrown, __ATOMIC_RELAXED));
-    pollux_count(&sum.dropped_too_long, __atomic_load_n(&queue->dropped_too_long, __ATOMIC_RELAXED));
-    pollux_count(&sum.dropped_no_frame, __atomic_load_n(&queue->dropped_no_frame, __ATOMIC_RELAXED));
-    pollux_count(&sum.dropped_ring_full, __atomic_load_n(&queue->dropped_ring_full, __ATOMIC_RELAXED));
-    pollux_count(&sum.dropped_no_queue, __atomic_load_n(&queue->dropped_no_queue, __ATOMIC_RELAXED));
-  }
-  return sum;
-}
+VLOG_DEFINE_THIS_MODULE(netdev_pollux_status);
 
 static void AddCounter(struct netdev_custom_stats* stats, const char* name, uint64_t value) {
   struct netdev_custom_counter* counter = &stats->counters[stats->size++];
@@ -41,12 +27,12 @@ static uint64_t CopiedByDevice(const struct pollux_counter* counters, size_t cou
 
 int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_custom_stats* stats) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
-  const struct pollux_counter none = {{0}, 0};
-  struct pollux_counter* counters = xmalloc(COUNTER_CAPACITY * sizeof none);
   ovs_mutex_lock(&port->mutex);
-  size_t count = port->device != NULL ? pollux_device_get_counters(port->device, counters, COUNTER_CAPACITY) : 0;
-  count = MIN(count, COUNTER_CAPACITY);
-  const struct pollux_tx_counters ours = SumTxCounters(port);
+  // Their number changes only when the device is started or stopped.
+  size_t count = port->device != NULL ? pollux_device_get_counters(port->device, NULL, 0) : 0;
+  struct pollux_counter* counters = xcalloc(count, sizeof *counters);
+  if (count > 0) count = MIN(count, pollux_device_get_counters(port->device, counters, count));
+  const struct pollux_tx_counters ours = pollux_account_tx(port);
   uint64_t outgrown = 0, clones = 0;
   if (port->memory != NULL) {
     atomic_read_relaxed(&port->memory->outgrown, &outgrown);
@@ -76,15 +62,10 @@ int netdev_pollux_get_stats(const struct netdev* netdev, struct netdev_stats* st
   // The kernel counts what passes the interface; it cannot know what never got that far.
   int error = get_stats_via_netlink(netdev, stats);
   if (error) return error;
-  struct pollux_stats device = {0};
   ovs_mutex_lock(&port->mutex);
   for (uint32_t i = 0; i < port->tx_queue_count; i++) pollux_tx_queue_flush_idle(port->tx_queues[i]);
-  if (port->device != NULL) pollux_device_get_stats(port->device, POLLUX_WHOLE_DEVICE, &device);
-  const struct pollux_tx_counters ours = SumTxCounters(port);
+  pollux_account_add(port, stats);
   ovs_mutex_unlock(&port->mutex);
-  stats->rx_dropped += device.rx_missed;
-  stats->rx_errors += device.rx_errors;
-  stats->tx_dropped += device.tx_dropped + ours.dropped_too_long + ours.dropped_no_frame + ours.dropped_ring_full + ours.dropped_no_queue;
   return 0;
 }
 
@@ -123,6 +104,32 @@ static void AddFeatureStatus(const pollux_device* device, struct smap* status) {
   free(features);
 }
 
+// What a queue that nobody polls receives goes to the kernel's stack, and the bridge never sees it.
+static char* UnpolledQueues(const struct netdev_pollux* port) {
+  struct pollux_device_info info;
+  if (pollux_device_get_info(port->device, &info) || info.maximum_rx_queues <= port->running.rx_queues) return NULL;
+  return xasprintf("%" PRIu32 " of %" PRIu32 " receive queues are polled, packets of the others go to the kernel (options:n_rxq=%" PRIu32
+                   ", or ethtool -L %s combined %" PRIu32 ")",
+                   port->running.rx_queues, info.maximum_rx_queues, info.maximum_rx_queues, info.interface, port->running.rx_queues);
+}
+
+void pollux_warn(const struct netdev_pollux* port) {
+  const char* name = netdev_get_name(&port->up.up);
+  char* unpolled = UnpolledQueues(port);
+  if (unpolled != NULL) VLOG_WARN("%s: %s", name, unpolled);
+  free(unpolled);
+  // Who asked for generic mode knows of it.
+  if (port->running.arguments != NULL && strstr(port->running.arguments, "mode=") != NULL) return;
+  struct pollux_feature* features = xmalloc(POLLUX_FEATURE_CAPACITY * sizeof *features);
+  const size_t count = MIN(pollux_device_get_features(port->device, features, POLLUX_FEATURE_CAPACITY), POLLUX_FEATURE_CAPACITY);
+  for (size_t i = 0; i < count; i++) {
+    if (!strcmp(features[i].name, "native") && !features[i].present) {
+      VLOG_WARN("%s: XDP in generic mode, which is slow: %s", name, features[i].reason);
+    }
+  }
+  free(features);
+}
+
 int netdev_pollux_get_status(const struct netdev* netdev, struct smap* status) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
   int error = netdev_linux_class.get_status(netdev, status);
@@ -132,7 +139,11 @@ int netdev_pollux_get_status(const struct netdev* netdev, struct smap* status) {
     AddFeatureStatus(port->device, status);
     AddMemoryStatus(port->memory, status);
     smap_add_format(status, "tx-queues", "%" PRIu32, port->tx_queue_count);
+    char* unpolled = UnpolledQueues(port);
+    if (unpolled != NULL) smap_add_nocopy(status, xstrdup("rx-queues"), unpolled);
   }
+  if (port->has_policing) smap_add(status, "ingress-policing", "no effect: " POLLUX_METER_HINT);
+  if (port->has_qos) smap_add(status, "qos", "no effect: " POLLUX_METER_HINT);
   if (port->error != NULL) smap_add(status, "error", port->error);
   ovs_mutex_unlock(&port->mutex);
   return error;

@@ -1,0 +1,16 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""tools/ovs test, inside the sandbox: what Open vSwitch's suite does not look at. behaviour.py [WORD]: cases with it in their name or title."""
+
+import sys
+
+import report
+from control import Control
+from packets import Packets
+from three_ports import ThreePorts
+
+if __name__ == "__main__":
+    passed = report.run(Packets, Control, word="".join(sys.argv[1:2]))
+    if ThreePorts.rig is not None:
+        ThreePorts.rig.switch.end_switch()
+    sys.exit(0 if passed else 1)

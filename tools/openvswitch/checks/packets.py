@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to packets: copies, room, drops, and that each is counted, once."""
+
+import itertools
+import os
+import pathlib
+import re
+import signal
+import struct
+import subprocess
+
+from rig import RIG, Namespace, attempt, run, wait_for
+from three_ports import ThreePorts
+
+SEND = """
+import socket
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range({}):
+    sender.sendto(bytes(200), ("10.0.0.2", 9))
+"""
+
+
+class Packets(ThreePorts):
+    def test_copies_nothing(self):
+        """no copy between two ports"""
+        self.client.ping("10.0.0.2")
+        self.switch.await_statistic("p1", "tx_packets", lambda sent: sent >= 20)
+        for port in ("p0", "p1"):
+            self.equal(f"copied of {port}", self.switch.get(port, "statistics:copied"), "0")
+
+    def test_second_output(self):
+        """a second output is copied once, into a frame"""
+        self.switch.set_flow("priority=9,in_port=p0,actions=output:p1,output:p2")
+        self.client.ping("10.0.0.2")
+        self.switch.delete_flow("priority=9,in_port=p0")
+        self.switch.await_statistic("p2", "tx_packets", lambda sent: sent >= 10)
+        self.switch.await_statistic("p1", "memory_clones", lambda clones: clones >= 10)
+        self.equal("copied of p2 (a clone, copied again)", self.switch.get("p2", "statistics:copied"), "0")
+
+    def test_long_push(self):
+        """pushes beyond the headroom"""
+        # 252 bytes of Geneve options and 58 of headers: more than the 256 bytes before a packet.
+        Namespace("underlay").attach("u0", "172.16.0.2", "02:00:00:00:00:22")
+        self.switch.add_bridge("br-phy")
+        self.switch.add_port("br-phy", "u0")
+        run("ip", "address", "add", "172.16.0.1/24", "dev", "br-phy")
+        run("ip", "link", "set", "dev", "br-phy", "up")
+        run("ip", "netns", "exec", "underlay", "ping", "-q", "-c", 1, "-W", 3, "172.16.0.1")
+        run("ovs-appctl", "tnl/neigh/set", "br-phy", "172.16.0.2", "02:00:00:00:00:22")
+        self.switch.vsctl("add-port", "br0", "gen0", "--", "set", "interface", "gen0", "type=geneve", "options:remote_ip=172.16.0.2",
+                          "options:key=7")
+        run("ovs-ofctl", "add-tlv-map", "br0",
+            "{class=0xffff,type=0,len=124}->tun_metadata0,{class=0xffff,type=1,len=120}->tun_metadata1")
+        self.switch.set_flow("priority=9,in_port=p0,actions=set_field:0x1->tun_metadata0,set_field:0x1->tun_metadata1,output:gen0")
+        capture = subprocess.Popen(["ip", "netns", "exec", "underlay", "tcpdump", "-n", "-i", "eth0", "-c", "5", "-w", str(RIG / "geneve.pcap"),
+                                    "udp", "port", "6081"], stderr=subprocess.PIPE, text=True)
+        capture.stderr.readline()  # "listening on"
+        attempt(*self.client.command("ping", "-q", "-n", "-c", 20, "-i", "0.1", "-W", 1, "10.0.0.2"))
+        self.switch.delete_flow("priority=9,in_port=p0")
+        self.switch.check_alive()
+        try:
+            capture.communicate(timeout=10)
+        except subprocess.TimeoutExpired as late:
+            capture.kill()
+            raise AssertionError("fewer than 5 Geneve packets came out") from late
+        self.switch.await_statistic("u0", "memory_outgrown", lambda outgrown: outgrown >= 10)
+        self.switch.await_statistic("u0", "copied_outgrown", lambda copied: copied >= 10)
+        self.switch.vsctl("del-port", "br0", "gen0")
+
+    def test_longer_packets(self):
+        """MTU 3000 in larger frames, 9000 refused"""
+        for port, end in (("p0", self.client), ("p1", self.server)):
+            self.switch.vsctl("set", "interface", port, "mtu_request=3000")
+            end.ip("link", "set", "dev", "eth0", "mtu", 3000)
+        self.client.ping("10.0.0.2", "-s", 2900, "-M", "do")
+        self.contains("status:memory of p0", self.switch.get("p0", "status:memory"), "frames of 4096 bytes")
+        self.switch.vsctl("set", "interface", "p0", "mtu_request=9000")
+        self.equal("the MTU after a request for 9000", pathlib.Path("/sys/class/net/p0/mtu").read_text().strip(), "3000")
+        for port, end in (("p0", self.client), ("p1", self.server)):
+            self.switch.vsctl("set", "interface", port, "mtu_request=1500")
+            end.ip("link", "set", "dev", "eth0", "mtu", 1500)
+
+    def test_too_long(self):
+        """packets longer than a frame are dropped and counted"""
+        # An internal port may have any MTU; what it sends may be longer than a frame.
+        self.switch.vsctl("set", "interface", "br0", "mtu_request=9000")
+        run("ip", "link", "set", "dev", "br0", "up")
+        run("ip", "address", "add", "10.0.0.9/24", "dev", "br0")
+        run("ping", "-q", "-n", "-c", 2, "-i", "0.2", "-W", 2, "10.0.0.2")
+        attempt("ping", "-q", "-n", "-c", 5, "-i", "0.1", "-W", 1, "-s", 8000, "-M", "do", "10.0.0.2")
+        self.switch.check_alive()
+        self.switch.await_statistic("p1", "tx_dropped_longer_than_frame", lambda dropped: dropped >= 3)
+        self.switch.await_statistic("p1", "copied_foreign", lambda copied: copied >= 2)
+        run("ip", "address", "delete", "10.0.0.9/24", "dev", "br0")
+
+    def test_drops_once(self):
+        """what a stopped daemon misses is counted once"""
+        self.client.ip("neighbor", "replace", "10.0.0.2", "lladdr", "02:00:00:00:00:02", "dev", "eth0")
+        os.kill(self.switch.pid, signal.SIGSTOP)
+        try:
+            self.client.run("python3", "-c", SEND.format(5000))
+        finally:
+            os.kill(self.switch.pid, signal.SIGCONT)
+        in_kernel = int(pathlib.Path("/sys/class/net/p0/statistics/rx_dropped").read_text())
+        if in_kernel < 1000:
+            raise AssertionError(f"the kernel dropped {in_kernel} of 5000 packets only")
+        self.switch.await_statistic("p0", "rx_dropped", lambda dropped: dropped == in_kernel)
+
+    def test_statistics_never_fall(self):
+        """statistics do not fall when a port starts anew"""
+        self.test_too_long()
+        counters = ("tx_dropped", "tx_dropped_longer_than_frame", "copied_foreign")
+        before = {name: int(self.switch.get("p1", f"statistics:{name}")) for name in counters}
+        self.switch.vsctl("set", "interface", "p1", "options:n_txq_desc=1024")
+        self.switch.await_polling("p1")
+        sent = int(self.switch.get("p1", "statistics:tx_packets"))
+        self.client.ping("10.0.0.2")
+        self.switch.await_statistic("p1", "tx_packets", lambda now: now > sent)
+        after = {name: int(self.switch.get("p1", f"statistics:{name}")) for name in counters}
+        self.switch.vsctl("remove", "interface", "p1", "options", "n_txq_desc")
+        if any(after[name] < before[name] for name in counters):
+            raise AssertionError(f"before: {before}, afterwards: {after}")
+
+    def test_kept_fragment(self):
+        """a fragment that was kept comes out of a packet-out"""
+        # The fragment engine keeps a first fragment for 15 s, and hands it to whatever passes conntrack next: here a packet-out, which
+        # goes on with it in a struct of its own.
+        def fragment(identifier):
+            header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + 1208, identifier, 0x2000, 64, 17, 0, bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]))
+            total = sum(struct.unpack("!10H", header))
+            total = (total & 0xFFFF) + (total >> 16)
+            header = header[:10] + struct.pack("!H", 0xFFFF - ((total & 0xFFFF) + (total >> 16))) + header[12:]
+            return bytes.fromhex("020000000002" "020000000001" "0800") + header + bytes(1208)
+
+        def count(what):
+            return int(re.search(rf"v4 frags {what}: (\d+)", run("ovs-appctl", "dpctl/ipf-get-status")).group(1))
+
+        self.switch.set_flow("priority=9,in_port=p0,ip,actions=ct(table=1)")
+        self.switch.set_flow("table=1,priority=9,ip,actions=output:p1")
+        self.client.run("python3", "-c", f"import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('eth0', 0)); "
+                                         f"s.send(bytes.fromhex('{fragment(1).hex()}'))")
+        wait_for("the fragment is not kept", lambda: count("accepted") >= 1)
+        before = count("expired")
+        identifiers = itertools.count(2)
+
+        def pass_another():
+            run("ovs-ofctl", "packet-out", "br0", f"in_port=p2 packet={fragment(next(identifiers)).hex()} actions=ct(table=1)")
+            self.switch.check_alive()
+            return count("expired") > before
+
+        wait_for("the fragment is kept for ever", pass_another, seconds=45)
+        self.switch.check_alive()
+        self.switch.delete_flow("priority=9,in_port=p0,ip")
+        self.switch.delete_flow("table=1,priority=9,ip")
