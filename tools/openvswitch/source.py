@@ -3,7 +3,7 @@
 """Finds the source of a version of Open vSwitch: source.py [3.1 | 3.5 | 4.0 | TREE]. Prints "NAME PATH".
 
 NAME tells one state of the source from every other; PATH is a tarball or a folder. Without an argument, the machine's own package
-openvswitch-source; a version that this is not comes from the Debian release that has it (tests/guest/archive.py: signatures are checked, and the
+openvswitch-source; a version that this is not comes from the Debian release that has it (tools/guest_machine/archive.py: signatures are checked, and the
 machine's own sources stay as they are), and is kept in the cache. Exit code 3: not to be had here, and why.
 """
 
@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/guest"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "guest_machine"))
 
 from archive import Archive, Unavailable, cache_folder, locked
 
