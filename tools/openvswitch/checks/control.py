@@ -2,10 +2,8 @@
 """What a user sets, and what he is told."""
 
 import os
-import subprocess
-import sys
 
-from rig import RIG, Namespace, attempt, run, wait_for
+from rig import Namespace, attempt, run, start_web_server, wait_for
 from three_ports import ThreePorts
 
 
@@ -72,8 +70,7 @@ class Control(ThreePorts):
         self.client.ip("address", "add", "10.8.0.1/24", "dev", "eth0")
         self.switch.vsctl("set", "interface", "p0", "options:steer=not tcp port 22; not arp")
         self.switch.await_polling("p0")
-        web = subprocess.Popen([sys.executable, "-m", "http.server", "--bind", "10.8.0.5", "--directory", str(RIG), "22"],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        web = start_web_server("10.8.0.5", 22)
         try:
             wait_for("the kernel does not answer on port 22", lambda: attempt(*self.client.command(
                 "curl", "-s", "-o", os.devnull, "--max-time", 2, "-w", "%{http_code}", "http://10.8.0.5:22/")) == (0, "200"))
@@ -120,26 +117,3 @@ class Control(ThreePorts):
         wait_for("status:qos is missing", lambda: "meter" in self.switch.get("p1", "status:qos"))
         self.switch.vsctl("clear", "port", "p1", "qos", "--", "--all", "destroy", "qos")
         wait_for("status:qos stays", lambda: not self.switch.get("p1", "status:qos"))
-
-    def test_offload(self):
-        """hw-offload=true puts no qdisc onto a port, and leaves none"""
-        self.switch.vsctl("set", "Open_vSwitch", ".", "other_config:hw-offload=true")
-        self.switch.restart_switch(ports=("p0", "p1", "p2"))
-        self.client.ping("10.0.0.2")
-        self.switch.vsctl("del-port", "br0", "p2")
-        for port in ("p0", "p2"):
-            qdiscs = run("tc", "qdisc", "show", "dev", port)
-            if "ingress" in qdiscs or "clsact" in qdiscs:
-                raise AssertionError(f"{port} has {qdiscs}")
-        self.switch.vsctl("remove", "Open_vSwitch", ".", "other_config", "hw-offload")
-        self.switch.restart_switch(ports=("p0", "p1"))
-        self.switch.add_port("br0", "p2")
-        self.switch.await_polling("p2")
-
-    def test_registered_once(self):
-        """the class is registered once, with --enable-dummy too"""
-        self.switch.restart_switch("--enable-dummy", ports=("p0", "p1"))
-        if "duplicate netdev provider" in self.switch.log:
-            raise AssertionError("registered twice")
-        self.client.ping("10.0.0.2")
-        self.switch.restart_switch(ports=("p0", "p1", "p2"))

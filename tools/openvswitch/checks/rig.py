@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(os.environ["root"])
@@ -44,8 +45,15 @@ def wait_for(what, condition, seconds=PATIENCE):
         time.sleep(0.05)
 
 
+def start_web_server(address, port, prefix=()):
+    """An HTTP server of what is in RIG/www, running. `prefix`: what starts a command in a namespace."""
+    (RIG / "www").mkdir(exist_ok=True)
+    return subprocess.Popen([*prefix, sys.executable, "-m", "http.server", "--bind", address, "--directory", str(RIG / "www"), str(port)],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 class Namespace:
-    """A network namespace with eth0, the far end of a port. Its packets have their checksums, since they travel as bytes."""
+    """A network namespace with eth0, the far end of a port. Packets travel as bytes through AF_XDP, so they need their checksums."""
 
     def __init__(self, name):
         self.name = name
@@ -64,11 +72,12 @@ class Namespace:
     def start(self, *command, **options):
         return subprocess.Popen(self.command(*command), **options)
 
-    def attach(self, port, address, mac=None, queues=1, far_queues=1):
-        """A veth pair: `port` here, eth0 there."""
+    def attach(self, port, address, mac=None, queues=1, far_queues=1, checksums=True):
+        """A veth pair: `port` here, eth0 there. `checksums`: eth0's sender computes them."""
         run("ip", "link", "add", port, "numrxqueues", queues, "numtxqueues", queues, "type", "veth",
             "peer", "name", "eth0", "numrxqueues", far_queues, "numtxqueues", far_queues, "netns", self.name)
-        self.run("ethtool", "-K", "eth0", "tx", "off")
+        if checksums:
+            self.run("ethtool", "-K", "eth0", "tx", "off")
         if mac:
             self.ip("link", "set", "dev", "eth0", "address", mac)
         self.ip("address", "add", f"{address}/24", "dev", "eth0")

@@ -38,11 +38,13 @@ static void AddDevice(const struct netdev_pollux* port, const struct netdev_stat
 void pollux_account_add(const struct netdev_pollux* port, struct netdev_stats* stats) {
   const struct netdev_stats kernel = *stats;
   const struct pollux_tx_counters ours = pollux_account_tx(port);
+  uint64_t unfinished;
+  atomic_read_relaxed(&CONST_CAST(struct netdev_pollux*, port)->dropped_unfinished, &unfinished);
   AddDevice(port, &kernel, stats);
   stats->rx_dropped += port->account.closed_rx_dropped;
   stats->rx_errors += port->account.closed_rx_errors;
-  stats->tx_dropped +=
-      port->account.closed_tx_dropped + ours.dropped_too_long + ours.dropped_no_frame + ours.dropped_ring_full + ours.dropped_no_queue;
+  stats->tx_dropped += port->account.closed_tx_dropped + ours.dropped_too_long + ours.dropped_no_frame + ours.dropped_ring_full +
+                       ours.dropped_no_queue + unfinished;
 }
 
 void pollux_account_start(struct netdev_pollux* port) {

@@ -169,8 +169,7 @@ static int netdev_pollux_construct(struct netdev* netdev) {
   if (error) return error;
   ovs_mutex_init(&port->mutex);
   smap_init(&port->options);
-  // What the interface could do for packets of the kernel's stack it cannot do for ours.
-  netdev->ol_flags = 0;
+  pollux_claim_unfinished(netdev);
   netdev->n_rxq = 0;
   netdev->n_txq = 0;
   // One PMD thread, and the threads that the datapath serialises: what most bridges have.
@@ -261,7 +260,7 @@ static void Register(void) {
   class->set_tx_multiq = netdev_pollux_set_tx_multiq;
   class->get_numa_id = netdev_pollux_get_numa_id;
   class->set_mtu = netdev_pollux_set_mtu;
-  class->send = netdev_pollux_send;
+  pollux_finish_packets(class);
   class->get_stats = netdev_pollux_get_stats;
   class->get_custom_stats = netdev_pollux_get_custom_stats;
   class->get_status = netdev_pollux_get_status;

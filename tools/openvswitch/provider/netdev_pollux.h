@@ -6,7 +6,7 @@
 //     options.c          what a user may set          queues.c   bursts in and out, tx_queues.c: together
 //     status.c           what a user is told          packets.c  memory of the packets: struct dp_packet of each frame
 //     account.c          what is counted in all
-//     traffic_control.c  what has no effect
+//     traffic_control.c  what has no effect           unfinished.c   checksums and segments that senders left out
 //   -------------------------------- pollux.h (C) --------------------------------
 //
 // Compiled against the configured tree (-include config.h, its headers), since there is no stable interface for providers. The same
@@ -131,7 +131,8 @@ struct netdev_pollux {
   struct pollux_settings asked;    // by set_config
   uint32_t asked_tx_queues;        // by set_tx_multiq
   struct pollux_account account;
-  bool has_policing;  // asked for, without effect
+  atomic_uint64_t dropped_unfinished;  // packets whose checksum or segments cannot be made. Any thread
+  bool has_policing;                   // asked for, without effect
   bool has_qos;
   struct smap options;   // as the user wrote them
   char* error;           // why the last reconfigure failed, or NULL
@@ -150,6 +151,10 @@ static inline struct netdev_pollux* netdev_pollux_cast(const struct netdev* netd
 
 // True for a port of type=pollux.
 bool netdev_pollux_is(const struct netdev*);
+
+// Sets what sends, and what the port claims to be able to finish (unfinished.c).
+void pollux_finish_packets(struct netdev_class*);
+void pollux_claim_unfinished(struct netdev*);
 
 // Once, before the tree's provider of flows for traffic control is registered (traffic_control.c).
 void pollux_stay_out_of_traffic_control(struct netdev_class*);

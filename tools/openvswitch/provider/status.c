@@ -33,7 +33,8 @@ int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_cu
   struct pollux_counter* counters = xcalloc(count, sizeof *counters);
   if (count > 0) count = MIN(count, pollux_device_get_counters(port->device, counters, count));
   const struct pollux_tx_counters ours = pollux_account_tx(port);
-  uint64_t outgrown = 0, clones = 0;
+  uint64_t outgrown = 0, clones = 0, unfinished;
+  atomic_read_relaxed(&port->dropped_unfinished, &unfinished);
   if (port->memory != NULL) {
     atomic_read_relaxed(&port->memory->outgrown, &outgrown);
     atomic_read_relaxed(&port->memory->clones, &clones);
@@ -41,7 +42,7 @@ int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_cu
   ovs_mutex_unlock(&port->mutex);
 
   stats->size = 0;
-  stats->counters = xcalloc(count + 10, sizeof *stats->counters);
+  stats->counters = xcalloc(count + 11, sizeof *stats->counters);
   AddCounter(stats, "copied", ours.copied_foreign + ours.copied_outgrown + CopiedByDevice(counters, count));
   AddCounter(stats, "copied_foreign", ours.copied_foreign);
   AddCounter(stats, "copied_outgrown", ours.copied_outgrown);
@@ -50,6 +51,7 @@ int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_cu
   AddCounter(stats, "tx_dropped_no_frame", ours.dropped_no_frame);
   AddCounter(stats, "tx_dropped_ring_full", ours.dropped_ring_full);
   AddCounter(stats, "tx_dropped_no_queue", ours.dropped_no_queue);
+  AddCounter(stats, "tx_dropped_unfinished", unfinished);
   AddCounter(stats, "memory_clones", clones);
   AddCounter(stats, "memory_outgrown", outgrown);
   for (size_t i = 0; i < count; i++) AddCounter(stats, counters[i].name, counters[i].value);
