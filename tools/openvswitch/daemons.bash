@@ -3,11 +3,9 @@
 #
 # ovs_rig=FOLDER holds database, sockets, logs and process numbers; nothing outside of it is used, so that an Open vSwitch of the machine's
 # own goes on beside it. ovs_settings: COLUMN:KEY=VALUE of table Open_vSwitch, in the database before ovs-vswitchd
-# starts. ovs_with_dpdk: Debian's ovs-vswitchd with DPDK is started instead of what was built. ovs_tied: the daemons end with this shell,
-# also if it is killed.
+# starts. ovs_with_dpdk: Debian's ovs-vswitchd with DPDK is started instead of what was built.
 ovs_settings=()
 ovs_with_dpdk=false
-ovs_tied=false
 
 ovs_environment() {
   export OVS_RUNDIR=$ovs_rig OVS_LOGDIR=$ovs_rig OVS_DBDIR=$ovs_rig OVS_SYSCONFDIR=$ovs_rig
@@ -26,19 +24,9 @@ ovs_daemon_environment() {
 
 # ovs_daemon NAME COMMAND...: starts it, and returns once it answers.
 ovs_daemon() {
-  local name=$1 started deadline=$((SECONDS + 30))
+  local name=$1
   shift
-  set -- "$@" --pidfile="$ovs_rig/$name.pid" --no-chdir --verbose=console:off --log-file="$ovs_rig/$name.log"
-  if ! $ovs_tied; then
-    "$@" --detach
-    return
-  fi
-  setpriv --pdeathsig TERM "$@" </dev/null >/dev/null 2>&1 &
-  started=$!
-  until ovs-appctl -t "$name" version >/dev/null 2>&1; do
-    kill -0 "$started" 2>/dev/null && ((SECONDS <= deadline)) || return 1
-    sleep 0.05
-  done
+  "$@" --pidfile="$ovs_rig/$name.pid" --detach --no-chdir --verbose=console:off --log-file="$ovs_rig/$name.log"
 }
 
 ovs_start_database() {
@@ -61,7 +49,11 @@ ovs_sweep() {
   for left in "${TMPDIR:-/tmp}"/plxo*.????; do
     owner=${left##*/plxo}
     [[ -d $left && ! -L $left && -O $left && ! -e /proc/${owner%%.*} ]] || continue
-    ovs_rig=$left ovs_stop
+    (
+      ovs_rig=$left
+      ovs_environment
+      ovs_stop
+    )
   done
 }
 
@@ -85,12 +77,24 @@ ovs_end() {
   ! kill -0 "$pid" 2>/dev/null || kill -KILL "$pid"
 }
 
-# Ends both and removes the folder.
+# Ends both and removes the folder. Asked to clean up, ovs-vswitchd removes the interfaces of its bridges, which a signal leaves.
 ovs_stop() {
   [[ -n ${ovs_rig:-} && -d $ovs_rig ]] || return 0
+  timeout 10 ovs-appctl -t "$ovs_rig/ovs-vswitchd.$(cat "$ovs_rig/ovs-vswitchd.pid" 2>/dev/null).ctl" exit --cleanup >/dev/null 2>&1 || true
   ovs_end ovs-vswitchd
   ovs_end ovsdb-server
   rm -rf "$ovs_rig"
+}
+
+# Has the daemons, which run, stopped when this shell ends, also if it is killed: a watcher reads from a pipe that only this shell has open.
+ovs_stop_at_end() {
+  trap ovs_stop EXIT
+  exec {alive}> >(
+    trap '' INT TERM HUP
+    exec >/dev/null 2>&1
+    cat
+    ovs_stop
+  )
 }
 
 # It gets the name that ovs-appctl and ovs_end know the daemon by.
@@ -142,7 +146,9 @@ start_sandbox() {
     # A bridge has an interface by its name, made with this; a root without udev lacks it.
     [[ -e /dev/net/tun ]] || { mkdir -p /dev/net && mount -t tmpfs none /dev/net && mknod /dev/net/tun c 10 200; }
     ip link set dev lo up
-    "$@"' sandbox "$@" </dev/null &
+    # Not as the last command, which would take the place of this shell: as the first process of the namespace it collects the ends of the others.
+    "$@" && code=0 || code=$?
+    exit $code' sandbox "$@" </dev/null &
   sandbox=$!
   sandboxes+=("$sandbox")
 }

@@ -32,11 +32,11 @@ else
 fi
 
 ovs_sweep
-ovs_tied=true
 trap ovs_stop EXIT
 trap 'exit 0' TERM INT HUP
 [[ -z $pmd_cpu ]] || ovs_settings+=(other_config:pmd-cpu-mask="$(printf '0x%x' $((1 << pmd_cpu)))")
 ovs_start
+ovs_stop_at_end
 ovs-vsctl add-br br0 -- set bridge br0 datapath_type=netdev fail_mode=secure
 for ((i = 0; i < ${#ports[@]}; i++)); do
   port=${ports[$i]} device=()

@@ -20,7 +20,10 @@ PATIENCE = 20
 
 def run(*command, timeout=60):
     """Returns what the command prints. It must succeed."""
-    done = subprocess.run([str(word) for word in command], text=True, capture_output=True, check=False, timeout=timeout)
+    try:
+        done = subprocess.run([str(word) for word in command], text=True, capture_output=True, check=False, timeout=timeout)
+    except subprocess.TimeoutExpired as late:
+        raise AssertionError(f"{' '.join(map(str, command))}: not done after {timeout} s") from late
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, command))}: exit code {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}")
     return done.stdout.strip()
