@@ -20,9 +20,9 @@
 
 #include "bpf/xdp_program.h"
 #include "tests/bpf/program_runner.h"
-#include "tests/support/network_namespace.h"
-#include "tests/support/patience.h"
 #include "tests/support/veth_rig.h"
+#include "tools/support/network_namespace.h"
+#include "tools/support/patience.h"
 
 namespace pollux::bpf {
 

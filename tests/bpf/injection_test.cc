@@ -11,9 +11,9 @@
 
 #include "bpf/visible_memory.h"
 #include "tests/bpf/attachment_fixture.h"
-#include "tests/support/child_process.h"
 #include "tests/support/frame_socket.h"
 #include "tests/support/packet_builder.h"
+#include "tools/support/child_process.h"
 
 namespace pollux::bpf {
 namespace {

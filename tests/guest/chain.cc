@@ -12,9 +12,9 @@
 #include <thread>
 
 #include "pmd/drivers.h"
-#include "tests/support/child_process.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/pool_fixture.h"
+#include "tools/support/child_process.h"
 
 namespace pollux::guest {
 namespace {

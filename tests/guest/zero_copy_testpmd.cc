@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "tests/guest/chain.h"
-#include "tests/support/child_process.h"
-#include "tests/support/network_namespace.h"
 #include "tests/support/testpmd_process.h"
+#include "tools/support/child_process.h"
+#include "tools/support/network_namespace.h"
 
 namespace pollux::guest {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "pmd/drivers.h"
-#include "tests/support/patience.h"
+#include "tools/support/patience.h"
 
 namespace pollux::pmd {
 namespace {

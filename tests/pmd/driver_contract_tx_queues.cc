@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/pmd/driver_contract.h"
-#include "tests/support/patience.h"
+#include "tools/support/patience.h"
 
 namespace pollux::pmd {
 namespace {

@@ -17,7 +17,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "lcore/errno_status.h"
-#include "tests/support/patience.h"
+#include "tools/support/patience.h"
 
 namespace pollux::support {
 namespace {

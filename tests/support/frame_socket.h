@@ -13,7 +13,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include "tests/support/network_namespace.h"
+#include "tools/support/network_namespace.h"
 
 namespace pollux::support {
 

@@ -12,8 +12,8 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include "tests/support/child_process.h"
 #include "tests/support/testpmd_account.h"
+#include "tools/support/child_process.h"
 
 namespace pollux::support {
 

@@ -11,8 +11,9 @@
 #include <absl/strings/str_cat.h>
 #include <nlohmann/json.hpp>
 
-#include "tests/support/child_process.h"
-#include "tests/support/patience.h"
+#include "tools/support/child_process.h"
+#include "tools/support/patience.h"
+#include "tools/support/veth_pair.h"
 
 namespace pollux::support {
 namespace {
@@ -107,35 +108,8 @@ absl::StatusOr<std::unique_ptr<VethRig>> VethRig::Create(const VethRigOptions& o
 }
 
 absl::Status VethRig::AddPort(std::size_t port) {
-  const std::string queues = absl::StrCat(options_.queues), mtu = absl::StrCat(options_.mtu);
-  absl::Status status = Ip(*switch_, {"link",
-                                      "add",
-                                      PortInterface(port),
-                                      "numrxqueues",
-                                      queues,
-                                      "numtxqueues",
-                                      queues,
-                                      "mtu",
-                                      mtu,
-                                      "address",
-                                      PortMac(port),
-                                      "type",
-                                      "veth",
-                                      "peer",
-                                      "name",
-                                      ClientInterface(port),
-                                      "netns",
-                                      client(port).name(),
-                                      "numrxqueues",
-                                      queues,
-                                      "numtxqueues",
-                                      queues,
-                                      "mtu",
-                                      mtu,
-                                      "address",
-                                      ClientMac(port)});
-  if (status.ok()) status = SetPortUp(port, true);
-  return status;
+  return AddVethPair({*switch_, PortInterface(port), PortMac(port)}, {client(port), ClientInterface(port), ClientMac(port), /*up=*/false},
+                     {.queues = options_.queues, .mtu = options_.mtu});
 }
 
 absl::Status VethRig::ConfigureClient(std::size_t port) {

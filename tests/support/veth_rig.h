@@ -19,7 +19,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include "tests/support/network_namespace.h"
+#include "tools/support/network_namespace.h"
 
 namespace pollux::support {
 

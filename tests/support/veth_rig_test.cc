@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/child_process.h"
+#include "tools/support/child_process.h"
 
 namespace pollux::support {
 namespace {

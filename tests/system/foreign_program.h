@@ -8,7 +8,7 @@
 
 #include <absl/status/statusor.h>
 
-#include "tests/support/network_namespace.h"
+#include "tools/support/network_namespace.h"
 
 namespace pollux::system_tests {
 

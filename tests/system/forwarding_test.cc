@@ -6,7 +6,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
-#include "tests/support/patience.h"
+#include "tools/support/patience.h"
 
 namespace pollux::system_tests {
 namespace {

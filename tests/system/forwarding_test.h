@@ -11,11 +11,11 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/child_process.h"
 #include "tests/support/frame_socket.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/testpmd_process.h"
 #include "tests/support/veth_rig.h"
+#include "tools/support/child_process.h"
 
 // For Status and StatusOr, in functions that return nothing.
 #define ASSERT_OK(expression)                                                \

@@ -11,8 +11,8 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "tests/support/child_process.h"
-#include "tests/support/patience.h"
+#include "tools/support/child_process.h"
+#include "tools/support/patience.h"
 
 namespace pollux::system_tests {
 namespace {

@@ -9,7 +9,7 @@
 
 #include <absl/status/status.h>
 
-#include "tests/support/network_namespace.h"
+#include "tools/support/network_namespace.h"
 
 namespace pollux::system_tests {
 

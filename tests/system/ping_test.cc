@@ -3,8 +3,8 @@
 #include <chrono>
 #include <utility>
 
-#include "tests/support/patience.h"
 #include "tests/system/forwarding_test.h"
+#include "tools/support/patience.h"
 
 namespace pollux::system_tests {
 namespace {

@@ -7,8 +7,8 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "tests/support/patience.h"
 #include "tests/system/forwarding_test.h"
+#include "tools/support/patience.h"
 
 namespace pollux::system_tests {
 namespace {

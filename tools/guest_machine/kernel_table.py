@@ -25,7 +25,7 @@ from kernel_results import Results
 
 KERNELS = ("6.1", "6.12", "6.16", "6.18", "7.3", "host")
 PROGRAM_TIMEOUT_S = 1800
-# Several times what a real machine needs; the tests multiply their deadlines by it (tests/support/patience.h).
+# Several times what a real machine needs; the tests multiply their deadlines by it (tools/support/patience.h).
 PATIENCE = 6
 TOOLS = ("ip", "ping", "sysctl", "ethtool", "bpftool", "curl", "iperf3", "nstat", "setpriv", "prlimit", "/usr/bin/python3")
 LIBXDP_PROGRAMS = "/usr/lib/x86_64-linux-gnu/bpf"

@@ -10,8 +10,9 @@
 #include <absl/status/statusor.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/child_process.h"
-#include "tests/support/network_namespace.h"
+#include "tools/support/child_process.h"
+#include "tools/support/network_namespace.h"
+#include "tools/support/veth_pair.h"
 
 namespace pollux::support {
 
@@ -44,10 +45,8 @@ class VethPair {
   }
 
   void Make() const {
-    const std::string queues = std::to_string(queues_);
-    Run({"ip", "link", "add", "x0", "numrxqueues", queues, "numtxqueues", queues, "type", "veth", "peer", "name", "x1", "numrxqueues",
-         queues, "numtxqueues", queues});
-    for (const char* name : {"x0", "x1"}) Run({"ip", "link", "set", name, "up"});
+    const absl::Status status = AddVethPair({*network_, "x0"}, {*network_, "x1"}, {.queues = queues_});
+    EXPECT_TRUE(status.ok()) << status;
   }
 
   const NetworkNamespace& network() const { return *network_; }

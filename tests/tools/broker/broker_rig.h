@@ -9,8 +9,8 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/child_process.h"
-#include "tests/support/network_namespace.h"
+#include "tools/support/child_process.h"
+#include "tools/support/network_namespace.h"
 
 namespace pollux::support {
 

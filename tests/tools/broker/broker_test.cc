@@ -17,8 +17,8 @@
 
 #include "pmd/af_xdp/broker_connection.h"
 #include "pmd/af_xdp/descriptor_message.h"
-#include "tests/support/patience.h"
 #include "tests/tools/broker/broker_rig.h"
+#include "tools/support/patience.h"
 
 namespace pollux {
 namespace {

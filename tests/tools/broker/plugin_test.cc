@@ -12,8 +12,8 @@
 #include <gtest/gtest.h>
 
 #include "pmd/af_xdp/descriptor_message.h"
-#include "tests/support/patience.h"
 #include "tests/tools/broker/broker_rig.h"
+#include "tools/support/patience.h"
 
 namespace pollux {
 namespace {

@@ -15,7 +15,7 @@
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
 
-#include "tests/support/child_process.h"
+#include "tools/support/child_process.h"
 
 namespace pollux::testpmd {
 namespace {

@@ -12,7 +12,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "lcore/errno_status.h"
-#include "tools/performance/rig/process.h"
+#include "tools/support/child_process.h"
 
 namespace pollux::performance {
 namespace {
@@ -44,7 +44,7 @@ absl::Status WaitForPackets(Testbed* testbed, uint64_t first, uint64_t packets) 
 }
 
 absl::StatusOr<Moment> Dump(Testbed* testbed) {
-  auto dumped = RunCommand({.command = {"vgdb", absl::StrCat("--pid=", testbed->forwarder()->process()), "dump"}});
+  auto dumped = support::RunSuccessfully({"vgdb", absl::StrCat("--pid=", testbed->forwarder()->process()), "dump"});
   if (!dumped.ok()) return dumped.status();
   return testbed->Look();
 }
@@ -72,7 +72,7 @@ absl::StatusOr<uint64_t> CallgrindTotal(const std::string& text) {
 absl::StatusOr<InstructionCount> CountInstructions(const Contender& contender, const Work& work, const Conditions& conditions,
                                                    uint64_t packets) {
   for (const char* program : {"valgrind", "vgdb"}) {
-    if (auto found = FindProgram(program); !found.ok()) return found.status();
+    if (auto found = support::FindProgram(program); !found.ok()) return found.status();
   }
   TemporaryFolder folder;
   if (folder.path.empty()) return lcore::ErrnoStatus(errno, "mkdtemp");

@@ -11,7 +11,8 @@
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
 
-#include "tools/performance/rig/process.h"
+#include "tools/performance/rig/interface_counters.h"
+#include "tools/support/child_process.h"
 
 namespace pollux::performance {
 namespace {
@@ -112,7 +113,7 @@ absl::Status Testbed::WaitForFirstPacket(double timeout_s) {
     }
     if (Clock::now() > deadline) {
       return absl::DeadlineExceededError(absl::StrCat("no packet arrived within ", timeout_s, " s, ", moment->offered, " were offered\n",
-                                                      forwarder_ != nullptr ? LastWords(forwarder_->Output()) : ""));
+                                                      forwarder_ != nullptr ? support::LastWords(forwarder_->Output()) : ""));
     }
     Sleep(0.01);
   }

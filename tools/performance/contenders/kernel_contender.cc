@@ -18,7 +18,7 @@
 #include "lcore/errno_status.h"
 #include "tools/performance/contenders/redirect.skel.h"
 #include "tools/performance/rig/cpu_usage.h"
-#include "tools/performance/rig/process.h"
+#include "tools/support/child_process.h"
 
 namespace pollux::performance {
 namespace {
@@ -41,8 +41,8 @@ absl::StatusOr<pid_t> FindNapiThread() {
 }
 
 absl::StatusOr<pid_t> PollInThread(const Rig& rig, int cpu) {
-  auto written = RunCommand({.command = {"sh", "-c", absl::StrCat("echo 1 > /sys/class/net/", kInInterface, "/threaded")},
-                             .network_namespace = rig.forwarder->descriptor()});
+  auto written =
+      support::RunSuccessfully({"sh", "-c", absl::StrCat("echo 1 > /sys/class/net/", kInInterface, "/threaded")}, rig.forwarder.get());
   if (!written.ok()) return written.status();
   auto thread = FindNapiThread();
   if (!thread.ok()) return thread;
@@ -107,10 +107,14 @@ class BridgeForwarder final : public KernelForwarder {
   static constexpr bool kThreaded = true;
   absl::Status Open(const Rig& rig, int cpu) {
     // The bridge and its ports go with the rig.
-    absl::Status status =
-        RunIp(*rig.forwarder, absl::StrCat("link add plxbridge type bridge\nlink set ", kInInterface, " master plxbridge\nlink set ",
-                                           kOutInterface, " master plxbridge\nlink set plxbridge up"));
-    if (!status.ok()) return status;
+    for (const support::Arguments& words : std::initializer_list<support::Arguments>{{"add", "plxbridge", "type", "bridge"},
+                                                                                     {"set", kInInterface, "master", "plxbridge"},
+                                                                                     {"set", kOutInterface, "master", "plxbridge"},
+                                                                                     {"set", "plxbridge", "up"}}) {
+      support::Arguments command = {"ip", "link"};
+      command.insert(command.end(), words.begin(), words.end());
+      if (auto done = support::RunSuccessfully(command, rig.forwarder.get()); !done.ok()) return done.status();
+    }
     auto thread = PollInThread(rig, cpu);
     if (!thread.ok()) return thread.status();
     thread_ = *thread;

@@ -19,13 +19,13 @@
 
 #include "lcore/errno_status.h"
 #include "tools/performance/rig/cpu_usage.h"
-#include "tools/performance/rig/process.h"
+#include "tools/support/child_process.h"
 
 namespace pollux::performance {
 namespace {
 
 constexpr double kStartTimeout_s = 30;
-constexpr double kStopTimeout_s = 20;
+constexpr std::chrono::seconds kStopTimeout{20};
 constexpr char kDaemon[] = "ovs-vswitchd";
 
 // The daemon in a network namespace: it has left its parents, and its number in the PID namespace it lives in is not ours.
@@ -48,14 +48,15 @@ absl::StatusOr<pid_t> FindDaemon(int network_namespace) {
 
 class OvsForwarder final : public RunningContender {
  public:
-  OvsForwarder(std::string name, std::unique_ptr<ChildProcess> child) : name_(std::move(name)), child_(std::move(child)) {}
+  OvsForwarder(std::string name, std::unique_ptr<support::ChildProcess> child) : name_(std::move(name)), child_(std::move(child)) {}
 
   absl::Status AwaitForwarding(int network_namespace) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(kStartTimeout_s);
     while (!absl::StrContains(child_->Output(), "\nforwarding") && !absl::StartsWith(child_->Output(), "forwarding")) {
       if (absl::Status status = Check(); !status.ok()) return status;
       if (std::chrono::steady_clock::now() > deadline) {
-        return absl::DeadlineExceededError(absl::StrCat(name_, " does not forward, its last words:\n", LastWords(child_->Output())));
+        return absl::DeadlineExceededError(
+            absl::StrCat(name_, " does not forward, its last words:\n", support::LastWords(child_->Output())));
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
@@ -67,21 +68,20 @@ class OvsForwarder final : public RunningContender {
 
   pid_t process() const override { return daemon_; }
   absl::Status Check() override {
-    if (child_->Running()) return absl::OkStatus();
-    return absl::InternalError(
-        absl::StrCat(name_, " ended with exit code ", child_->exit_code(), ", its last words:\n", LastWords(child_->Output())));
+    if (child_->running()) return absl::OkStatus();
+    return absl::InternalError(absl::StrCat(name_, " ended with exit code ", child_->Wait().value_or(-1), ", its last words:\n",
+                                            support::LastWords(child_->Output())));
   }
   absl::Status Stop() override {
     // The group: `unshare` itself waits for the script in it, and does not pass signals on.
     kill(-child_->pid(), SIGTERM);
-    if (absl::Status status = child_->Wait(kStopTimeout_s); !status.ok()) return status;
-    return absl::OkStatus();
+    return child_->Wait(kStopTimeout).status();
   }
   std::string Output() const override { return child_->Output(); }
 
  private:
   std::string name_;
-  std::unique_ptr<ChildProcess> child_;
+  std::unique_ptr<support::ChildProcess> child_;
   pid_t daemon_ = 0;
 };
 
@@ -93,7 +93,7 @@ class OvsContender final : public Contender {
     return absl::StrCat("ovs-vswitchd, userspace datapath, one PMD thread, ports of type=", options_.type, " (tools/ovs run)");
   }
   std::string Version() const override {
-    auto text = RunCommand({.command = {Daemon(), "--version"}});
+    auto text = support::RunSuccessfully({Daemon(), "--version"});
     if (!text.ok()) return "";
     const std::vector<std::string> lines = absl::StrSplit(*text, '\n', absl::SkipEmpty());
     // The second line of what is linked with DPDK is DPDK's version.
@@ -101,9 +101,9 @@ class OvsContender final : public Contender {
   }
   absl::Status Available() const override {
     if (options_.script.empty()) return absl::NotFoundError("no --ovs=FILE: where tools/ovs is");
-    if (absl::Status status = FindProgram(options_.script).status(); !status.ok()) return status;
+    if (absl::Status status = support::FindProgram(options_.script).status(); !status.ok()) return status;
     if (options_.programs.empty()) return absl::NotFoundError("no --ovs-programs=FOLDER: what tools/ovs build prints");
-    absl::Status status = FindProgram(Daemon()).status();
+    absl::Status status = support::FindProgram(Daemon()).status();
     if (status.ok() || options_.package.empty()) return status;
     return absl::NotFoundError(absl::StrCat("no ", Daemon(), ": tools/setup_packages peers installs package ", options_.package));
   }
@@ -113,10 +113,11 @@ class OvsContender final : public Contender {
   bool IsProgram() const override { return true; }
   bool RunsUnderCallgrind() const override { return false; }
   absl::StatusOr<std::unique_ptr<RunningContender>> Start(const Rig& rig, const Assignment& assignment) const override {
-    auto child = ChildProcess::Start({.command = OvsCommand(options_, assignment), .network_namespace = rig.forwarder->descriptor()});
+    auto child =
+        support::ChildProcess::Start(OvsCommand(options_, assignment), rig.forwarder.get(), {.joined_output = true, .own_group = true});
     if (!child.ok()) return child.status();
     auto forwarder = std::make_unique<OvsForwarder>(options_.name, *std::move(child));
-    if (absl::Status status = forwarder->AwaitForwarding(rig.forwarder->descriptor()); !status.ok()) return status;
+    if (absl::Status status = forwarder->AwaitForwarding(rig.forwarder->fd()); !status.ok()) return status;
     return std::unique_ptr<RunningContender>(std::move(forwarder));
   }
 

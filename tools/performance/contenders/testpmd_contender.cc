@@ -2,35 +2,37 @@
 #include "tools/performance/contenders/testpmd_contender.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
-#include "tools/performance/rig/process.h"
+#include "tools/support/child_process.h"
 
 namespace pollux::performance {
 namespace {
 
 // It leaves two sockets and says goodbye. Under valgrind, or on a machine that others use, that takes a while.
-constexpr double kStopTimeout_s = 60;
+constexpr std::chrono::seconds kStopTimeout{60};
 
 // Of each port's Nth queue: its rings are never short of them.
 constexpr uint32_t kBuffersPerQueue = 32768;
 
 class TestpmdForwarder final : public RunningContender {
  public:
-  TestpmdForwarder(std::string name, std::unique_ptr<ChildProcess> child) : name_(std::move(name)), child_(std::move(child)) {}
+  TestpmdForwarder(std::string name, std::unique_ptr<support::ChildProcess> child) : name_(std::move(name)), child_(std::move(child)) {}
   pid_t process() const override { return child_->pid(); }
   absl::Status Check() override {
-    if (child_->Running()) return absl::OkStatus();
-    return absl::InternalError(
-        absl::StrCat(name_, " ended with exit code ", child_->exit_code(), ", its last words:\n", LastWords(child_->Output())));
+    if (child_->running()) return absl::OkStatus();
+    return absl::InternalError(absl::StrCat(name_, " ended with exit code ", child_->Wait().value_or(-1), ", its last words:\n",
+                                            support::LastWords(child_->Output())));
   }
   absl::Status Stop() override {
-    if (const int code = child_->Stop(kStopTimeout_s); code != 0) {
-      return absl::InternalError(absl::StrCat(name_, " ended with exit code ", code, ", its last words:\n", LastWords(child_->Output())));
+    if (const int code = child_->Stop(kStopTimeout); code != 0) {
+      return absl::InternalError(
+          absl::StrCat(name_, " ended with exit code ", code, ", its last words:\n", support::LastWords(child_->Output())));
     }
     return absl::OkStatus();
   }
@@ -38,7 +40,7 @@ class TestpmdForwarder final : public RunningContender {
 
  private:
   std::string name_;
-  std::unique_ptr<ChildProcess> child_;
+  std::unique_ptr<support::ChildProcess> child_;
 };
 
 class TestpmdContender final : public Contender {
@@ -50,15 +52,15 @@ class TestpmdContender final : public Contender {
   }
   std::string Version() const override {
     if (!options_.tells_version) return "";
-    auto text = RunCommand({.command = {"dpkg-query", "-W", "-f", "${Version}", "dpdk"}});
+    auto text = support::RunSuccessfully({"dpkg-query", "-W", "-f", "${Version}", "dpdk"});
     return text.ok() ? absl::StrCat("dpdk ", *text) : "";
   }
   absl::Status Available() const override {
-    auto program = FindProgram(options_.program);
+    auto program = support::FindProgram(options_.program);
     if (!program.ok() || options_.probed_key.empty()) return program.status();
     // It ends at once, with the words for an interface that is not there, or before that for a key that is unknown.
-    const auto probe = RunCommand({.command = {*program, "-l", "0,1", "--no-huge", "-m", "64", "--no-pci", "--vdev",
-                                               absl::StrCat("net_af_xdp0,iface=plxnone", options_.device_arguments), "--"}});
+    const auto probe = support::RunSuccessfully({*program, "-l", "0,1", "--no-huge", "-m", "64", "--no-pci", "--vdev",
+                                                 absl::StrCat("net_af_xdp0,iface=plxnone", options_.device_arguments), "--"});
     if (!absl::StrContains(probe.status().message(), absl::StrCat("unknown key ", options_.probed_key))) return absl::OkStatus();
     return absl::NotFoundError(absl::StrCat("this ", std::filesystem::path(options_.program).filename().string(),
                                             " does not know the device argument ", options_.probed_key));
@@ -66,14 +68,14 @@ class TestpmdContender final : public Contender {
   bool Can(WorkKind kind, uint32_t /*queue_count*/) const override { return kind != WorkKind::kPushVlan && kind != WorkKind::kTwoPorts; }
   bool IsProgram() const override { return true; }
   absl::StatusOr<std::unique_ptr<RunningContender>> Start(const Rig& rig, const Assignment& assignment) const override {
-    auto program = FindProgram(options_.program);
+    auto program = support::FindProgram(options_.program);
     if (!program.ok()) return program.status();
     std::vector<std::string> command = TestpmdCommand(options_, *program, assignment);
     if (!assignment.callgrind_file.empty()) {
       command.insert(std::find(command.begin(), command.end(), *program),
                      {"valgrind", "--tool=callgrind", absl::StrCat("--callgrind-out-file=", assignment.callgrind_file)});
     }
-    auto child = ChildProcess::Start({.command = command, .network_namespace = rig.forwarder->descriptor()});
+    auto child = support::ChildProcess::Start(command, rig.forwarder.get(), {.joined_output = true, .own_group = true});
     if (!child.ok()) return child.status();
     return std::make_unique<TestpmdForwarder>(options_.name, *std::move(child));
   }

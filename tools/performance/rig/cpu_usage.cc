@@ -17,8 +17,8 @@
 #include <absl/strings/str_cat.h>
 
 #include "lcore/errno_status.h"
-#include "tools/performance/rig/network.h"
-#include "tools/performance/rig/process.h"
+#include "tools/support/child_process.h"
+#include "tools/support/network_namespace.h"
 
 namespace pollux::performance {
 namespace {
@@ -97,11 +97,11 @@ class PerfSystemCallCounter final : public SystemCallCounter {
 
 // The number of the tracepoint, read in a process whose mounts are its own: tracefs is mounted on few machines.
 absl::StatusOr<uint64_t> SystemCallTracepoint() {
-  auto network = NetworkNamespace::Create();
+  auto network = support::NetworkNamespace::CreateUnnamed();
   if (!network.ok()) return network.status();
-  auto id = RunCommand(
-      {.command = {"sh", "-c", "mount -t tracefs none /sys/kernel/tracing && cat /sys/kernel/tracing/events/raw_syscalls/sys_enter/id"},
-       .network_namespace = (*network)->descriptor()});
+  auto id = support::RunSuccessfully(
+      {"sh", "-c", "mount -t tracefs none /sys/kernel/tracing && cat /sys/kernel/tracing/events/raw_syscalls/sys_enter/id"},
+      network->get());
   if (!id.ok()) return id.status();
   return std::strtoull(id->c_str(), nullptr, 10);
 }

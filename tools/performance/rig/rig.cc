@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/performance/rig/rig.h"
 
+#include "tools/support/veth_pair.h"
+
 namespace pollux::performance {
 
 const char* WorkKindName(WorkKind kind) {
@@ -24,12 +26,13 @@ const char* WorkKindName(WorkKind kind) {
 absl::StatusOr<std::unique_ptr<Rig>> Rig::Create(uint32_t queue_count) {
   auto rig = std::make_unique<Rig>();
   for (auto* network : {&rig->source, &rig->forwarder, &rig->sink}) {
-    auto created = NetworkNamespace::Create();
+    auto created = support::NetworkNamespace::CreateUnnamed();
     if (!created.ok()) return created.status();
     *network = *std::move(created);
   }
-  absl::Status status = AddVethPair(*rig->source, kSourceInterface, *rig->forwarder, kInInterface, queue_count);
-  if (status.ok()) status = AddVethPair(*rig->forwarder, kOutInterface, *rig->sink, kSinkInterface, queue_count);
+  const support::VethOptions options = {.queues = queue_count, .arp = false, .gro = true};
+  absl::Status status = support::AddVethPair({*rig->source, kSourceInterface}, {*rig->forwarder, kInInterface}, options);
+  if (status.ok()) status = support::AddVethPair({*rig->forwarder, kOutInterface}, {*rig->sink, kSinkInterface}, options);
   if (!status.ok()) return status;
   return rig;
 }

@@ -13,7 +13,7 @@
 
 #include <absl/status/statusor.h>
 
-#include "tools/performance/rig/network.h"
+#include "tools/support/network_namespace.h"
 
 namespace pollux::performance {
 
@@ -37,9 +37,9 @@ inline constexpr char kSinkInterface[] = "plxsink";
 struct Rig {
   // Every port has so many rx and tx queues.
   static absl::StatusOr<std::unique_ptr<Rig>> Create(uint32_t queue_count);
-  std::unique_ptr<NetworkNamespace> source;
-  std::unique_ptr<NetworkNamespace> forwarder;
-  std::unique_ptr<NetworkNamespace> sink;
+  std::unique_ptr<support::NetworkNamespace> source;
+  std::unique_ptr<support::NetworkNamespace> forwarder;
+  std::unique_ptr<support::NetworkNamespace> sink;
 };
 
 }  // namespace pollux::performance

@@ -14,6 +14,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "lcore/errno_status.h"
+#include "tools/performance/rig/interface_counters.h"
 #include "tools/performance/rig/sink.skel.h"
 
 namespace pollux::performance {
@@ -27,7 +28,7 @@ uint64_t Now_ns() {
 
 class VethSink final : public Sink {
  public:
-  VethSink(const NetworkNamespace& network, const SinkOptions& options) : network_(network), options_(options) {}
+  VethSink(const support::NetworkNamespace& network, const SinkOptions& options) : network_(network), options_(options) {}
   ~VethSink() override {
     if (link_descriptor_ >= 0) close(link_descriptor_);
     if (program_ != nullptr) sink_bpf__destroy(program_);
@@ -81,7 +82,7 @@ class VethSink final : public Sink {
     }
   }
 
-  const NetworkNamespace& network_;
+  const support::NetworkNamespace& network_;
   const SinkOptions options_;
   sink_bpf* program_ = nullptr;
   int link_descriptor_ = -1;
@@ -93,7 +94,7 @@ const char* ReceiverName(Receiver receiver) {
   return receiver == Receiver::kXdp ? "xdp" : "stack";
 }
 
-absl::StatusOr<std::unique_ptr<Sink>> Sink::Create(const NetworkNamespace& network, const SinkOptions& options) {
+absl::StatusOr<std::unique_ptr<Sink>> Sink::Create(const support::NetworkNamespace& network, const SinkOptions& options) {
   if (options.inspect && options.receiver != Receiver::kXdp) {
     return absl::InvalidArgumentError("order and latency need the receiver that runs XDP");
   }

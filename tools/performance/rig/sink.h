@@ -11,7 +11,7 @@
 #include <absl/status/statusor.h>
 
 #include "tools/performance/rig/histogram.h"
-#include "tools/performance/rig/network.h"
+#include "tools/support/network_namespace.h"
 
 namespace pollux::performance {
 
@@ -38,7 +38,7 @@ struct SinkSnapshot {
 
 class Sink {
  public:
-  static absl::StatusOr<std::unique_ptr<Sink>> Create(const NetworkNamespace& network, const SinkOptions& options);
+  static absl::StatusOr<std::unique_ptr<Sink>> Create(const support::NetworkNamespace& network, const SinkOptions& options);
   virtual ~Sink() = default;
   virtual absl::StatusOr<SinkSnapshot> Read() const = 0;
 };

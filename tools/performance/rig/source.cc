@@ -19,6 +19,8 @@
 #include "lcore/errno_status.h"
 #include "tools/performance/rig/source.skel.h"
 #include "tools/performance/rig/traffic_frame.h"
+#include "tools/support/child_process.h"
+#include "tools/support/veth_pair.h"
 
 namespace pollux::performance {
 namespace {
@@ -50,12 +52,14 @@ class LiveFrameSource final : public Source {
     if (queue_program_attached_) network_->Call(RemoveQueueProgram).IgnoreError();
     if (program_ != nullptr) source_bpf__destroy(program_);
     // The other end goes with it. Nobody hears of an error: the namespace's end removes both.
-    if (network_ != nullptr) RunIp(*network_, absl::StrCat("link del ", kHoldInterface)).IgnoreError();
+    if (network_ != nullptr) support::RunSuccessfully({"ip", "link", "delete", kHoldInterface}, network_).IgnoreError();
   }
 
-  absl::Status Open(const NetworkNamespace& network) {
+  absl::Status Open(const support::NetworkNamespace& network) {
     network_ = &network;
-    if (absl::Status status = AddVethPair(network, kHoldInterface, network, kHoldPeer); !status.ok()) return status;
+    if (absl::Status status = support::AddVethPair({network, kHoldInterface}, {network, kHoldPeer}, {.arp = false, .gro = true});
+        !status.ok())
+      return status;
     absl::Status status = network.Call([this] { return Load(); });
     if (!status.ok()) return status;
     // One frame, to hear now what the kernel refuses.
@@ -211,7 +215,7 @@ class LiveFrameSource final : public Source {
   }
 
   const SourceOptions options_;
-  const NetworkNamespace* network_ = nullptr;
+  const support::NetworkNamespace* network_ = nullptr;
   source_bpf* program_ = nullptr;
   int program_descriptor_ = -1;
   int link_descriptor_ = -1;
@@ -251,7 +255,7 @@ absl::Status Check(const SourceOptions& options) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Source>> Source::Create(const NetworkNamespace& network, const SourceOptions& options) {
+absl::StatusOr<std::unique_ptr<Source>> Source::Create(const support::NetworkNamespace& network, const SourceOptions& options) {
   if (absl::Status status = Check(options); !status.ok()) return status;
   auto source = std::make_unique<LiveFrameSource>(options);
   if (absl::Status status = source->Open(network); !status.ok()) return status;

@@ -20,7 +20,7 @@
 #include <absl/status/statusor.h>
 
 #include "tools/performance/rig/histogram.h"
-#include "tools/performance/rig/network.h"
+#include "tools/support/network_namespace.h"
 
 namespace pollux::performance {
 
@@ -50,7 +50,7 @@ struct SourceSnapshot {
 class Source {
  public:
   // The thread exists from here on, and sends nothing. Errors name what is missing: privilege, kernel (live frames need 5.18).
-  static absl::StatusOr<std::unique_ptr<Source>> Create(const NetworkNamespace& network, const SourceOptions& options);
+  static absl::StatusOr<std::unique_ptr<Source>> Create(const support::NetworkNamespace& network, const SourceOptions& options);
   virtual ~Source() = default;
 
   // Packets a second from now on: open loop, a frame that is late is sent as soon as possible, and none is dropped. 0 stops.

@@ -27,11 +27,12 @@ class SinkTest : public VethFixture {
     // An interface that just came up has a queueing discipline that drops everything until the kernel's link watch has seen the carrier.
     const int on = 1;
     ASSERT_EQ(setsockopt(socket_, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on), 0);
-    auto index = InterfaceIndex(*left_, "plxsource");
-    ASSERT_TRUE(index.ok()) << index.status();
+    unsigned index = 0;
+    ASSERT_TRUE(left_->Call([&] { return index = if_nametoindex("plxsource"), absl::OkStatus(); }).ok());
+    ASSERT_NE(index, 0u);
     sockaddr_ll address = {};
     address.sll_family = AF_PACKET;
-    address.sll_ifindex = static_cast<int>(*index);
+    address.sll_ifindex = static_cast<int>(index);
     ASSERT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   }
 

@@ -17,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/tools/performance/rig/veth_fixture.h"
+#include "tools/performance/rig/interface_counters.h"
 #include "tools/performance/rig/sink.h"
 
 namespace pollux::performance {

@@ -15,7 +15,8 @@
 
 #include <gtest/gtest.h>
 
-#include "tools/performance/rig/network.h"
+#include "tools/support/network_namespace.h"
+#include "tools/support/veth_pair.h"
 
 namespace pollux::performance {
 
@@ -25,16 +26,17 @@ class VethFixture : public ::testing::Test {
 
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
-    auto left = NetworkNamespace::Create();
-    auto right = NetworkNamespace::Create();
+    auto left = support::NetworkNamespace::CreateUnnamed();
+    auto right = support::NetworkNamespace::CreateUnnamed();
     ASSERT_TRUE(left.ok() && right.ok()) << left.status() << right.status();
     left_ = *std::move(left);
     right_ = *std::move(right);
-    ASSERT_TRUE(AddVethPair(*left_, "plxsource", *right_, "plxsink", queue_count_).ok());
+    ASSERT_TRUE(
+        support::AddVethPair({*left_, "plxsource"}, {*right_, "plxsink"}, {.queues = queue_count_, .arp = false, .gro = true}).ok());
   }
 
   // A socket that lives in `network`, whoever uses it; -1 if it was refused.
-  static int SocketIn(const NetworkNamespace& network, int family, int type, int protocol) {
+  static int SocketIn(const support::NetworkNamespace& network, int family, int type, int protocol) {
     int descriptor = -1;
     const absl::Status status = network.Call([&] {
       descriptor = socket(family, type | SOCK_CLOEXEC, protocol);
@@ -58,8 +60,8 @@ class VethFixture : public ::testing::Test {
   }
 
   const uint32_t queue_count_;
-  std::unique_ptr<NetworkNamespace> left_;
-  std::unique_ptr<NetworkNamespace> right_;
+  std::unique_ptr<support::NetworkNamespace> left_;
+  std::unique_ptr<support::NetworkNamespace> right_;
 };
 
 }  // namespace pollux::performance

@@ -18,8 +18,9 @@
 #include "pmd/drivers.h"
 #include "pmd/visible_region.h"
 #include "tools/performance/campaign/statistics.h"
-#include "tools/performance/rig/network.h"
 #include "tools/performance/rig/sink.h"
+#include "tools/support/network_namespace.h"
+#include "tools/support/veth_pair.h"
 
 namespace pollux::performance {
 namespace {
@@ -31,7 +32,7 @@ constexpr mempool::PoolOptions kPool = {.frame_count = 16384};
 
 // A port that sends, and who receives at the other end of its veth.
 struct Lane {
-  std::unique_ptr<NetworkNamespace> near, far;
+  std::unique_ptr<support::NetworkNamespace> near, far;
   std::unique_ptr<Sink> sink;
   std::shared_ptr<mempool::Pool> pool;
   std::unique_ptr<pmd::Device> device;
@@ -54,11 +55,12 @@ absl::Status OpenPort(const char* engine, Lane& lane) {
 
 absl::Status Open(const char* engine, Receiver receiver, Lane& lane) {
   for (auto* network : {&lane.near, &lane.far}) {
-    auto created = NetworkNamespace::Create();
+    auto created = support::NetworkNamespace::CreateUnnamed();
     if (!created.ok()) return created.status();
     *network = *std::move(created);
   }
-  if (absl::Status status = AddVethPair(*lane.near, "plxnear", *lane.far, "plxfar"); !status.ok()) return status;
+  if (absl::Status status = support::AddVethPair({*lane.near, "plxnear"}, {*lane.far, "plxfar"}, {.arp = false, .gro = true}); !status.ok())
+    return status;
   auto sink = Sink::Create(*lane.far, {.interface = "plxfar", .receiver = receiver});
   if (!sink.ok()) return sink.status();
   lane.sink = *std::move(sink);

@@ -11,6 +11,8 @@
 #include "tools/performance/rig/machine_pauses.h"
 #include "tools/performance/rig/sink.h"
 #include "tools/performance/rig/source.h"
+#include "tools/support/network_namespace.h"
+#include "tools/support/veth_pair.h"
 
 namespace pollux::performance {
 namespace {
@@ -65,11 +67,14 @@ void PrintSink(const SourceSnapshot& sent, const SinkSnapshot& received) {
 }
 
 absl::Status Check(const Arguments& arguments) {
-  auto left = NetworkNamespace::Create();
+  auto left = support::NetworkNamespace::CreateUnnamed();
   if (!left.ok()) return left.status();
-  auto right = NetworkNamespace::Create();
+  auto right = support::NetworkNamespace::CreateUnnamed();
   if (!right.ok()) return right.status();
-  if (absl::Status status = AddVethPair(**left, "plxsource", **right, "plxsink", arguments.source.queue_count); !status.ok()) return status;
+  if (absl::Status status = support::AddVethPair({**left, "plxsource"}, {**right, "plxsink"},
+                                                 {.queues = arguments.source.queue_count, .arp = false, .gro = true});
+      !status.ok())
+    return status;
   auto sink = Sink::Create(**right, arguments.sink);
   if (!sink.ok()) return sink.status();
   auto source = Source::Create(**left, arguments.source);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/child_process.h"
+#include "tools/support/child_process.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <sstream>
 #include <thread>
 
 #include <fcntl.h>
@@ -22,7 +23,7 @@
 #include <absl/strings/str_join.h>
 
 #include "lcore/errno_status.h"
-#include "tests/support/patience.h"
+#include "tools/support/patience.h"
 
 namespace pollux::support {
 namespace {
@@ -41,21 +42,24 @@ struct ChildPlan {
   int output_fd = -1;
   int errors_fd = -1;
   int failure_fd = -1;
+  bool own_group = false;
   pid_t parent = 0;
 };
 
-// A /sys that shows the namespace's devices, with the namespace's bpf file system in its place.
+// A /sys that shows the namespace's devices, with the namespace's bpf file system in its place, or one for this child alone.
 bool EnterNetwork(const ChildPlan& plan) {
   if (plan.namespace_fd < 0) return true;
   return setns(plan.namespace_fd, CLONE_NEWNET) == 0 && unshare(CLONE_NEWNS) == 0 &&
          mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 && mount("sysfs", "/sys", "sysfs", 0, nullptr) == 0 &&
-         mount(plan.bpf_file_system.c_str(), "/sys/fs/bpf", nullptr, MS_BIND, nullptr) == 0;
+         (plan.bpf_file_system.empty() ? mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr)
+                                       : mount(plan.bpf_file_system.c_str(), "/sys/fs/bpf", nullptr, MS_BIND, nullptr)) == 0;
 }
 
 [[noreturn]] void RunChild(const ChildPlan& plan) {
   const bool ready = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == plan.parent && dup2(plan.input_fd, STDIN_FILENO) >= 0 &&
                      dup2(plan.output_fd, STDOUT_FILENO) >= 0 && dup2(plan.errors_fd, STDERR_FILENO) >= 0 && EnterNetwork(plan);
   if (ready) {
+    if (plan.own_group) setpgid(0, 0);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -99,17 +103,23 @@ int ExitCode(int wait_status) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Arguments& arguments, const NetworkNamespace* network) {
+absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Arguments& arguments, const NetworkNamespace* network,
+                                                                  const ChildOptions& options) {
   CompletePath();
   std::unique_ptr<ChildProcess> child(new ChildProcess);
   child->arguments_ = arguments;
   child->output_fd_ = CaptureFile();
-  child->errors_fd_ = CaptureFile();
+  child->joined_ = options.joined_output;
+  child->errors_fd_ = options.joined_output ? fcntl(child->output_fd_, F_DUPFD_CLOEXEC, 0) : CaptureFile();
   int input[2] = {-1, -1};
   int failure[2] = {-1, -1};
   if (child->output_fd_ < 0 || child->errors_fd_ < 0) return ErrnoStatus(errno, "memfd_create(output)");
-  if (pipe2(input, O_CLOEXEC) != 0 || pipe2(failure, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe2()");
+  if (pipe2(input, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe2()");
   child->input_fd_ = input[1];
+  if (pipe2(failure, O_CLOEXEC) != 0) {
+    close(input[0]);
+    return ErrnoStatus(errno, "pipe2()");
+  }
 
   ChildPlan plan{{},
                  network ? network->fd() : -1,
@@ -118,6 +128,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Argument
                  child->output_fd_,
                  child->errors_fd_,
                  failure[1],
+                 options.own_group,
                  getpid()};
   for (const std::string& argument : arguments) plan.arguments.push_back(const_cast<char*>(argument.c_str()));
   plan.arguments.push_back(nullptr);
@@ -158,7 +169,7 @@ std::string ChildProcess::Output() const {
   return Contents(output_fd_);
 }
 std::string ChildProcess::Errors() const {
-  return Contents(errors_fd_);
+  return joined_ ? "" : Contents(errors_fd_);
 }
 
 absl::Status ChildProcess::Write(const std::string& text) {
@@ -177,6 +188,15 @@ absl::Status ChildProcess::Signal(int signal) {
   if (exit_code_ || kill(pid_, signal) != 0)
     return absl::FailedPreconditionError(absl::StrCat(arguments_[0], " has ended\n", Transcript()));
   return absl::OkStatus();
+}
+
+int ChildProcess::Stop(std::chrono::milliseconds patience) {
+  if (exit_code_) return *exit_code_;
+  kill(pid_, SIGINT);
+  if (auto code = Wait(patience); code.ok()) return *code;
+  kill(pid_, SIGKILL);
+  while (!exit_code_) Wait().IgnoreError();
+  return *exit_code_;
 }
 
 absl::StatusOr<int> ChildProcess::Wait(std::chrono::milliseconds deadline) {
@@ -210,6 +230,27 @@ absl::Status ChildProcess::WaitForText(const std::string& text, std::chrono::mil
 std::string ChildProcess::Transcript() const {
   return absl::StrCat("$ ", absl::StrJoin(arguments_, " "), "\n", Output(), "\n[standard error]\n", Errors(), "\n[",
                       exit_code_ ? absl::StrCat("exit code ", *exit_code_) : "no exit code yet", "]\n");
+}
+
+std::string LastWords(const std::string& output) {
+  constexpr int kLines = 6;
+  std::size_t begin = output.find_last_not_of("\n\r ");
+  for (int line = 0; line < kLines && begin != std::string::npos && begin > 0; ++line) begin = output.rfind('\n', begin - 1);
+  return begin == std::string::npos || begin == 0 ? output : output.substr(begin + 1);
+}
+
+absl::StatusOr<std::string> FindProgram(const std::string& name) {
+  if (name.find('/') != std::string::npos) {
+    if (access(name.c_str(), X_OK) == 0) return name;
+    return ErrnoStatus(errno, name);
+  }
+  CompletePath();
+  std::stringstream folders(std::getenv("PATH"));
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const std::string path = absl::StrCat(folder, "/", name);
+    if (access(path.c_str(), X_OK) == 0) return path;
+  }
+  return absl::NotFoundError(absl::StrCat(name, " is not installed"));
 }
 
 absl::StatusOr<CommandResult> RunCommand(const Arguments& arguments, const NetworkNamespace* network, std::chrono::milliseconds deadline) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/child_process.h"
+#include "tools/support/child_process.h"
 
 #include <signal.h>
 
@@ -70,6 +70,64 @@ TEST(ChildProcessTest, SuccessIsExitCodeZero) {
   EXPECT_EQ(RunSuccessfully({"echo", "fine"}).value(), "fine\n");
   const auto failed = RunSuccessfully({"sh", "-c", "echo because >&2; exit 3"});
   EXPECT_NE(failed.status().message().find("because"), absl::string_view::npos) << failed.status();
+}
+
+TEST(ChildProcessTest, JoinedOutputKeepsTheOrder) {
+  auto child = ChildProcess::Start({"sh", "-c", "echo one; echo two >&2; echo three"}, nullptr, {.joined_output = true});
+  ASSERT_TRUE(child.ok()) << child.status();
+  ASSERT_TRUE((*child)->Wait().ok());
+  EXPECT_EQ((*child)->Output(), "one\ntwo\nthree\n");
+}
+
+TEST(ChildProcessTest, AGroupOfItsOwn) {
+  for (const bool own : {false, true}) {
+    auto child = ChildProcess::Start({"sleep", "1000"}, nullptr, {.own_group = own});
+    ASSERT_TRUE(child.ok()) << child.status();
+    EXPECT_EQ(getpgid((*child)->pid()) == (*child)->pid(), own);
+  }
+}
+
+TEST(ChildProcessTest, StopsWithSigintAndTellsTheCode) {
+  auto child = ChildProcess::Start({"sh", "-c", "trap 'exit 5' INT; echo ready; while :; do sleep 0.01; done"});
+  ASSERT_TRUE(child.ok()) << child.status();
+  while ((*child)->Output().empty()) {
+    ASSERT_TRUE((*child)->running());
+  }
+  EXPECT_EQ((*child)->Stop(std::chrono::seconds(10)), 5);
+  EXPECT_FALSE((*child)->running());
+}
+
+TEST(ChildProcessTest, StopKillsWhatDoesNotListen) {
+  auto child = ChildProcess::Start({"sh", "-c", "trap '' INT; echo ready; while :; do sleep 0.01; done"});
+  ASSERT_TRUE(child.ok()) << child.status();
+  while ((*child)->Output().empty()) {
+    ASSERT_TRUE((*child)->running());
+  }
+  EXPECT_EQ((*child)->Stop(std::chrono::milliseconds(50)), 128 + SIGKILL);
+}
+
+TEST(ChildProcessTest, TheDestructorEndsIt) {
+  pid_t pid;
+  {
+    auto child = ChildProcess::Start({"sleep", "1000"});
+    ASSERT_TRUE(child.ok()) << child.status();
+    pid = (*child)->pid();
+    EXPECT_EQ(kill(pid, 0), 0);
+  }
+  EXPECT_NE(kill(pid, 0), 0);
+}
+
+TEST(LastWordsTest, TheLastSixLines) {
+  EXPECT_EQ(LastWords("1\n2\n3\n4\n5\n6\n7\n8\n"), "3\n4\n5\n6\n7\n8\n");
+  EXPECT_EQ(LastWords("only\n"), "only\n");
+  EXPECT_EQ(LastWords(""), "");
+}
+
+TEST(FindProgramTest, OnThePathAndByFile) {
+  EXPECT_TRUE(FindProgram("sh").ok());
+  EXPECT_TRUE(FindProgram("/bin/sh").ok());
+  EXPECT_TRUE(absl::IsNotFound(FindProgram("no-such-program").status()));
+  EXPECT_TRUE(absl::IsNotFound(FindProgram("/no/such/program").status()));
 }
 
 }  // namespace

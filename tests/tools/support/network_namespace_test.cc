@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/network_namespace.h"
+#include "tools/support/network_namespace.h"
 
 #include <filesystem>
 
@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/child_process.h"
+#include "tools/support/child_process.h"
 
 namespace pollux::support {
 namespace {

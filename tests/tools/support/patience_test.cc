@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/patience.h"
+#include "tools/support/patience.h"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/network_namespace.h"
+#include "tools/support/network_namespace.h"
 
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -28,6 +29,7 @@ using lcore::ErrnoStatus;
 constexpr char kNamespaces[] = "/run/netns/";
 constexpr char kBpfFileSystems[] = "/run/plx/";
 constexpr char kPrefix[] = "plx";
+constexpr char kOfThisThread[] = "/proc/thread-self/ns/net";
 
 std::optional<pid_t> NumberIn(const std::string& text, std::size_t offset) {
   pid_t number = 0;
@@ -86,8 +88,8 @@ absl::Status UnshareTo(const std::string& path) {
   std::thread([&] {
     if (unshare(CLONE_NEWNET) != 0) {
       status = ErrnoStatus(errno, "unshare(CLONE_NEWNET)", "it takes CAP_SYS_ADMIN");
-    } else if (mount("/proc/thread-self/ns/net", path.c_str(), "none", MS_BIND, nullptr) != 0) {
-      status = ErrnoStatus(errno, absl::StrCat("mount(/proc/thread-self/ns/net, ", path, ")"));
+    } else if (mount(kOfThisThread, path.c_str(), "none", MS_BIND, nullptr) != 0) {
+      status = ErrnoStatus(errno, absl::StrCat("mount(", kOfThisThread, ", ", path, ")"));
     }
   }).join();
   if (!status.ok()) unlink(path.c_str());
@@ -136,31 +138,59 @@ absl::StatusOr<std::unique_ptr<NetworkNamespace>> NetworkNamespace::Create(const
   return network;
 }
 
+absl::StatusOr<std::unique_ptr<NetworkNamespace>> NetworkNamespace::CreateUnnamed() {
+  std::unique_ptr<NetworkNamespace> network(new NetworkNamespace);
+  absl::Status status;
+  // Only the new thread changes its namespace.
+  std::thread([&] {
+    if (unshare(CLONE_NEWNET) != 0) {
+      status = ErrnoStatus(errno, "unshare(CLONE_NEWNET)", "it takes CAP_SYS_ADMIN");
+      return;
+    }
+    network->fd_ = open(kOfThisThread, O_RDONLY | O_CLOEXEC);
+    if (network->fd_ < 0) status = ErrnoStatus(errno, absl::StrCat("open(", kOfThisThread, ")"));
+    // /proc/sys/net is that of the thread that opens it. A kernel without IPv6 has no such file.
+    std::ofstream("/proc/sys/net/ipv6/conf/all/disable_ipv6") << 1;
+    std::ofstream("/proc/sys/net/ipv6/conf/default/disable_ipv6") << 1;
+  }).join();
+  if (!status.ok()) return status;
+  return network;
+}
+
 NetworkNamespace::~NetworkNamespace() {
   if (fd_ >= 0) close(fd_);
   if (!name_.empty()) Remove(name_);
 }
 
+std::string NetworkNamespace::path() const {
+  return absl::StrCat("/proc/", getpid(), "/fd/", fd_);
+}
+
+absl::Status NetworkNamespace::Call(const std::function<absl::Status()>& action) const {
+  const auto scope = NamespaceScope::Enter(*this);
+  return scope.ok() ? action() : scope.status();
+}
+
+absl::Status NetworkNamespace::Enter() const {
+  if (setns(fd_, CLONE_NEWNET) != 0) return ErrnoStatus(errno, absl::StrCat("setns(", path(), ")"));
+  return absl::OkStatus();
+}
+
 std::vector<pid_t> NetworkNamespace::Processes() const {
-  return ProcessesIn(kNamespaces + name_);
+  return ProcessesIn(path());
 }
 
 absl::StatusOr<std::unique_ptr<NamespaceScope>> NamespaceScope::Enter(const NetworkNamespace& network) {
   std::unique_ptr<NamespaceScope> scope(new NamespaceScope);
-  scope->home_fd_ = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-  if (scope->home_fd_ < 0) return ErrnoStatus(errno, "open(/proc/thread-self/ns/net)");
-  if (setns(network.fd(), CLONE_NEWNET) != 0) {
-    const absl::Status failed = ErrnoStatus(errno, absl::StrCat("setns(", network.name(), ")"));
-    close(scope->home_fd_);
-    scope->home_fd_ = -1;
-    return failed;
-  }
+  scope->home_fd_ = open(kOfThisThread, O_RDONLY | O_CLOEXEC);
+  if (scope->home_fd_ < 0) return ErrnoStatus(errno, absl::StrCat("open(", kOfThisThread, ")"));
+  if (absl::Status entered = network.Enter(); !entered.ok()) return entered;
   return scope;
 }
 
 NamespaceScope::~NamespaceScope() {
   if (home_fd_ < 0) return;
-  // A thread that cannot go home would run the rest of the test in the wrong place.
+  // A thread that cannot go home would do the rest of its work in the wrong place.
   if (setns(home_fd_, CLONE_NEWNET) != 0) abort();
   close(home_fd_);
 }

@@ -2,8 +2,8 @@
 // ChildProcess: a program that a test starts, watches and ends. Single thread.
 //
 // The child is killed by the kernel when the thread that started it ends, so that no daemon outlives a killed test.
-#ifndef TESTS_SUPPORT_CHILD_PROCESS_H_
-#define TESTS_SUPPORT_CHILD_PROCESS_H_
+#ifndef TOOLS_SUPPORT_CHILD_PROCESS_H_
+#define TOOLS_SUPPORT_CHILD_PROCESS_H_
 
 #include <chrono>
 #include <memory>
@@ -16,7 +16,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include "tests/support/network_namespace.h"
+#include "tools/support/network_namespace.h"
 
 namespace pollux::support {
 
@@ -24,10 +24,17 @@ using Arguments = std::vector<std::string>;
 
 constexpr std::chrono::milliseconds kDefaultDeadline{20'000};
 
+struct ChildOptions {
+  bool joined_output = false;  // standard error goes where standard output goes: Output() has both, in their order
+  bool own_group = false;      // the terminal's Ctrl-C reaches us alone, and we end our children in order
+};
+
+// A running child. Killed by the destructor, and by the kernel should we die.
 class ChildProcess {
  public:
-  // Starts arguments[0], looked up in PATH; inside `network`, with that namespace's /sys and a bpf file system of its own, if given.
-  static absl::StatusOr<std::unique_ptr<ChildProcess>> Start(const Arguments& arguments, const NetworkNamespace* network = nullptr);
+  // Starts arguments[0], looked up in PATH; inside `network`, with that namespace's /sys and bpf file system, if given.
+  static absl::StatusOr<std::unique_ptr<ChildProcess>> Start(const Arguments& arguments, const NetworkNamespace* network = nullptr,
+                                                             const ChildOptions& options = {});
 
   // Kills the child if it still runs.
   ~ChildProcess();
@@ -44,6 +51,8 @@ class ChildProcess {
   absl::Status Write(const std::string& text);  // to its standard input
   void CloseInput();
   absl::Status Signal(int signal);
+  // SIGINT, and SIGKILL if that takes longer than `patience`. Returns the exit code, as Wait does.
+  int Stop(std::chrono::milliseconds patience);
 
   // Returns the exit code, or 128 + the signal that ended it, as a shell would. The child keeps running past the deadline.
   absl::StatusOr<int> Wait(std::chrono::milliseconds deadline = kDefaultDeadline);
@@ -63,8 +72,15 @@ class ChildProcess {
   int input_fd_ = -1;
   int output_fd_ = -1;
   int errors_fd_ = -1;
+  bool joined_ = false;
   std::optional<int> exit_code_;
 };
+
+// The end of a program's output, for an error message.
+std::string LastWords(const std::string& output);
+
+// The path of a program on PATH or in an sbin folder (or of a file, if the name has a slash); NOT_FOUND.
+absl::StatusOr<std::string> FindProgram(const std::string& name);
 
 struct CommandResult {
   int exit_code = -1;
@@ -82,4 +98,4 @@ absl::StatusOr<std::string> RunSuccessfully(const Arguments& arguments, const Ne
 
 }  // namespace pollux::support
 
-#endif  // TESTS_SUPPORT_CHILD_PROCESS_H_
+#endif  // TOOLS_SUPPORT_CHILD_PROCESS_H_

@@ -2,8 +2,8 @@
 // Patience: how long a test waits for what it expects. Any thread.
 //
 // POLLUX_TEST_PATIENCE, a whole number, multiplies every deadline: for an emulated machine (tools/guest --kernel-table).
-#ifndef TESTS_SUPPORT_PATIENCE_H_
-#define TESTS_SUPPORT_PATIENCE_H_
+#ifndef TOOLS_SUPPORT_PATIENCE_H_
+#define TOOLS_SUPPORT_PATIENCE_H_
 
 #include <algorithm>
 #include <chrono>
@@ -33,4 +33,4 @@ bool Eventually(Condition expected, std::chrono::milliseconds usual = std::chron
 
 }  // namespace pollux::support
 
-#endif  // TESTS_SUPPORT_PATIENCE_H_
+#endif  // TOOLS_SUPPORT_PATIENCE_H_
