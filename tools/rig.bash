@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Processes and namespaces of a rig, listed in its folder as they are made, so that they can be removed whatever happens. Sourced; the
-# folder is $rig.
+# folder is $rig,
+# made by open_rig.
 
 # Ends a process of ours: politely, then for good. $2: seconds of patience.
 end_process() {
@@ -10,10 +11,27 @@ end_process() {
   ! kill -0 "$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null || true
 }
 
-# Removes the rig of folder $1. Only what is listed there is touched: a process only if its start time is still the one that
+# Below /run only root makes files: what a rig's folder lists is what a rig has written.
+readonly rigs=/run/pollux/demo
+
+# Whether nobody else can have written to folder $1: it is no link, ours, and closed to all others.
+ours() { [[ ! -L $1 && -d $1 && -O $1 ]] && (((8#$(stat -c %a "$1") & 8#022) == 0)); }
+
+# Makes the folder $rig, for a rig of this name.
+open_rig() {
+  (umask 077 && mkdir -p "$rigs")
+  for folder in "${rigs%/*}" "$rigs"; do
+    ours "$folder" || die rig "$folder is not root's alone" "Look who made it, and remove it."
+  done
+  rig=$rigs/$1
+  mkdir -m 700 "$rig" || die rig "$rig exists already" "$0 --down removes what --keep has left."
+}
+
+# Removes the rig of folder $1; fails, and does nothing, if others may have written to it. Only what is listed there is touched: a process only if its start time is still the one that
 # was written down (the number may be somebody else's by now).
 remove_rig() {
   local rig=$1 pid started name
+  ours "$rig" || return 1
   if [[ -r $rig/processes ]]; then
     while read -r pid started; do
       [[ $(start_time "$pid") != "$started" ]] || end_process "$pid" 10

@@ -9,7 +9,8 @@ if [[ $(id -u) != 0 ]]; then
 fi
 demo=$PWD/tools/demo testpmd=$PWD/$1
 cd "$TEST_TMPDIR"
-export TMPDIR=$TEST_TMPDIR PATH=$PATH:/usr/sbin:/sbin
+rigs=/run/pollux/demo
+export PATH=$PATH:/usr/sbin:/sbin
 fail() {
   echo "FAIL: $*" >&2
   [[ ! -f $log ]] || cat "$log" >&2
@@ -32,7 +33,7 @@ expect_clean() {
   local left
   left=$(ip netns list | grep -w -E "plxd$1[ab]" || true)
   left+=$(ip -o link show | grep -o -w -E "plxd$1[ab]" || true)
-  left+=$(ls -d "$TEST_TMPDIR/plxd$1" 2>/dev/null || true)
+  left+=$(ls -d "$rigs/plxd$1" 2>/dev/null || true)
   left+=$(pgrep -a -f "plxd$1[ab]" || true)
   [[ -z $left ]] || fail "left behind: $left"
 }
@@ -89,3 +90,30 @@ ip netns exec "plxd${pid}a" ping -c 1 -W 5 10.0.0.2 >/dev/null || fail "kept: th
 "$demo" --down >>"$log" 2>&1 || fail "down: exit code $?"
 expect_clean "$pid"
 echo "kept and taken down: as expected"
+
+# --down touches nothing of a folder that somebody else can have written: a stranger's, one that is open to all, a link to either.
+log=$TEST_TMPDIR/strange.log
+victim=plxv$$
+ip netns add "$victim"
+sleep 1000 &
+bystander=$!
+trap 'kill "$bystander"; ip netns delete "$victim"; rm -rf "$rigs/plxd$$"x' EXIT
+started=$(sed 's/.*) //' "/proc/$bystander/stat" | cut -d' ' -f20)
+for kind in stranger open link; do
+  rm -rf "$rigs/plxd$$"x "$TEST_TMPDIR/strange"
+  mkdir -p "$TEST_TMPDIR/strange"
+  chmod 755 "$TEST_TMPDIR/strange"
+  echo "$victim" >"$TEST_TMPDIR/strange/namespaces"
+  echo "$bystander $started" >"$TEST_TMPDIR/strange/processes"
+  case $kind in
+    stranger) cp -r "$TEST_TMPDIR/strange" "$rigs/plxd$$"x; chown -R nobody "$rigs/plxd$$"x ;;
+    open) cp -r "$TEST_TMPDIR/strange" "$rigs/plxd$$"x; chmod 777 "$rigs/plxd$$"x ;;
+    link) ln -s "$TEST_TMPDIR/strange" "$rigs/plxd$$"x ;;
+  esac
+  ! "$demo" --down >"$log" 2>&1 || fail "down: takes a folder that is not root's alone ($kind)"
+  grep -q "not root's alone" "$log" || fail "down: does not say why ($kind)"
+  kill -0 "$bystander" || fail "down: ended a process that a stranger named ($kind)"
+  ip netns list | grep -q -w "$victim" || fail "down: removed a namespace that a stranger named ($kind)"
+  [[ -e $rigs/plxd${$}x ]] || fail "down: removed a stranger's folder ($kind)"
+done
+echo "strangers' folders: as expected"

@@ -21,12 +21,15 @@
 namespace pollux::performance {
 namespace {
 
-constexpr char kLockFile[] = "/run/lock/pollux-performance";
+// Below /run only root makes files, so that nobody else can have put a link or a lock there.
+constexpr char kLockFolder[] = "/run/pollux";
+constexpr char kLockFile[] = "/run/pollux/performance.lock";
 
 // Two runs at a time would measure each other. The lock ends with the process.
 absl::Status LockMachine() {
-  const int descriptor = open(kLockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor < 0) return lcore::ErrnoStatus(errno, kLockFile);
+  if (mkdir(kLockFolder, 0700) != 0 && errno != EEXIST) return lcore::ErrnoStatus(errno, absl::StrCat("mkdir(", kLockFolder, ")"));
+  const int descriptor = open(kLockFile, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (descriptor < 0) return lcore::ErrnoStatus(errno, absl::StrCat("open(", kLockFile, ")"));
   if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) return lcore::ErrnoStatus(errno, kLockFile, "another performance run is under way");
   return absl::OkStatus();
 }
