@@ -5,48 +5,81 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: bazel run //tools:install -- --prefix=DIR [--destdir=DIR] [--libdir=NAME]
+usage: bazel run //tools:install -- --prefix=DIR [--destdir=DIR] [--libdir=NAME] [--uninstall]
 
   --prefix=DIR    where the library will be used from, for example /usr/local
   --destdir=DIR   put before every path that is written to, and into no file (for packagers)
   --libdir=NAME   folder of the libraries below the prefix (default lib)
+  --uninstall     removes what this version installs there, and the folders that are empty then
 
 Installs PREFIX/include/pollux, PREFIX/lib/libpollux.a, libpollux.so and pkgconfig/pollux.pc. An application is then built by
   PKG_CONFIG_PATH=PREFIX/lib/pkgconfig g++ -std=c++20 main.cc $(pkg-config --cflags --libs pollux)
   PKG_CONFIG_PATH=PREFIX/lib/pkgconfig gcc -std=c11 main.c $(pkg-config --cflags --libs pollux)
+
+Where only root may write: bazel build //tools:install, then sudo bazel-bin/tools/install --prefix=/usr/local
 TEXT
 }
 
-prefix='' destdir='' libdir=lib
+refuse() { echo "install: $1 (try --help)" >&2; exit 2; }
+
+prefix='' destdir='' libdir=lib uninstall=false
 for argument in "$@"; do
   case "$argument" in
     -h | --help) usage; exit 0 ;;
     --prefix=?*) prefix=${argument#*=} ;;
     --destdir=*) destdir=${argument#*=} ;;
     --libdir=?*) libdir=${argument#*=} ;;
-    *) echo "install: unknown argument '$argument' (try --help)" >&2; exit 2 ;;
+    --uninstall) uninstall=true ;;
+    *) refuse "unknown argument '$argument'" ;;
   esac
 done
 [[ -n $prefix ]] || { usage >&2; exit 2; }
+[[ $prefix$libdir != *$'\n'* ]] || refuse "--prefix and --libdir are one line each"
 # `bazel run` starts in a folder of its own; paths are relative to where the user stands.
 from=${BUILD_WORKING_DIRECTORY:-$PWD}
 [[ $prefix == /* ]] || prefix=$from/$prefix
 [[ -z $destdir || $destdir == /* ]] || destdir=$from/$destdir
 
-# The working folder of `bazel run` and of a test holds what BUILD.bazel names as data, and nothing else.
+# What BUILD.bazel names as data, and nothing else, is in the folder beside this program; `bazel run` and a test begin in it.
+for folder in "$0".runfiles/*/; do
+  [[ ! -f $folder/tools/pollux.pc ]] || cd "$folder"
+done
+[[ -f tools/pollux.pc ]] || { echo "install: nothing to install in $PWD: run it by bazel run //tools:install" >&2; exit 1; }
 mapfile -t headers < <(find -L . -name '*.h' -printf '%P\n' | sort)
 shared=$(cd tools && ls libpollux.so.*.*.*)
 soname=${shared%.*.*}
+readonly include=$destdir$prefix/include/pollux libraries=$destdir$prefix/$libdir
 
-for header in "${headers[@]}"; do
-  # The one for C is <pollux.h>.
-  install -D -m 644 "$header" "$destdir$prefix/include/pollux/${header#pmd/c/}"
-done
-install -D -m 644 tools/libpollux.a "$destdir$prefix/$libdir/libpollux.a"
-install -D -m 755 "tools/$shared" "$destdir$prefix/$libdir/$shared"
-ln -sf "$shared" "$destdir$prefix/$libdir/$soname"
-ln -sf "$soname" "$destdir$prefix/$libdir/libpollux.so"
-mkdir -p "$destdir$prefix/$libdir/pkgconfig"
-sed -e "s|@PREFIX@|$prefix|" -e "s|@LIBDIR@|$libdir|" tools/pollux.pc >"$destdir$prefix/$libdir/pkgconfig/pollux.pc"
-
+# The one for C is <pollux.h>.
+if $uninstall; then
+  for header in "${headers[@]}"; do rm -f "$include/${header#pmd/c/}"; done
+  rm -f "$libraries"/{libpollux.a,libpollux.so,"$soname","$shared",pkgconfig/pollux.pc}
+  for folder in "$include" "$libraries/pkgconfig"; do
+    [[ ! -d $folder ]] || find "$folder" -depth -type d -empty -delete
+  done
+  echo "nothing of $shared is left in $destdir$prefix"
+  exit 0
+fi
+for header in "${headers[@]}"; do install -D -m 644 "$header" "$include/${header#pmd/c/}"; done
+install -D -m 644 tools/libpollux.a "$libraries/libpollux.a"
+install -D -m 755 "tools/$shared" "$libraries/$shared"
+ln -sf "$shared" "$libraries/$soname"
+ln -sf "$soname" "$libraries/libpollux.so"
+mkdir -p "$libraries/pkgconfig"
+# For the right side of sed's s|||.
+verbatim() { sed 's/[\\&|]/\\&/g' <<<"$1"; }
+sed -e "s|@PREFIX@|$(verbatim "$prefix")|" -e "s|@LIBDIR@|$(verbatim "$libdir")|" tools/pollux.pc >"$libraries/pkgconfig/pollux.pc"
 echo "${#headers[@]} headers, libpollux.a, $shared and pollux.pc are in $destdir$prefix"
+
+[[ -z $destdir ]] || exit 0
+# The loader looks for shared libraries in a list of its own, through an index of its own. Both are root's.
+export PATH=$PATH:/usr/sbin:/sbin
+listed=$( (ldconfig -v -N -X 2>/dev/null || true) | sed -n 's/^\(\/[^:]*\):.*/\1/p')
+if grep -q -x -F "$(realpath "$libraries")" <<<"$listed" && [[ $(id -u) == 0 ]] && ldconfig; then
+  echo "ldconfig knows $soname now: programs find it"
+elif ! grep -q -x -F "$(realpath "$libraries")" <<<"$listed"; then
+  echo "The loader does not look into $libraries: run programs with LD_LIBRARY_PATH=$libraries, link them with"
+  echo "-Wl,-rpath,$libraries, or name the folder in a file of /etc/ld.so.conf.d and run ldconfig."
+else
+  echo "Run ldconfig as root, so that programs find $soname."
+fi

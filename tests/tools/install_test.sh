@@ -63,3 +63,25 @@ cd "$TEST_SRCDIR/$TEST_WORKSPACE"
 tools/install --prefix=/usr/local --destdir="$TEST_TMPDIR/staging" --libdir=lib64
 grep -q '^prefix=/usr/local$' "$TEST_TMPDIR/staging/usr/local/lib64/pkgconfig/pollux.pc" || fail "pollux.pc names the staging folder"
 [[ -f $TEST_TMPDIR/staging/usr/local/lib64/libpollux.so ]] || fail "libpollux.so does not lead to the library"
+
+# A prefix is no pattern. Nothing of what was installed is left behind by --uninstall, and nothing else is taken.
+odd="$TEST_TMPDIR/a|b&c\\d"
+mkdir -p "$odd/include/pollux/lcore"
+touch "$odd/include/pollux/lcore/somebody_elses"
+tools/install --prefix="$odd" >"$TEST_TMPDIR/said"
+grep -q -x -F "prefix=$odd" "$odd/lib/pkgconfig/pollux.pc" || fail "pollux.pc has another prefix: $(grep prefix= "$odd/lib/pkgconfig/pollux.pc")"
+grep -q -F "LD_LIBRARY_PATH=$odd/lib" "$TEST_TMPDIR/said" || fail "no word of the loader, which does not look there"
+tools/install --prefix="$odd" --uninstall
+left=$(cd "$odd" && find . ! -type d)
+[[ $left == ./include/pollux/lcore/somebody_elses ]] || fail "left after --uninstall: $left"
+
+# From anywhere, without `bazel run`: what it installs is beside it.
+mkdir -p "$TEST_TMPDIR/bin/install.runfiles" "$TEST_TMPDIR/elsewhere"
+cp -L tools/install "$TEST_TMPDIR/bin/install"
+ln -s "$PWD" "$TEST_TMPDIR/bin/install.runfiles/pollux"
+cd "$TEST_TMPDIR/elsewhere"
+../bin/install --prefix=here
+[[ -f $TEST_TMPDIR/elsewhere/here/include/pollux/pollux.h ]] || fail "started elsewhere, it installs nothing"
+cp ../bin/install alone
+! ./alone --prefix=there 2>"$TEST_TMPDIR/said" || fail "installs what is not there"
+grep -q 'bazel run' "$TEST_TMPDIR/said" || fail "does not say how to run it"
