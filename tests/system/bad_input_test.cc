@@ -4,10 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include <unistd.h>
-
-#include <absl/strings/str_cat.h>
-
+#include "tests/support/scratch_folder.h"
 #include "tests/system/foreign_program.h"
 #include "tests/system/forwarding_test.h"
 
@@ -30,11 +27,6 @@ std::ostream& operator<<(std::ostream& stream, const BadInput& input) {
 
 class BadInputTest : public ForwardingTest, public ::testing::WithParamInterface<BadInput> {
  protected:
-  void TearDown() override {
-    ForwardingTest::TearDown();
-    std::filesystem::remove(malformed_);
-  }
-
   // Runs testpmd to its end; it must fail and say `message`.
   void ExpectRefusal(const BadInput& input) {
     Arguments words = {"-l", "0,1", "--no-huge", "-m", "512", "--no-pci"};
@@ -54,8 +46,6 @@ class BadInputTest : public ForwardingTest, public ::testing::WithParamInterface
     for (const std::string& word : input.message)
       EXPECT_NE(said.find(word), std::string::npos) << "not said: " << word << "\n" << transcript;
   }
-
-  std::string malformed_ = absl::StrCat("/tmp/plx", getpid(), "-malformed.pcap");
 };
 
 TEST_P(BadInputTest, IsRefused) {
@@ -77,8 +67,10 @@ TEST_F(BadInputTest, AForeignProgramIsNamedAndLeftAlone) {
   ASSERT_NO_FATAL_FAILURE(BuildRig());
   const auto foreign = ForeignProgram::Attach(rig().switch_namespace(), "p1");
   ASSERT_OK(foreign);
-  ExpectRefusal(
-      {.name = "", .devices = {"net_af_xdp0,iface=p0", "net_af_xdp1,iface=p1"}, .options = {}, .message = {"p1", ForeignProgram::kName}});
+  ExpectRefusal({.name = "",
+                 .devices = {"net_af_xdp0,iface=p0", "net_af_xdp1,iface=p1"},
+                 .options = {},
+                 .message = {ForeignProgram::kName, ", attached to p1, is not ours", "`ip link set dev p1 xdp"}});
   const auto link = support::RunSuccessfully({"ip", "-d", "link", "show", "p1"}, &rig().switch_namespace());
   ASSERT_OK(link);
   EXPECT_NE(link->find(ForeignProgram::kName), std::string::npos) << *link;
@@ -87,7 +79,8 @@ TEST_F(BadInputTest, AForeignProgramIsNamedAndLeftAlone) {
 // The program may lie where nobody but root can read.
 TEST_F(BadInputTest, AnUnprivilegedUser) {
   ASSERT_NO_FATAL_FAILURE(BuildRig());
-  const std::string program = absl::StrCat("/tmp/plx", getpid(), "-testpmd");
+  const support::ScratchFolder folder("/tmp", 0755);
+  const std::string program = folder.File("testpmd");
   std::filesystem::copy_file(TestpmdProcess::Program(), program);
   ExpectRefusal({.name = "",
                  .devices = {"net_af_xdp0,iface=p0"},
@@ -95,13 +88,14 @@ TEST_F(BadInputTest, AnUnprivilegedUser) {
                  .message = {"CAP_"},
                  .prefix = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"},
                  .program = program});
-  std::filesystem::remove(program);
 }
 
 TEST_F(BadInputTest, AMalformedCapture) {
   ASSERT_NO_FATAL_FAILURE(BuildRig());
-  std::ofstream(malformed_) << "this is no capture";
-  ExpectRefusal({.name = "", .devices = {"net_pcap0,rx_pcap=" + malformed_}, .options = {}, .message = {malformed_}});
+  const support::ScratchFolder folder;
+  const std::string capture = folder.File("malformed.pcap");
+  std::ofstream(capture) << "this is no capture";
+  ExpectRefusal({.name = "", .devices = {"net_pcap0,rx_pcap=" + capture}, .options = {}, .message = {capture}});
 }
 
 TEST_F(BadInputTest, AnInterfaceThatIsDown) {

@@ -2,12 +2,9 @@
 #include "tests/system/http_download.h"
 
 #include <chrono>
-#include <cstdlib>
 #include <fstream>
 #include <random>
 #include <sstream>
-
-#include <unistd.h>
 
 #include <absl/strings/str_cat.h>
 
@@ -31,28 +28,20 @@ std::string Contents(const std::filesystem::path& path) {
 }  // namespace
 
 HttpDownload::HttpDownload(std::size_t bytes) {
-  const char* parent = std::getenv("TEST_TMPDIR");
-  folder_ = std::filesystem::path(parent ? parent : "/tmp") / absl::StrCat("plx", getpid(), "-http");
-  std::filesystem::create_directories(folder_);
   std::string content(bytes, '\0');
   std::mt19937 random(1);
   for (char& byte : content) byte = static_cast<char>(random());
-  std::ofstream(folder_ / "served", std::ios::binary) << content;
-}
-
-HttpDownload::~HttpDownload() {
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
+  std::ofstream(folder_.File("served"), std::ios::binary) << content;
 }
 
 absl::Status HttpDownload::Fetch(const support::NetworkNamespace& server, const std::string& address,
                                  const support::NetworkNamespace& client) {
   const auto python = support::ChildProcess::Start(
-      {"python3", "-u", "-m", "http.server", "8080", "--bind", address, "--directory", folder_.string()}, &server);
+      {"python3", "-u", "-m", "http.server", "8080", "--bind", address, "--directory", folder_.File("")}, &server);
   if (!python.ok()) return python.status();
   if (const absl::Status serving = (*python)->WaitForText("Serving HTTP"); !serving.ok()) return serving;
 
-  const std::filesystem::path fetched = folder_ / "fetched";
+  const std::filesystem::path fetched = folder_.File("fetched");
   std::filesystem::remove(fetched);
   const bool ipv6 = address.find(':') != std::string::npos;
   const std::string url = absl::StrCat("http://", ipv6 ? "[" : "", address, ipv6 ? "]" : "", ":8080/served");
@@ -60,7 +49,7 @@ absl::Status HttpDownload::Fetch(const support::NetworkNamespace& server, const 
                                               absl::StrCat(support::Patience(kDeadline) / 1s), "--output", fetched.string(), url},
                                              &client, kDeadline + 10s);
   if (!curl.ok()) return curl.status();
-  if (Contents(fetched) == Contents(folder_ / "served")) return absl::OkStatus();
+  if (Contents(fetched) == Contents(folder_.File("served"))) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(url, ": the file that came is not the file that is served"));
 }
 

@@ -4,11 +4,11 @@
 #define TESTS_SYSTEM_HTTP_DOWNLOAD_H_
 
 #include <cstddef>
-#include <filesystem>
 #include <string>
 
 #include <absl/status/status.h>
 
+#include "tests/support/scratch_folder.h"
 #include "tools/support/network_namespace.h"
 
 namespace pollux::system_tests {
@@ -17,15 +17,12 @@ namespace pollux::system_tests {
 class HttpDownload {
  public:
   explicit HttpDownload(std::size_t bytes = 8 << 20);
-  ~HttpDownload();
-  HttpDownload(const HttpDownload&) = delete;
-  HttpDownload& operator=(const HttpDownload&) = delete;
 
   // Serves the file at `address` in `server`, an IPv4 or IPv6 address, and fetches it from `client`. OK if what came is what is served.
   absl::Status Fetch(const support::NetworkNamespace& server, const std::string& address, const support::NetworkNamespace& client);
 
  private:
-  std::filesystem::path folder_;
+  const support::ScratchFolder folder_;
 };
 
 }  // namespace pollux::system_tests

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Captures recorded from an interface, and replayed into one.
-#include <cstdlib>
-#include <filesystem>
 
 #include <pcap/pcap.h>
-#include <unistd.h>
 
 #include <absl/strings/str_cat.h>
 
+#include "tests/support/scratch_folder.h"
 #include "tests/system/forwarding_test.h"
 
 namespace pollux::system_tests {
@@ -17,15 +15,7 @@ using Frames = std::vector<FrameSocket::Frame>;
 
 class PcapTest : public ForwardingTest {
  protected:
-  void TearDown() override {
-    ForwardingTest::TearDown();
-    for (const std::string& file : files_) std::filesystem::remove(file);
-  }
-
-  std::string File(const std::string& name) {
-    const char* parent = std::getenv("TEST_TMPDIR");
-    return files_.emplace_back(absl::StrCat(parent ? parent : "/tmp", "/plx", getpid(), "-", name, ".pcap"));
-  }
+  std::string File(const std::string& name) const { return folder_.File(name + ".pcap"); }
 
   static void Write(const std::string& file, const Frames& frames) {
     pcap_t* pcap = pcap_open_dead(DLT_EN10MB, 65535);
@@ -66,7 +56,7 @@ class PcapTest : public ForwardingTest {
   }
 
  private:
-  std::vector<std::string> files_;
+  const support::ScratchFolder folder_;
 };
 
 TEST_F(PcapTest, WhatAnInterfaceReceivesIsRecorded) {

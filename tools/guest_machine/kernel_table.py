@@ -16,6 +16,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 import guest
@@ -85,11 +86,12 @@ def boot(kernel, programs, testpmd, results):
 def run_host(programs, testpmd, results):
     """The tests on this machine's own kernel."""
     pending = [program for program in programs if program.name not in results.programs]
-    environment = dict(os.environ, POLLUX_TESTPMD=str(testpmd))
     command = ["sh", "-c", script(pending, emulated=False)]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as shell:
-        while data := shell.stdout.read1():
-            results.read(data)
+    with tempfile.TemporaryDirectory(prefix="plx") as scratch:
+        environment = dict(os.environ, POLLUX_TESTPMD=str(testpmd), TEST_TMPDIR=scratch)
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as shell:
+            while data := shell.stdout.read1():
+                results.read(data)
 
 
 def run_kernel(kernel, programs, testpmd, results, say):
