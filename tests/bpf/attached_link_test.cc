@@ -89,6 +89,22 @@ TEST_F(AttachedLinkTest, RulesAreNotSharedWithAProcessThatHasNone) {
   EXPECT_THAT(Message(other.status()), AllOf(HasSubstr("pollux_redirect"), HasSubstr("0 rules, here 1")));
 }
 
+// What another version of Pollux left running: its rules cannot be compared, and a larger value must not be read into ours.
+TEST_F(AttachedLinkTest, RulesOfAnotherLayoutAreNotRead) {
+  for (const uint32_t bytes : {64u, 1u << 20}) {
+    const int program = LoadWithMap("pollux_steer", "pollux.rodata", bytes);
+    ASSERT_GE(program, 0) << strerror(errno);
+    const int link = bpf_link_create(program, static_cast<int>(if_nametoindex("p0")), BPF_XDP, nullptr);
+    ASSERT_GE(link, 0) << strerror(errno);
+    auto joined = XdpProgram::Attach("p0", Steering({"arp"}));
+    EXPECT_EQ(joined.status().code(), absl::StatusCode::kFailedPrecondition) << bytes;
+    EXPECT_THAT(Message(joined.status()), AllOf(HasSubstr("pollux_steer"), HasSubstr("another version"))) << bytes;
+    close(link);
+    close(program);
+    EXPECT_TRUE(NothingAttachedSoon());
+  }
+}
+
 TEST_F(AttachedLinkTest, ManyProcessesStartAtOnce) {
   for (int round = 0; round < 5; ++round) {
     std::vector<std::unique_ptr<HolderProcess>> holders;

@@ -50,6 +50,22 @@ inline int LoadForeign(const char* name) {
   return bpf_prog_load(BPF_PROG_TYPE_XDP, name, "GPL", instructions, 2, nullptr);
 }
 
+// A program that lets everything pass and has a map of this name, with one value of so many bytes.
+inline int LoadWithMap(const char* name, const char* map_name, uint32_t value_bytes) {
+  const int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, map_name, sizeof(uint32_t), value_bytes, 1, nullptr);
+  bpf_insn instructions[4] = {};
+  instructions[0].code = BPF_LD | BPF_DW | BPF_IMM;
+  instructions[0].dst_reg = BPF_REG_1;
+  instructions[0].src_reg = BPF_PSEUDO_MAP_FD;
+  instructions[0].imm = map;
+  instructions[2].code = BPF_ALU64 | BPF_MOV | BPF_K;
+  instructions[2].imm = XDP_PASS;
+  instructions[3].code = BPF_JMP | BPF_EXIT;
+  const int program = bpf_prog_load(BPF_PROG_TYPE_XDP, name, "GPL", instructions, 4, nullptr);
+  close(map);
+  return program;
+}
+
 class AttachmentTest : public testing::Test {
  protected:
   void SetUp() override {

@@ -79,6 +79,17 @@ TEST_F(ParsingTest, FragmentsHaveAProtocolButOnlyTheFirstHasPorts) {
   EXPECT_TRUE(Ours(four(0, false)));
 }
 
+// Where other extension headers have their length, a fragment header has a reserved byte, which "is ignored on reception" (RFC 8200, 4.5).
+TEST_F(ParsingTest, TheReservedByteOfAFragmentHeaderIsNoLength) {
+  Load({"udp dst 4789"});
+  auto frame = Ethernet().Ipv6().Ipv6Fragment({.more_fragments = true}).Udp({.destination = 4789}).Payload(4096).Build();
+  constexpr size_t kReserved = 14 + 40 + 1;
+  for (int reserved : {0, 1, 0xff}) {
+    frame[kReserved] = static_cast<std::byte>(reserved);
+    EXPECT_NE(RunProgram(bpf_program__fd(skeleton_->progs.pollux_steer), frame), XDP_PASS) << reserved;
+  }
+}
+
 // Cut after every byte: a condition holds exactly from the length on at which its header is whole.
 TEST_F(ParsingTest, TruncatedHeadersNeverMatchWhatTheyDoNotHold) {
   struct Case {

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <pollux.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/pmd/c/expect.h"
@@ -10,14 +12,22 @@
 
 enum { BURST = 16, TX_QUEUES = 3, LENGTH = 100 };
 
-static const char* start(const char* name, const char* interface, pollux_pool* pool, pollux_device** device) {
+// What the kernel says, by ip(8): a packet socket's promiscuous mode is in no flag.
+static int is_promiscuous(const char* interface) {
+  char command[128];
+  snprintf(command, sizeof command, "ip -d link show dev %s | grep -q 'promiscuity 1'", interface);
+  return system(command) == 0;
+}
+
+static const char* start(const char* name, const char* interface, int promiscuous, pollux_pool* pool, pollux_device** device) {
   struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
   EXPECT(pollux_device_open(name, interface, "mode=drv", device) == 0);
   config.tx_queues = TX_QUEUES;  // more than the interface has: they share its socket
   config.rx_ring = config.tx_ring = 256;
   config.pool = pool;
-  config.promiscuous = 1;
+  config.promiscuous = (uint32_t)promiscuous;
   EXPECT(pollux_device_configure(*device, &config) == 0 && pollux_device_start(*device) == 0);
+  EXPECT(is_promiscuous(interface) == promiscuous);
   return NULL;
 }
 
@@ -78,7 +88,7 @@ static const char* settings_and_features(pollux_device* device, const char* inte
   EXPECT(pollux_device_set_mtu(device, 1400) == 0 && pollux_device_set_mac(device, mac) == 0);
   EXPECT(pollux_device_get_info(device, &info) == 0 && info.mtu == 1400 && memcmp(info.mac, mac, 6) == 0);
   EXPECT_ERROR(pollux_device_set_mtu(device, 9000), EINVAL, "MTU 9000 is more than the");
-  EXPECT(pollux_device_set_promiscuous(device, 0) == 0);
+  EXPECT(pollux_device_set_promiscuous(device, 0) == 0 && !is_promiscuous(interface));
   const size_t count = pollux_device_get_features(device, features, 16);
   EXPECT(count > 2 && count <= 16);
   int native = 0;
@@ -115,8 +125,8 @@ const char* pollux_case_joined_interfaces(const char* first, const char* second)
   options.pages = POLLUX_PAGES_ORDINARY;
   EXPECT(pollux_pool_create(&options, &pool) == 0);
   const char* wrong = a_start_that_fails_leaves_nothing(pool, first);
-  if (wrong == NULL) wrong = start("net_af_xdp0", first, pool, &here);
-  if (wrong == NULL) wrong = start("net_af_xdp1", second, pool, &there);
+  if (wrong == NULL) wrong = start("net_af_xdp0", first, 1, pool, &here);
+  if (wrong == NULL) wrong = start("net_af_xdp1", second, 0, pool, &there);
   if (wrong == NULL) wrong = there_and_back(pool, here, there);
   if (wrong == NULL) wrong = settings_and_features(here, first);
   pollux_device_close(here);

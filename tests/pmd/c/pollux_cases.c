@@ -45,7 +45,9 @@ static const char* null_arguments_are_refused(void) {
   EXPECT(pollux_device_get_stats(NULL, POLLUX_WHOLE_DEVICE, &stats) == EINVAL);
   EXPECT(pollux_device_get_counters(NULL, NULL, 0) == 0);
   EXPECT(pollux_device_rx_queue(NULL, 0) == NULL && pollux_device_tx_queue(NULL, 0) == NULL);
+  struct pollux_packet packet;
   EXPECT(pollux_receive(NULL, NULL, 1) == 0 && pollux_send(NULL, NULL, 1) == 0);
+  EXPECT(pollux_receive(NULL, &packet, 1) == 0 && pollux_send(NULL, &packet, 1) == 0);
   pollux_device_reset_stats(NULL);
   pollux_device_close(NULL);
   EXPECT(pollux_pool_create(NULL, NULL) == EINVAL && pollux_pool_get_layout(NULL, NULL) == EINVAL);

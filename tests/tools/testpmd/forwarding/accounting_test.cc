@@ -39,6 +39,7 @@ TEST(Accounting, NamesThePortAndTheSideThatDoNot) {
   EXPECT_EQ(CheckAccounts(Accounts(101, 86, 4)).message(), "port 0: 1 received packets are unaccounted for");
   EXPECT_EQ(CheckAccounts(Accounts(99, 86, 4)).message(), "port 0: -1 received packets are unaccounted for");
   EXPECT_EQ(CheckAccounts(Accounts(100, 85, 4)).message(), "port 1: 1 packets taken for sending are unaccounted for");
+  EXPECT_EQ(CheckAccounts(Accounts(100, 87, 4)).message(), "port 1: -1 packets taken for sending are unaccounted for");
 }
 
 TEST(Accounting, AddsUpOverStarts) {
