@@ -4,13 +4,15 @@
 # The suite script is in Open vSwitch's package, made for type=afxdp. The one for type=pollux is the same text with the type's name
 # changed: its macro ADD_VETH is the only place that names the type. Each runs in namespaces of its own, so that its p0, br0 and
 # databases meet nothing, and nothing is left of them.
-part=fast variant='' stress=false xml='' table='' keep=false pollux_prefix='' chosen='' wanted='' suite=true checks=''
+part=fast variant='' stress=false xml='' table='' keep=false pollux_prefix='' chosen='' wanted='' suite=true checks='' ports=''
 for argument in "$@"; do
   case "$argument" in
     --full) part=full ;;
     --tests=?*) part=chosen chosen=${argument#*=} ;;
     --sanitize) variant=sanitize ;;
     --stress) stress=true ;;
+    --ports) ports=200 ;;
+    --ports=?*) ports=${argument#*=} ;;
     --checks) suite=false ;;
     --checks=?*) suite=false checks=${argument#*=} ;;
     --xml=?*) xml=$(realpath -m "${argument#*=}") ;;
@@ -32,6 +34,13 @@ trap 'exit 143' TERM HUP
 if $stress; then
   export root ovs_tree ovs_programs
   ovs_rig=$work in_sandbox /usr/bin/python3 "$ovs_folder/checks/stress.py"
+  exit
+fi
+
+if [[ -n $ports ]]; then
+  [[ $ports =~ ^[1-9][0-9]{0,2}$ ]] || refuse "--ports takes a number from 1 to 999, not '$ports'"
+  export root ovs_tree ovs_programs ports
+  ovs_rig=$work in_sandbox /usr/bin/python3 "$ovs_folder/checks/scale.py"
   exit
 fi
 

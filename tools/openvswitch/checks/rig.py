@@ -75,7 +75,7 @@ class Namespace:
     def start(self, *command, **options):
         return subprocess.Popen(self.command(*command), **options)
 
-    def attach(self, port, address, mac=None, queues=1, far_queues=1, checksums=True):
+    def attach(self, port, address, mac=None, queues=1, far_queues=1, checksums=True, prefix=24):
         """A veth pair: `port` here, eth0 there. `checksums`: eth0's sender computes them."""
         run("ip", "link", "add", port, "numrxqueues", queues, "numtxqueues", queues, "type", "veth",
             "peer", "name", "eth0", "numrxqueues", far_queues, "numtxqueues", far_queues, "netns", self.name)
@@ -83,7 +83,7 @@ class Namespace:
             self.run("ethtool", "-K", "eth0", "tx", "off")
         if mac:
             self.ip("link", "set", "dev", "eth0", "address", mac)
-        self.ip("address", "add", f"{address}/24", "dev", "eth0")
+        self.ip("address", "add", f"{address}/{prefix}", "broadcast", "+", "dev", "eth0")
         self.ip("link", "set", "dev", "eth0", "up")
         run("ip", "link", "set", "dev", port, "up")
 
