@@ -18,6 +18,8 @@ inline constexpr const char* kFeatureNeedWakeup = "need_wakeup";
 inline constexpr const char* kFeatureHugepages = "hugepages";
 inline constexpr const char* kFeatureNuma = "numa";
 inline constexpr const char* kFeatureInject = "inject";
+// Others.
+inline constexpr const char* kFeatureRxChecksum = "rx_checksum";
 
 struct FeatureState {
   static constexpr int kWholeDevice = -1;

@@ -153,7 +153,8 @@ std::unique_ptr<QueuePair> AfXdpDevice::MakePair(std::size_t number, std::size_t
                                                       .sizes = RingSizes(),
                                                       .copy_mode = options_.copy_mode,
                                                       .need_wakeup = options_.need_wakeup,
-                                                      .busy_polling = options_.busy_polling},
+                                                      .busy_polling = options_.busy_polling,
+                                                      .completes_checksums = CompletesChecksums(options_, netdev_->DriverName())},
                                      config_.pool, XskCalls::Kernel());
 }
 

@@ -47,6 +47,11 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
                       .present = native,
                       .reason = native ? "" : program_->fallback_reason()});
   for (const auto& queue : queues_) queue->AppendFeatures(native, driver_features_, features);
+  const char* const asked_checksum[] = {"auto", "complete", "keep"};
+  features.push_back({.feature = kFeatureRxChecksum,
+                      .asked = asked_checksum[static_cast<int>(options_.rx_checksum)],
+                      .got = CompletesChecksums(options_, netdev_->DriverName()) ? "complete" : "keep",
+                      .present = true});
   engines_->AppendFeatures(features);
   const mempool::RegionReport& memory = config_.pool->region().report();
   const bool huge = memory.pages == mempool::PageKind::kHuge2M || memory.pages == mempool::PageKind::kHuge1G;

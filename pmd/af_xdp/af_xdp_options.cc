@@ -3,6 +3,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "pmd/af_xdp/checksum_completion.h"
+
 namespace pollux::pmd::af_xdp {
 namespace {
 
@@ -68,6 +70,13 @@ absl::Status ParseTransmit(DeviceArguments& arguments, TransmitPolicy& policy) {
   return absl::OkStatus();
 }
 
+absl::Status ParseChecksum(DeviceArguments& arguments, ChecksumPolicy& policy) {
+  const auto choice = arguments.TakeChoice("rx_checksum", "auto", {"auto", "complete", "keep"});
+  if (!choice.ok()) return choice.status();
+  policy = *choice == "complete" ? ChecksumPolicy::kComplete : *choice == "keep" ? ChecksumPolicy::kKeep : ChecksumPolicy::kAutomatic;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
@@ -80,9 +89,9 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
   options.interface = *interface;
   const bool gives_timeout = arguments.Has("busy_timeout_us");
   if (const auto shared = arguments.TakeFlag("shared_umem", true); !shared.ok()) return shared.status();
-  for (const absl::Status& status :
-       {ParseQueues(arguments, options), ParseProgram(arguments, options.program), ParseCopyMode(arguments, options.copy_mode),
-        ParseTransmit(arguments, options.transmit), ParsePolling(arguments, options), arguments.Finish()}) {
+  for (const absl::Status& status : {ParseQueues(arguments, options), ParseProgram(arguments, options.program),
+                                     ParseCopyMode(arguments, options.copy_mode), ParseTransmit(arguments, options.transmit),
+                                     ParseChecksum(arguments, options.rx_checksum), ParsePolling(arguments, options), arguments.Finish()}) {
     if (!status.ok()) return status;
   }
   if (options.program.mode == bpf::AttachMode::kGeneric && options.copy_mode == CopyMode::kZeroCopy) {
@@ -92,6 +101,11 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
     return absl::InvalidArgumentError("busy_timeout_us= has no effect without busy polling: give busy_budget= too");
   }
   return options;
+}
+
+bool CompletesChecksums(const AfXdpOptions& options, const std::string& driver) {
+  if (options.rx_checksum != ChecksumPolicy::kAutomatic) return options.rx_checksum == ChecksumPolicy::kComplete;
+  return LeavesChecksumsUnfinished(driver);
 }
 
 }  // namespace pollux::pmd::af_xdp

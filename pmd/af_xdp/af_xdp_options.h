@@ -20,12 +20,16 @@ inline constexpr const char* kAfXdpDriver = "net_af_xdp";
 // How packets are sent: through the tx ring; injected where that is possible; or whichever is cheaper at the moment.
 enum class TransmitPolicy { kAutomatic, kRing, kInject };
 
+// What becomes of a checksum that comes unfinished: completed, kept as it is; or completed where the device leaves checksums unfinished.
+enum class ChecksumPolicy { kAutomatic, kComplete, kKeep };
+
 struct AfXdpOptions {
   std::string interface;
   uint32_t start_queue = 0;
   std::optional<uint32_t> queue_count;  // the most that may be configured; default: what the interface has from start_queue on
   CopyMode copy_mode = CopyMode::kAutomatic;
   TransmitPolicy transmit = TransmitPolicy::kAutomatic;
+  ChecksumPolicy rx_checksum = ChecksumPolicy::kAutomatic;
   bool need_wakeup = true;
   BusyPolling busy_polling;
   bpf::ProgramOptions program;
@@ -41,6 +45,9 @@ inline constexpr const char* kAfXdpArguments =
     "                      zero-copy required, never, or if the driver has it (default auto)\n"
     "force_copy=0|1        the same as bind_mode=copy\n"
     "tx=auto|ring|inject   send through the tx ring, without sk_buffs, or whichever is cheaper (default auto; docs/inject.md)\n"
+    "rx_checksum=auto|complete|keep\n"
+    "                      finish TCP and UDP checksums that the sender left to a device, or pass them on as they are\n"
+    "                      (default auto: finish them on veth, tap and virtio-net; docs/packets.md)\n"
     "need_wakeup=0|1       system calls only when the kernel asks for them (default 1)\n"
     "busy_budget=N         preferred busy polling, packets a poll; 0: off (default 0)\n"
     "busy_timeout_us=N     how long one busy poll may take (default 20)\n"
@@ -51,6 +58,9 @@ inline constexpr const char* kAfXdpArguments =
 
 // Takes the keys it knows; the rest of `arguments` is an error. INVALID_ARGUMENT names key, value and what is allowed.
 absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments);
+
+// Whether rx_checksum= means that checksums are completed on an interface of this driver, as ethtool -i has it.
+bool CompletesChecksums(const AfXdpOptions& options, const std::string& driver);
 
 }  // namespace pollux::pmd::af_xdp
 

@@ -43,6 +43,7 @@ QueuePair::QueuePair(std::size_t number, QueuePairOptions options, std::shared_p
       baselines_(std::max<std::size_t>(options_.tx_queues, 1)) {
   if (options_.tx_queues <= 1) tx_queues_.push_back(std::make_unique<XskTxQueue>(tx_ring_));
   while (tx_queues_.size() < options_.tx_queues) tx_queues_.push_back(std::make_unique<SharedTxQueue>(sharing_));
+  rx_.SetChecksumCompletion(options_.completes_checksums);
   ResetStats();
 }
 
@@ -146,6 +147,7 @@ std::vector<NamedCounter> QueuePair::Counters(std::size_t index) const {
                 {"rx_bursts", rx.bursts.value()},
                 {"rx_no_frame", rx.no_frame.value()},
                 {"rx_wakeups", rx.wakeups.value()},
+                {"rx_checksums_completed", rx.checksums_completed.value()},
                 {"rx_discarded_at_stop", rx.discarded_at_stop.value()},
                 {"rx_dropped", kernel.rx_dropped},
                 {"rx_ring_full", kernel.rx_ring_full},

@@ -36,6 +36,7 @@ struct QueuePairOptions {
   CopyMode copy_mode = CopyMode::kAutomatic;
   bool need_wakeup = true;
   BusyPolling busy_polling;
+  bool completes_checksums = false;
 };
 
 // Preferred busy polling turns sendto into a run of the receive queue's NAPI instance. Where the send queue has another one, or none that

@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "pmd/af_xdp/checksum_completion.h"
+
 namespace pollux::pmd::af_xdp {
 namespace {
 
@@ -39,6 +41,7 @@ std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
   counters_.bytes.Add(bytes);
   counters_.bursts.Add(1);
   if (target_ - outstanding_ >= kRefillBatch) Refill();
+  if (completes_checksums_) counters_.checksums_completed.Add(CompleteChecksums(packets.first(count)));
   return count;
 }
 

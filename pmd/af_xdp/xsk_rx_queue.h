@@ -20,10 +20,11 @@ namespace pollux::pmd::af_xdp {
 struct RxCounters {
   lcore::Counter packets;
   lcore::Counter bytes;
-  lcore::Counter bursts;             // Receive calls that returned packets
-  lcore::Counter no_frame;           // refills that found the pool short
-  lcore::Counter wakeups;            // system calls
-  lcore::Counter discarded_at_stop;  // in the rx ring when the queue stopped
+  lcore::Counter bursts;               // Receive calls that returned packets
+  lcore::Counter no_frame;             // refills that found the pool short
+  lcore::Counter wakeups;              // system calls
+  lcore::Counter checksums_completed;  // packets that came with an unfinished one
+  lcore::Counter discarded_at_stop;    // in the rx ring when the queue stopped
 };
 
 // Keeps `fill_target` frames with the kernel: on its way from fill ring to rx ring, wherever they are. What a shortage of frames takes
@@ -39,6 +40,8 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   std::size_t Open(int socket, const RingMemory& fill, const RingMemory& rx, std::size_t fill_target);
   // With every empty poll a system call, which runs the driver's NAPI (SO_PREFER_BUSY_POLL).
   void SetBusyPolling(bool on) { busy_polling_ = on; }
+  // Unfinished checksums are finished before the caller sees them (checksum_completion.h).
+  void SetChecksumCompletion(bool on) { completes_checksums_ = on; }
   // Frees what waits in the rx ring, counted as discarded; the socket gets no more packets by now.
   void Discard();
   // After the socket is closed: takes the rings away and returns the frames that the kernel held. If it has not released them
@@ -62,6 +65,7 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   const unsigned frame_shift_;
   uint32_t outstanding_ = 0;  // held_.Count()
   uint32_t target_ = 0;
+  bool completes_checksums_ = false;
   RxCounters counters_;
 
   // What idle polls use.

@@ -115,9 +115,9 @@ absl::Status VethRig::AddPort(std::size_t port) {
 absl::Status VethRig::ConfigureClient(std::size_t port) {
   const NetworkNamespace& network = client(port);
   const std::string interface = ClientInterface(port);
-  absl::Status status = RunSuccessfully({"ethtool", "-K", interface, "tx", "off"}, &network).status();
-  if (status.ok()) status = WriteSetting(network, "ipv6/conf/" + interface + "/disable_ipv6", options_.ipv6 ? "0" : "1");
+  absl::Status status = WriteSetting(network, "ipv6/conf/" + interface + "/disable_ipv6", options_.ipv6 ? "0" : "1");
   if (status.ok()) status = WriteSetting(network, "ipv6/conf/" + interface + "/router_solicitations", "0");
+  if (status.ok() && !options_.segments) status = RunSuccessfully({"ethtool", "-K", interface, "tso", "off"}, &network).status();
   if (status.ok()) status = WriteSetting(network, "ipv6/conf/" + interface + "/accept_dad", "0");
   // Echo replies of all namespaces share one socket a CPU. Those that wait for a neighbour which a test took away would fill its send
   // buffer for seconds, and other tests' echoes would be lost.

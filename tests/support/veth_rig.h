@@ -6,7 +6,7 @@
 //   client 2 [c2] ---- [p2]         [p3] ---- [c3] client 3
 //
 // Every client knows the others as neighbours on one link: 10.77.0.<i+1>/24 and fd77::<i+1>/64. Without a forwarder between
-// the ports nothing gets through. The clients compute checksums themselves: XDP frames would carry half of one otherwise.
+// the ports nothing gets through. The clients are as a veth is by default: they leave checksums to it.
 #ifndef TESTS_SUPPORT_VETH_RIG_H_
 #define TESTS_SUPPORT_VETH_RIG_H_
 
@@ -28,6 +28,7 @@ struct VethRigOptions {
   std::size_t queues = 1;  // of both ends of every pair
   std::size_t mtu = 1500;
   bool ipv6 = true;
+  bool segments = true;            // clients hand over TCP in pieces larger than the MTU (TSO), where the kernel lets them
   bool static_neighbours = false;  // no ARP and no neighbour discovery: every frame is one that the test sent
 };
 

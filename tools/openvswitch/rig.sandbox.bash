@@ -6,8 +6,6 @@ make_port() {
   local error
   [[ -e /run/netns/$2 ]] || ip netns add "$2" || die rig "ip netns add $2 failed (above)" "Needs CAP_SYS_ADMIN."
   error=$(ip link add "$1" type veth peer name eth0 netns "$2" 2>&1) || die rig "$error" "Needs CAP_NET_ADMIN and the kernel's veth driver."
-  # Through AF_XDP packets travel as bytes, so the sender has to compute its checksums.
-  ip netns exec "$2" ethtool -K eth0 tx off >/dev/null
   [[ -z ${4:-} ]] || ip -n "$2" link set dev eth0 address "$4"
   ip -n "$2" address add "$3/24" dev eth0
   ip -n "$2" link set dev lo up

@@ -25,6 +25,7 @@ TEST(AfXdpOptions, DefaultsAreTheCarefulChoice) {
   EXPECT_TRUE(options->need_wakeup);
   EXPECT_EQ(options->busy_polling.budget, 0u);
   EXPECT_EQ(options->program.mode, bpf::AttachMode::kAutomatic);
+  EXPECT_EQ(options->rx_checksum, ChecksumPolicy::kAutomatic);
   EXPECT_TRUE(options->program.steer.empty());
 }
 
@@ -38,6 +39,15 @@ TEST(AfXdpOptions, DpdksArgumentsMeanWhatTheyMeanThere) {
   EXPECT_EQ(options->copy_mode, CopyMode::kCopy);
   EXPECT_EQ(options->program.mode, bpf::AttachMode::kGeneric);
   EXPECT_EQ(options->program.object_file, "/tmp/x.o");
+}
+
+TEST(AfXdpOptions, ChecksumsAreCompletedOrKept) {
+  EXPECT_EQ(Parse("net_af_xdp0,iface=p0,rx_checksum=complete")->rx_checksum, ChecksumPolicy::kComplete);
+  EXPECT_EQ(Parse("net_af_xdp0,iface=p0,rx_checksum=keep")->rx_checksum, ChecksumPolicy::kKeep);
+  EXPECT_TRUE(CompletesChecksums(*Parse("net_af_xdp0,iface=p0"), "veth"));
+  EXPECT_FALSE(CompletesChecksums(*Parse("net_af_xdp0,iface=p0"), "igb"));
+  EXPECT_TRUE(CompletesChecksums(*Parse("net_af_xdp0,iface=p0,rx_checksum=complete"), "igb"));
+  EXPECT_FALSE(CompletesChecksums(*Parse("net_af_xdp0,iface=p0,rx_checksum=keep"), "veth"));
 }
 
 TEST(AfXdpOptions, SteeringRulesAddUp) {
@@ -58,6 +68,7 @@ TEST(AfXdpOptions, BadArgumentsAreNamed) {
       {"net_af_xdp0,iface=p0,queue_count=two", "queue_count"},
       {"net_af_xdp0,iface=p0,mode=hw", "mode"},
       {"net_af_xdp0,iface=p0,bind_mode=maybe", "bind_mode"},
+      {"net_af_xdp0,iface=p0,rx_checksum=on", "rx_checksum"},
       {"net_af_xdp0,iface=p0,bind_mode=zerocopy,force_copy=1", "exclude each other"},
       {"net_af_xdp0,iface=p0,bind_mode=zerocopy,mode=skb", "mode=skb and bind_mode=zerocopy exclude each other"},
       {"net_af_xdp0,iface=p0,busy_timeout_us=5", "busy_timeout_us= has no effect without busy polling"},
