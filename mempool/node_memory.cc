@@ -92,4 +92,19 @@ void VerifyNode(std::byte* base, std::size_t bytes, std::size_t page_bytes, Regi
   }
 }
 
+PreferNode::PreferNode(int node) {
+  if (node < 0 || !HasNuma()) return;
+  constexpr unsigned long kBits = kMaskWords * 8 * sizeof(unsigned long);
+  Policy before;
+  if (static_cast<unsigned long>(node) >= kBits || get_mempolicy(&before.mode, before.nodes.data(), kBits, nullptr, 0) != 0) return;
+  std::array<unsigned long, kMaskWords> wanted = {};
+  wanted[static_cast<std::size_t>(node) / (8 * sizeof(unsigned long))] = 1ul
+                                                                         << (static_cast<std::size_t>(node) % (8 * sizeof(unsigned long)));
+  if (set_mempolicy(MPOL_PREFERRED, wanted.data(), kBits) == 0) before_ = before;
+}
+
+PreferNode::~PreferNode() {
+  if (before_.has_value()) set_mempolicy(before_->mode, before_->nodes.data(), kMaskWords * 8 * sizeof(unsigned long));
+}
+
 }  // namespace pollux::mempool

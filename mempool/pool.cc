@@ -5,8 +5,12 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cstdio>
+#include <cstdlib>
 
 #include <absl/strings/str_cat.h>
+
+#include "mempool/node_memory.h"
 
 namespace pollux::mempool {
 namespace {
@@ -14,6 +18,11 @@ namespace {
 constexpr std::size_t kMinimumRoom = 256;  // bytes that headroom must leave to the packet
 constexpr std::size_t kMaximumSlabFrames = 4096;
 constexpr std::size_t kChunk = 64;  // frame numbers converted at a time
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(NDEBUG)
+constexpr bool kChecksFrees = true;
+#else
+constexpr bool kChecksFrees = false;
+#endif
 
 constinit std::mutex pools_mutex;
 constinit std::array<std::atomic<Pool*>, kMaximumPools> pools{};
@@ -47,12 +56,40 @@ absl::StatusOr<std::shared_ptr<Pool>> Pool::Create(std::shared_ptr<const Region>
   const std::lock_guard lock(pools_mutex);
   for (std::size_t id = 0; id < pools.size(); ++id) {
     if (pools[id].load(std::memory_order_relaxed) != nullptr) continue;
+    const PreferNode near_frames(region->report().node);
     std::shared_ptr<Pool> pool(new Pool(std::move(region), options, static_cast<uint16_t>(id)));
     pools[id].store(pool.get(), std::memory_order_release);
     return pool;
   }
   return absl::ResourceExhaustedError(absl::StrCat("pool: ", kMaximumPools, " pools are alive already, the most that a process can have"));
 }
+
+// Which frames are out: a byte for each.
+class Pool::FreeCheck {
+ public:
+  explicit FreeCheck(const Pool& pool) : pool_(pool), out_(new std::atomic<uint8_t>[pool.frame_count()]()) {}
+
+  void Got(std::span<const FrameNumber> frames) {
+    for (const FrameNumber frame : frames) {
+      if (frame >= pool_.frame_count() || out_[frame].exchange(1, std::memory_order_relaxed) != 0) Fail(frame, "was free and out at once");
+    }
+  }
+  void Returned(std::span<const FrameNumber> frames) {
+    for (const FrameNumber frame : frames) {
+      if (frame >= pool_.frame_count()) Fail(frame, "is not one of its frames, and was freed");
+      if (out_[frame].exchange(0, std::memory_order_relaxed) == 0) Fail(frame, "was freed while it was free");
+    }
+  }
+
+ private:
+  [[noreturn]] void Fail(FrameNumber frame, const char* what) {
+    std::fprintf(stderr, "pollux: pool %u of %zu frames: frame %u %s\n", pool_.id(), pool_.frame_count(), frame, what);
+    std::abort();
+  }
+
+  const Pool& pool_;
+  const std::unique_ptr<std::atomic<uint8_t>[]> out_;
+};
 
 Pool::Pool(std::shared_ptr<const Region> region, const PoolOptions& options, uint16_t id)
     : region_(std::move(region)),
@@ -61,17 +98,9 @@ Pool::Pool(std::shared_ptr<const Region> region, const PoolOptions& options, uin
       bytes_(options.frame_count * options.frame_size),
       frame_shift_(static_cast<unsigned>(std::countr_zero(options.frame_size))),
       id_(id),
-      caches_(new Cache[ThreadSlot::kMaximum]) {
-  // Highest numbers first, so that the first frames taken are the region's first.
-  for (std::size_t next = options_.frame_count; next > 0;) {
-    Slab* slab = slabs_.emplace_back(new Slab(options_.slab_frames)).get();
-    while (next > 0 && !slab->full()) {
-      const auto frame = static_cast<FrameNumber>(--next);
-      slab->Push(&frame, 1);
-    }
-    filled_.push_back(slab);
-  }
-}
+      check_(options.checks_frees.value_or(kChecksFrees) ? new FreeCheck(*this) : nullptr),
+      caches_(new Cache[2 * ThreadSlot::kMaximum]),
+      depot_(options.frame_count, options.slab_frames, ThreadSlot::kMaximum + 1) {}
 
 Pool::~Pool() {
   const std::lock_guard lock(pools_mutex);
@@ -84,11 +113,16 @@ Pool& Pool::FromId(uint16_t id) {
 
 // --- Get, Put: what pool.h leaves ------------------------------------------------------------------------------------------------
 
+Pool::Cache& Pool::CacheOf(int slot) const {
+  return caches_[check_ == nullptr ? slot : ThreadSlot::kMaximum + slot];
+}
+
 template <typename Operation>
 std::size_t Pool::WithCache(Operation operation) {
-  const int slot = ThreadSlot::Current();
+  int slot = ThreadSlot::Current();
+  if (slot < 0) slot = ThreadSlot::AskAgain();
   if (slot >= 0) [[likely]] {
-    Cache& cache = caches_[slot];
+    Cache& cache = CacheOf(slot);
     if (cache.loaded == nullptr) [[unlikely]]
       MakeCache(cache);
     return operation(cache);
@@ -99,10 +133,14 @@ std::size_t Pool::WithCache(Operation operation) {
 }
 
 std::size_t Pool::GetAcrossSlabs(std::span<FrameNumber> frames) {
-  return WithCache([&](Cache& cache) { return GetFrom(cache, frames); });
+  const std::size_t got = WithCache([&](Cache& cache) { return GetFrom(cache, frames); });
+  if (check_ != nullptr) check_->Got(frames.first(got));
+  return got;
 }
 
+// The last touch of the pool is the Push that makes its last frame free: from then on another thread may let it go (FreeCount).
 void Pool::PutAcrossSlabs(std::span<const FrameNumber> frames) {
+  if (check_ != nullptr) check_->Returned(frames);
   WithCache([&](Cache& cache) {
     PutInto(cache, frames);
     return frames.size();
@@ -134,11 +172,13 @@ bool Pool::LoadFull(Cache& cache) {
     std::swap(cache.loaded, cache.spare);
     return true;
   }
-  const std::lock_guard lock(depot_mutex_);
-  if (filled_.empty()) return false;
-  empty_.push_back(cache.loaded);
-  cache.loaded = filled_.back();
-  filled_.pop_back();
+  Slab* const slab = depot_.TakeFilled();
+  if (slab == nullptr) {
+    if (!wants_frames_.load(std::memory_order_relaxed)) wants_frames_.store(true, std::memory_order_relaxed);
+    return false;
+  }
+  depot_.Return(cache.loaded);
+  cache.loaded = slab;
   return true;
 }
 
@@ -147,9 +187,8 @@ void Pool::LoadEmpty(Cache& cache) {
     std::swap(cache.loaded, cache.spare);
     return;
   }
-  const std::lock_guard lock(depot_mutex_);
-  AddFilled(cache.loaded);
-  cache.loaded = TakeEmpty();
+  depot_.Return(cache.loaded);
+  cache.loaded = depot_.TakeEmpty();
 }
 
 std::size_t Pool::Allocate(std::span<Packet> packets) {
@@ -180,84 +219,59 @@ void Pool::Free(std::span<const Packet> packets) {
 // --- Caches come and go: the control path -----------------------------------------------------------------------------------
 
 void Pool::MakeCache(Cache& cache) {
-  const std::lock_guard lock(depot_mutex_);
-  ++live_caches_;
-  const std::size_t full_slabs = (options_.frame_count + options_.slab_frames - 1) / options_.slab_frames;
-  while (slabs_.size() < full_slabs + 2 * live_caches_) empty_.push_back(slabs_.emplace_back(new Slab(options_.slab_frames)).get());
-  cache.loaded = TakeEmpty();
-  cache.spare = TakeEmpty();
-}
-
-Slab* Pool::TakeEmpty() {
-  Slab* slab = empty_.back();
-  empty_.pop_back();
-  return slab;
-}
-
-void Pool::AddFilled(Slab* slab) {
-  filled_.push_back(slab);
-  if (slab->full() && filled_.size() > 1 && !filled_[filled_.size() - 2]->full()) std::swap(filled_.back(), filled_[filled_.size() - 2]);
-}
-
-// Tops up the one slab that is short of full, so that there remains one at most.
-void Pool::Scatter(Slab* slab) {
-  if (!filled_.empty() && !slab->full()) {
-    Slab* last = filled_.back();
-    std::array<FrameNumber, kChunk> frames;
-    while (!slab->empty() && !last->full()) {
-      const std::size_t count = std::min({kChunk, slab->count(), last->room()});
-      slab->Pop(frames.data(), count);
-      last->Push(frames.data(), count);
-    }
-  }
-  if (slab->empty()) {
-    empty_.push_back(slab);
-  } else {
-    AddFilled(slab);
-  }
+  cache.spare = depot_.TakePartial();
+  cache.loaded = depot_.TakePartial();
 }
 
 void Pool::Flush(Cache& cache) {
   if (cache.loaded == nullptr) return;
-  const std::lock_guard lock(depot_mutex_);
-  Scatter(cache.loaded);
-  Scatter(cache.spare);
+  depot_.Return(cache.loaded);
+  depot_.Return(cache.spare);
   cache = {};
-  --live_caches_;
 }
 
 void Pool::FlushThisThread() {
-  if (const int slot = ThreadSlot::Current(); slot >= 0) Flush(caches_[slot]);
+  if (const int slot = ThreadSlot::Current(); slot >= 0) return Flush(CacheOf(slot));
+  const std::lock_guard lock(shared_cache_mutex_);
+  Flush(shared_cache_);
+}
+
+void Pool::GiveBackCache() {
+  const int slot = ThreadSlot::Current();
+  if (slot < 0) return;
+  Cache& cache = CacheOf(slot);
+  if (cache.loaded == nullptr || (cache.loaded->empty() && cache.spare->empty())) return;
+  Flush(cache);
+  wants_frames_.store(false, std::memory_order_relaxed);  // who still lacks frames will say so again
 }
 
 void Pool::FlushSlotEverywhere(unsigned slot) {
   const std::lock_guard lock(pools_mutex);
   for (auto& entry : pools) {
-    if (Pool* pool = entry.load(std::memory_order_relaxed)) pool->Flush(pool->caches_[slot]);
+    if (Pool* pool = entry.load(std::memory_order_relaxed)) pool->Flush(pool->CacheOf(static_cast<int>(slot)));
   }
 }
 
 // --- Counting ---------------------------------------------------------------------------------------------------------------
 
+// Frames move from slab to slab only through a Get: without one no frame is counted twice, and none is before it is free.
 std::size_t Pool::FreeCount() const {
-  // Both, so that who finds all frames free finds no thread inside a locked part any more, and may let the pool go.
-  const std::lock_guard shared_cache_lock(shared_cache_mutex_);
-  const std::lock_guard lock(depot_mutex_);
   std::size_t count = 0;
-  for (const auto& slab : slabs_) count += slab->SettledCount();
+  depot_.ForEach([&](const Slab& slab) { count += slab.SettledCount(); });
+  // Who finds all frames free may let the pool go: no thread is inside the shared cache any more.
+  const std::lock_guard lock(shared_cache_mutex_);
   return count;
 }
 
 std::vector<FrameNumber> Pool::CollectFree(FrameSet& set) const {
   std::vector<FrameNumber> twice;
-  const std::lock_guard lock(depot_mutex_);
-  for (const auto& slab : slabs_) {
-    for (std::size_t index = 0; index < slab->count(); ++index) {
-      const FrameNumber frame = slab->frames()[index];
+  depot_.ForEach([&](const Slab& slab) {
+    for (std::size_t index = 0; index < slab.count(); ++index) {
+      const FrameNumber frame = slab.frames()[index];
       if (set.Contains(frame)) twice.push_back(frame);
       set.Insert(frame);
     }
-  }
+  });
   return twice;
 }
 

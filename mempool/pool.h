@@ -3,7 +3,7 @@
 //
 //     Region   | frame 0 | frame 1 | frame 2 | ...          each: headroom (>= 256 B), packet, tailroom
 //
-//     Depot    [full slab] [full slab] ...   [empty slab] ...        shared; one lock, taken for a whole slab
+//     Depot    [full slab] [full slab] ...   [empty slab] ...        shared; two atomic exchanges for a whole slab
 //                  |  ^                          |  ^
 //     Cache     loaded slab, spare slab       loaded slab, spare slab   one pair for every thread
 //                  |  ^                          |  ^
@@ -11,21 +11,24 @@
 //
 // A slab is an array of frame numbers. A thread takes from and returns to its loaded slab; when that runs empty (full) it swaps it
 // with its spare, and only when that does not help either it exchanges one whole slab with the depot. So a core that only gets
-// and another that only puts (rx here, completions there) exchange one lock per slab, and no core bounces between two slabs.
+// and another that only puts (rx here, completions there) meet once a slab, and no core bounces between two slabs.
 // (J. Bonwick, J. Adams: Magazines and Vmem, USENIX 2001.)
 #ifndef MEMPOOL_POOL_H_
 #define MEMPOOL_POOL_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include <absl/status/statusor.h>
 
 #include "lcore/cache_line.h"
+#include "mempool/depot.h"
 #include "mempool/frame_set.h"
 #include "mempool/packet.h"
 #include "mempool/region.h"
@@ -42,14 +45,19 @@ struct PoolOptions {
   std::size_t frame_count = 32768;
   std::size_t frame_size = 2048;            // power of two, 2048 or 4096 (AF_XDP: at most a page)
   std::size_t headroom = kMinimumHeadroom;  // bytes before a packet, all of it the application's; 256 .. frame_size - 256
-  std::size_t slab_frames = 256;            // frames that a lock moves; a thread keeps up to two slabs
+  std::size_t slab_frames = 256;            // frames that move between a thread and the depot at once; a thread keeps up to two slabs
+  // A frame that is returned while it is free ends the process, with its number. Costs a byte a frame, and two atomic operations for each
+  // move. Not given: on in builds with a sanitizer or without optimisation (-c dbg). Else FrameAudit finds such frames, afterwards.
+  std::optional<bool> checks_frees;
 };
 
 // Checks the limits above and returns the bytes of Region that the frames need; INVALID_ARGUMENT names the option and the limit.
 absl::StatusOr<std::size_t> RegionBytes(const PoolOptions& options);
 
 // Any thread may call any member, at any time; the pool must outlive its last frame, and so outlives its ports (a port holds
-// a shared_ptr, and so should whoever keeps packets longer than their port).
+// a shared_ptr, and so should whoever keeps packets longer than their port). Get, Put, Allocate, Free and GiveBack neither lock nor
+// allocate nor wait. The exception: where more than ThreadSlot::kMaximum threads use pools, the others share one cache under a lock, until
+// a thread with one of its own exits.
 class Pool {
  public:
   // The region may be larger than the frames need. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (kMaximumPools are alive).
@@ -58,8 +66,8 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // Takes up to frames.size() free frames; returns how many. Fewer than asked: the depot is empty (other threads may still
-  // cache up to two slabs each). The first call of a thread makes its cache.
+  // Takes up to frames.size() free frames; returns how many. Fewer than asked: the depot is empty (other threads may still cache up to
+  // two slabs each; from now on they hand them over in GiveBack). The first call of a thread makes its cache.
   std::size_t Get(std::span<FrameNumber> frames) {
     Slab* const slab = LoadedSlab();
     if (slab == nullptr || slab->count() < frames.size()) [[unlikely]]
@@ -80,8 +88,14 @@ class Pool {
   // Frees packets of any pools, in any mix.
   static void Free(std::span<const Packet> packets);
 
-  // Hands this thread's cached frames back to the depot. A thread's exit does it by itself.
+  // Hands this thread's cached frames back to the depot. A thread's exit does it by itself; a thread that will not use the pool for long
+  // does it before.
   void FlushThisThread();
+  // The same if somebody found the depot empty since the last time: for a thread that has nothing to do just now. One load if not.
+  void GiveBack() {
+    if (wants_frames_.load(std::memory_order_relaxed)) [[unlikely]]
+      GiveBackCache();
+  }
 
   // The pool with this id, which must be alive.
   static Pool& FromId(uint16_t id);
@@ -107,23 +121,27 @@ class Pool {
   std::size_t Tailroom(const Packet& packet) const { return frame_size() - Headroom(packet) - packet.length; }
 
   // Free frames now: in the depot and in all caches. Exact only while no other thread gets or puts. If nobody gets any
-  // more, frame_count() means that nobody holds a frame, and that all that the last holders did happened before.
+  // more, frame_count() means that nobody holds a frame, and that all that the last holders did happened before. Delays no other thread.
   std::size_t FreeCount() const;
+  // Those of them that any thread can get; one load, and a moment old.
+  std::size_t DepotCount() const { return depot_.frames(); }
   // Adds every free frame to `set`; returns the frames met twice (freed twice: a bug of some holder). Needs quiet threads.
   std::vector<FrameNumber> CollectFree(FrameSet& set) const;
 
  private:
-  struct alignas(lcore::kCacheLineBytes) Cache {
+  struct alignas(lcore::kCacheLinePairBytes) Cache {
     Slab* loaded = nullptr;
     Slab* spare = nullptr;
   };
+  class FreeCheck;
 
   Pool(std::shared_ptr<const Region> region, const PoolOptions& options, uint16_t id);
-  // This thread's; null if it has none yet, or shares one.
+  // This thread's; null if it has none yet, shares one, or every free is checked.
   Slab* LoadedSlab() const {
     const int slot = ThreadSlot::Current();
     return slot >= 0 ? caches_[slot].loaded : nullptr;
   }
+  Cache& CacheOf(int slot) const;
   std::size_t GetAcrossSlabs(std::span<FrameNumber> frames);
   void PutAcrossSlabs(std::span<const FrameNumber> frames);
   template <typename Operation>
@@ -134,9 +152,7 @@ class Pool {
   bool LoadFull(Cache& cache);   // makes cache.loaded hold a frame; false: none free
   void LoadEmpty(Cache& cache);  // makes cache.loaded have room
   void Flush(Cache& cache);
-  void AddFilled(Slab* slab);
-  void Scatter(Slab* slab);
-  Slab* TakeEmpty();
+  void GiveBackCache();
 
   friend class ThreadSlot;
   static void FlushSlotEverywhere(unsigned slot);  // at a thread's exit
@@ -147,18 +163,14 @@ class Pool {
   const std::size_t bytes_;
   const unsigned frame_shift_;
   const uint16_t id_;
-  std::unique_ptr<Cache[]> caches_;  // by ThreadSlot
+  const std::unique_ptr<FreeCheck> check_;  // null: frees are not checked
+  const std::unique_ptr<Cache[]> caches_;   // by ThreadSlot; in the first half for Get and Put above, or, with check_, in the second half
+  std::atomic<bool> wants_frames_{false};   // somebody found the depot empty
 
-  mutable std::mutex shared_cache_mutex_;  // taken before depot_mutex_
-  Cache shared_cache_;                     // of the threads without a slot
+  Depot depot_;
 
-  // There are ceil(frame_count / slab_frames) slabs, and two more for every cache. At most one filled slab is not full, so that an
-  // empty one is left whenever a cache has two full ones.
-  mutable std::mutex depot_mutex_;
-  std::vector<std::unique_ptr<Slab>> slabs_;  // owns all slabs
-  std::vector<Slab*> filled_;                 // hold a frame at least; only the last may be short of full
-  std::vector<Slab*> empty_;
-  std::size_t live_caches_ = 0;  // caches that hold two slabs
+  mutable std::mutex shared_cache_mutex_;
+  Cache shared_cache_;  // of the threads without a slot
 };
 
 }  // namespace pollux::mempool

@@ -44,11 +44,20 @@ class SpscRing {
   // Producer. Puts the first k = returned elements; fewer than asked: the ring is full.
   std::size_t Push(std::span<const T> elements) {
     const uint64_t tail = producer_.tail.load(std::memory_order_relaxed);
-    if (capacity() - (tail - producer_.head_seen) < elements.size()) producer_.head_seen = consumer_.head.load(std::memory_order_acquire);
-    const std::size_t count = std::min<std::size_t>(elements.size(), capacity() - (tail - producer_.head_seen));
-    const std::size_t before_end = capacity() - (tail & mask_);
-    Copy(elements.data(), std::min(count, before_end), &slots_[tail & mask_]);
-    if (count > before_end) Copy(elements.data() + before_end, count - before_end, &slots_[0]);
+    std::size_t room = capacity() - (tail - producer_.head_seen);
+    if (room < elements.size()) {
+      producer_.head_seen = consumer_.head.load(std::memory_order_acquire);
+      room = capacity() - (tail - producer_.head_seen);
+    }
+    const std::size_t count = std::min(elements.size(), room);
+    if (count == 0) return 0;  // a store of the same index would take the line away from the consumer all the same
+    const std::size_t slot = tail & mask_;
+    if (count <= capacity() - slot) [[likely]] {
+      Copy(elements.data(), count, &slots_[slot]);
+    } else {
+      Copy(elements.data(), capacity() - slot, &slots_[slot]);
+      Copy(elements.data() + (capacity() - slot), count - (capacity() - slot), &slots_[0]);
+    }
     producer_.tail.store(tail + count, std::memory_order_release);
     return count;
   }
@@ -56,11 +65,20 @@ class SpscRing {
   // Consumer. Takes up to elements.size() of the oldest; returns how many.
   std::size_t Pop(std::span<T> elements) {
     const uint64_t head = consumer_.head.load(std::memory_order_relaxed);
-    if (consumer_.tail_seen - head < elements.size()) consumer_.tail_seen = producer_.tail.load(std::memory_order_acquire);
-    const std::size_t count = std::min<std::size_t>(elements.size(), consumer_.tail_seen - head);
-    const std::size_t before_end = capacity() - (head & mask_);
-    Copy(&slots_[head & mask_], std::min(count, before_end), elements.data());
-    if (count > before_end) Copy(&slots_[0], count - before_end, elements.data() + before_end);
+    std::size_t waiting = consumer_.tail_seen - head;
+    if (waiting < elements.size()) {
+      consumer_.tail_seen = producer_.tail.load(std::memory_order_acquire);
+      waiting = consumer_.tail_seen - head;
+    }
+    const std::size_t count = std::min(elements.size(), waiting);
+    if (count == 0) return 0;
+    const std::size_t slot = head & mask_;
+    if (count <= capacity() - slot) [[likely]] {
+      Copy(&slots_[slot], count, elements.data());
+    } else {
+      Copy(&slots_[slot], capacity() - slot, elements.data());
+      Copy(&slots_[0], count - (capacity() - slot), elements.data() + (capacity() - slot));
+    }
     consumer_.head.store(head + count, std::memory_order_release);
     return count;
   }
@@ -96,11 +114,11 @@ class SpscRing {
     if (count > 2) to[2] = from[2];
   }
 
-  struct alignas(lcore::kCacheLineBytes) Producer {
+  struct alignas(lcore::kCacheLinePairBytes) Producer {
     std::atomic<uint64_t> tail{0};
     uint64_t head_seen = 0;
   };
-  struct alignas(lcore::kCacheLineBytes) Consumer {
+  struct alignas(lcore::kCacheLinePairBytes) Consumer {
     std::atomic<uint64_t> head{0};
     uint64_t tail_seen = 0;
   };

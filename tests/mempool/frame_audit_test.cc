@@ -16,7 +16,8 @@ class FrameAuditTest : public testing::Test {
   void SetUp() override {
     auto region = Region::Create({.bytes = 16 * 2048, .pages = PageKind::kOrdinary});
     ASSERT_TRUE(region.ok());
-    auto pool = Pool::Create(std::move(*region), {.frame_count = 16, .slab_frames = 4});
+    // Double frees are for the audit to find.
+    auto pool = Pool::Create(std::move(*region), {.frame_count = 16, .slab_frames = 4, .checks_frees = false});
     ASSERT_TRUE(pool.ok());
     pool_ = *pool;
   }

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <span>
 #include <string>
 #include <thread>
@@ -61,22 +62,26 @@ void OneCore(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
+template <typename Ring>
+struct alignas(kApart) Shared {
+  Ring ring;
+  alignas(kApart) std::atomic<bool> stop{false};
+};
+
 // The benchmark's thread puts, the other one takes.
 template <typename Ring>
 void TwoCores(benchmark::State& state) {
-  Ring ring;
+  const auto shared = std::make_unique<Shared<Ring>>();
   const auto burst_size = static_cast<std::size_t>(state.range(0));
-  std::atomic<bool> stop{false};
-  std::thread other([&] {
-    PinTo("1");
-    std::array<void*, kMaximumBurst> objects;
-    while (!stop.load(std::memory_order_relaxed)) benchmark::DoNotOptimize(ring.Take({objects.data(), burst_size}));
+  std::thread other = StartOther([shared = shared.get(), burst_size] {
+    alignas(kApart) std::array<void*, kMaximumBurst> objects;
+    while (!shared->stop.load(std::memory_order_relaxed)) benchmark::DoNotOptimize(shared->ring.Take({objects.data(), burst_size}));
   });
-  std::array<void*, kMaximumBurst> objects = {};
+  alignas(kApart) std::array<void*, kMaximumBurst> objects = {};
   for (auto _ : state) {
-    for (std::size_t put = 0; put < burst_size;) put += ring.Put({objects.data() + put, burst_size - put});
+    for (std::size_t put = 0; put < burst_size;) put += shared->ring.Put({objects.data() + put, burst_size - put});
   }
-  stop = true;
+  shared->stop = true;
   other.join();
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
