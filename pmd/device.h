@@ -54,6 +54,12 @@ struct DeviceInfo {
   std::size_t hardware_ring = 0;        // frames that an rx queue needs beside its ring: the hardware holds that many
   std::size_t recommended_burst = mempool::kDefaultBurst;
   std::size_t recommended_ring = 2048;
+  std::size_t recommended_rx_ring = 2048;
+  // Frames that an rx queue with the recommended ring keeps for packets to come: when it is quiet, and at its busiest.
+  struct FillFrames {
+    std::size_t fewest = 0;
+    std::size_t most = 0;
+  } fill_frames;
   std::size_t recommended_frame_size = 2048;  // PoolOptions::frame_size; in smaller ones the device may be slower, or not start
   bool wants_visible_region = false;          // frames from CreateVisibleRegion (visible_region.h) can be sent at less cost
 };
@@ -61,8 +67,8 @@ struct DeviceInfo {
 struct DeviceConfig {
   std::size_t rx_queues = 1;
   std::size_t tx_queues = 1;
-  std::size_t rx_ring = 0;  // descriptors, power of two; 0: recommended_ring
-  std::size_t tx_ring = 0;
+  std::size_t rx_ring = 0;  // descriptors, power of two; 0: recommended_rx_ring, and frames as the load asks for
+  std::size_t tx_ring = 0;  // 0: recommended_ring
   // The frames that the queues fill with. Every port of a NUMA node should be given the same pool: packets then travel between
   // them without a copy. Packets of other pools can be sent too; they are copied, and the copies are counted.
   std::shared_ptr<mempool::Pool> pool;

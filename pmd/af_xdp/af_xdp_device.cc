@@ -11,6 +11,7 @@
 #include "bpf/uapi.h"
 #include "lcore/device_node.h"
 #include "lcore/errno_status.h"
+#include "mempool/node_memory.h"
 #include "pmd/af_xdp/receive_room.h"
 
 namespace pollux::pmd::af_xdp {
@@ -28,7 +29,8 @@ std::size_t LongestReceived(std::size_t mtu) {
 
 constexpr std::size_t kSmallestRing = 64;
 constexpr std::size_t kLargestRing = 32768;
-constexpr std::size_t kDefaultRing = 2048;
+constexpr std::size_t kDefaultRxRing = 8192;  // 2 ms of 4 million packets a second; without packets no more than memory for descriptors
+constexpr std::size_t kDefaultTxRing = 2048;
 constexpr int kDrainPatienceMs = 200;
 constexpr std::size_t kMaximumTxQueues = XskTxRing::kMaximumOwners;  // they may all share one socket
 
@@ -68,7 +70,10 @@ DeviceInfo AfXdpDevice::Info() const {
   info.maximum_tx_queues = info.maximum_rx_queues > 0 ? kMaximumTxQueues : 0;
   info.interface_rx_queues = netdev_->QueueCount().value_or(0);
   info.hardware_ring = netdev_->HardwareRxRing();
-  info.recommended_ring = kDefaultRing;
+  info.recommended_rx_ring = kDefaultRxRing;
+  info.recommended_ring = kDefaultTxRing;
+  const std::size_t hardware_frames = options_.copy_mode == CopyMode::kCopy ? 0 : info.hardware_ring;
+  info.fill_frames = {.fewest = hardware_frames + FillLimits::kLargestStart, .most = std::bit_ceil(kDefaultRxRing + hardware_frames)};
   if (options_.copy_mode != CopyMode::kCopy &&
       ZeroCopyRoom(netdev_->DriverName(), info.recommended_frame_size - mempool::kMinimumHeadroom) < LongestReceived(info.mtu)) {
     info.recommended_frame_size = kLargerFrame;
@@ -129,6 +134,7 @@ absl::Status AfXdpDevice::Configure(const DeviceConfig& config) {
   }
   const std::size_t pair_count = std::max<std::size_t>(config.rx_queues, std::min<std::size_t>(config.tx_queues, *available));
   config_ = config;
+  const mempool::PreferNode near_frames(config.pool->region().report().node);
   engines_.reset();
   queues_.clear();
   for (std::size_t number = 0; number < pair_count; ++number) queues_.push_back(MakePair(number, pair_count));
@@ -151,6 +157,8 @@ std::unique_ptr<QueuePair> AfXdpDevice::MakePair(std::size_t number, std::size_t
                                                       .tx_queues = (config_.tx_queues + pair_count - 1 - number) / pair_count,
                                                       .tx_stride = pair_count,
                                                       .sizes = RingSizes(),
+                                                      .fill_follows_load = config_.rx_ring == 0,
+                                                      .hardware_frames = netdev_->HardwareRxRing(),
                                                       .copy_mode = options_.copy_mode,
                                                       .need_wakeup = options_.need_wakeup,
                                                       .busy_polling = options_.busy_polling,
@@ -160,8 +168,8 @@ std::unique_ptr<QueuePair> AfXdpDevice::MakePair(std::size_t number, std::size_t
 
 XskRingSizes AfXdpDevice::RingSizes() const {
   XskRingSizes sizes;
-  sizes.rx = static_cast<uint32_t>(config_.rx_ring ? config_.rx_ring : kDefaultRing);
-  sizes.tx = sizes.completion = static_cast<uint32_t>(config_.tx_ring ? config_.tx_ring : kDefaultRing);
+  sizes.rx = static_cast<uint32_t>(config_.rx_ring ? config_.rx_ring : kDefaultRxRing);
+  sizes.tx = sizes.completion = static_cast<uint32_t>(config_.tx_ring ? config_.tx_ring : kDefaultTxRing);
   // The driver may take as many frames as its own ring has places before the first packet shows up in ours.
   sizes.fill = std::bit_ceil(sizes.rx + netdev_->HardwareRxRing());
   return sizes;
@@ -209,10 +217,12 @@ absl::Status AfXdpDevice::Start() {
     return lcore::Annotate(status, name_);
   }
   started_ = true;
+  config_.pool->FlushThisThread();  // the control thread has no use for frames until the next time
   return absl::OkStatus();
 }
 
 absl::Status AfXdpDevice::StartQueues(int interface_index) {
+  const mempool::PreferNode near_frames(config_.pool->region().report().node);  // the kernel's rings
   const auto mtu = netdev_->Mtu();
   if (!mtu.ok()) return mtu.status();
   const std::string why_copy = WhyNoZeroCopy(*mtu);
@@ -241,6 +251,7 @@ absl::Status AfXdpDevice::Stop() {
   for (auto queue = queues_.rbegin(); queue != queues_.rend(); ++queue) (*queue)->Stop(*program_, index, kDrainPatienceMs);
   program_.reset();
   promiscuous_.reset();
+  config_.pool->FlushThisThread();
   return absl::OkStatus();
 }
 

@@ -59,12 +59,15 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
   }
   (*socket)->RaiseSendLimits(options_.sizes.tx);
 
-  const std::size_t filled = rx_.Open((*socket)->descriptor(), (*socket)->fill(), (*socket)->rx(), options_.sizes.fill);
+  const bool may_copy_only = !why_copy.empty() || options_.copy_mode == CopyMode::kCopy;
+  const FillLimits limits = LimitsOfFill(!may_copy_only);
   absl::Status status;
-  if (filled < options_.sizes.fill) {
-    status =
-        absl::ResourceExhaustedError(absl::StrCat(options_.interface, " queue ", options_.queue, ": the pool had ", filled, " of the ",
-                                                  options_.sizes.fill, " frames for the fill ring; ask for more frames or smaller rings"));
+  // Asked first: what cannot be had is not taken away from others for a moment either.
+  std::size_t filled = std::min<std::size_t>(pool_->FreeCount(), limits.fewest);
+  if (filled == limits.fewest) filled = rx_.Open((*socket)->descriptor(), (*socket)->fill(), (*socket)->rx(), limits);
+  if (filled < limits.fewest) {
+    status = absl::ResourceExhaustedError(absl::StrCat(options_.interface, " queue ", options_.queue, ": the pool had ", filled, " of the ",
+                                                       limits.fewest, " frames for the fill ring; ask for more frames or smaller rings"));
   }
   if (status.ok()) status = (*socket)->Bind(interface_index, why_copy.empty() ? options_.copy_mode : CopyMode::kCopy, options_.need_wakeup);
   if (status.ok() && options_.receives) status = program.AddSocket(options_.queue, (*socket)->descriptor());
@@ -79,10 +82,20 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
     rx_.Close();
     return status;
   }
+  if (limits.fewest != limits.most && !(*socket)->zero_copy()) rx_.Limit(LimitsOfFill(false));
   rx_.SetBusyPolling(options_.busy_polling.budget > 0 && busy_polling_refused_.empty());
   tx_ring_.Open((*socket)->descriptor(), (*socket)->tx(), (*socket)->completion(), maximum_length);
   socket_ = *std::move(socket);
   return absl::OkStatus();
+}
+
+// A queue that does not receive needs frames only where the device has to have some before the program lets its packets pass.
+FillLimits QueuePair::LimitsOfFill(bool zero_copy) const {
+  const uint32_t hardware = zero_copy ? options_.hardware_frames : 0;
+  if (!options_.receives && hardware == 0) return FillLimits::Fixed(0);
+  if (options_.receives && !options_.fill_follows_load) return FillLimits::Fixed(options_.sizes.fill);
+  const FillLimits limits = FillLimits::Following(*pool_, hardware, options_.sizes.fill);
+  return options_.receives ? limits : FillLimits::Fixed(limits.smallest);
 }
 
 void QueuePair::Stop(bpf::XdpProgram& program, int interface_index, int patience_ms) {
@@ -147,6 +160,7 @@ std::vector<NamedCounter> QueuePair::Counters(std::size_t index) const {
                 {"rx_bursts", rx.bursts.value()},
                 {"rx_no_frame", rx.no_frame.value()},
                 {"rx_wakeups", rx.wakeups.value()},
+                {"rx_wakeups_failed", rx.wakeups_failed.value()},
                 {"rx_checksums_completed", rx.checksums_completed.value()},
                 {"rx_discarded_at_stop", rx.discarded_at_stop.value()},
                 {"rx_dropped", kernel.rx_dropped},
@@ -186,6 +200,8 @@ void QueuePair::AppendExtendedStats(std::vector<NamedCounter>& stats) const {
       counter.name.insert(3, queue);  // DPDK's form of a queue's counter: rx_q0_packets
       stats.push_back(std::move(counter));
     }
+    // No counter: how many frames the queue has with the kernel just now.
+    if (index == 0) stats.push_back({absl::StrCat("rx_", queue, "frames_held"), rx_.outstanding()});
   }
 }
 

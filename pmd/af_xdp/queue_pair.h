@@ -33,6 +33,8 @@ struct QueuePairOptions {
   std::size_t tx_queues = 1;
   std::size_t tx_stride = 1;
   XskRingSizes sizes;
+  bool fill_follows_load = false;  // false: the fill ring is kept full
+  uint32_t hardware_frames = 0;    // that the device keeps in a ring of its own, if it does zero-copy
   CopyMode copy_mode = CopyMode::kAutomatic;
   bool need_wakeup = true;
   BusyPolling busy_polling;
@@ -72,6 +74,7 @@ class QueuePair {
   void CollectFrames(const std::string& device, mempool::FrameAudit& audit) const;
 
  private:
+  FillLimits LimitsOfFill(bool zero_copy) const;
   std::string WhyCopy(bool native, const bpf::DeviceFeatures& driver) const;
   std::vector<NamedCounter> Counters(std::size_t index) const;
   xdp_statistics KernelStatistics() const;

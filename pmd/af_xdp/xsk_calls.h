@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdint>
+
+#include "lcore/cycle_clock.h"
 
 namespace pollux::pmd::af_xdp {
 
@@ -18,6 +21,9 @@ class XskCalls {
   virtual int WakeTx(int socket) { return sendto(socket, nullptr, 0, MSG_DONTWAIT, nullptr, 0) >= 0 ? 0 : errno; }
   // "Look at the fill ring", and with busy polling "run the queue's NAPI": recvfrom(2).
   virtual int WakeRx(int socket) { return recvfrom(socket, nullptr, 0, MSG_DONTWAIT, nullptr, nullptr) >= 0 ? 0 : errno; }
+
+  // CLOCK_MONOTONIC.
+  virtual uint64_t Nanoseconds() { return lcore::MonotonicNanoseconds(); }
 
   static XskCalls& Kernel();
 };

@@ -3,13 +3,15 @@
 #include "pmd/af_xdp/xsk_rx_queue.h"
 
 #include <array>
+#include <utility>
 
 #include "pmd/af_xdp/checksum_completion.h"
 
 namespace pollux::pmd::af_xdp {
 namespace {
 
-constexpr uint32_t kRefillBatch = 32;  // frames missing before a busy queue refills
+constexpr uint32_t kIdlePollsALook = 1024;
+constexpr uint32_t kPollsAfterRefusal = 1024;  // without a system call
 
 }  // namespace
 
@@ -36,11 +38,12 @@ std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
   uint64_t bytes = Take(&rx_.At(0), packets.data(), before_end);
   if (before_end < count) bytes += Take(&rx_.At(before_end), packets.data() + before_end, count - before_end);
   rx_.Release(count);
-  outstanding_ -= count;
+  outstanding_.Add(-uint64_t{count});
   counters_.packets.Add(count);
   counters_.bytes.Add(bytes);
   counters_.bursts.Add(1);
-  if (target_ - outstanding_ >= kRefillBatch) Refill();
+  if (target_.Count(count)) target_.Look(calls_.Nanoseconds(), *pool_);
+  if (Outstanding() + target_.batch() <= target_.frames()) Refill();
   if (completes_checksums_) counters_.checksums_completed.Add(CompleteChecksums(packets.first(count)));
   return count;
 }
@@ -62,10 +65,20 @@ uint64_t XskRxQueue::Take(const xdp_desc* descriptors, Packet* packets, uint32_t
 }
 
 void XskRxQueue::Idle() {
-  if (outstanding_ < target_) Refill();
-  if (busy_polling_ || fill_.NeedsWakeup()) {
-    calls_.WakeRx(socket_);
+  if (Outstanding() < target_.frames()) Refill();
+  pool_->GiveBack();
+  if (++idle_polls_ % kIdlePollsALook == 0 && socket_ >= 0) target_.Look(calls_.Nanoseconds(), *pool_);
+  if (busy_polling_ || (fill_.NeedsWakeup() && fill_.Waiting() > 0)) Wake();
+}
+
+void XskRxQueue::Wake() {
+  if (polls_without_wakeup_ > 0) {
+    --polls_without_wakeup_;
+  } else if (calls_.WakeRx(socket_) == 0) {
     counters_.wakeups.Add(1);
+  } else {
+    counters_.wakeups_failed.Add(1);
+    polls_without_wakeup_ = kPollsAfterRefusal;
   }
 }
 
@@ -73,7 +86,7 @@ void XskRxQueue::Refill() {
   std::array<mempool::FrameNumber, 64> frames;
   const unsigned frame_shift = frame_shift_;
   const mempool::FrameSet::Writer held = held_.writer();
-  uint32_t missing = fill_.Room(target_ - outstanding_);
+  uint32_t missing = fill_.Room(target_.frames() - Outstanding());
   while (missing > 0) {
     const uint32_t wanted = std::min({missing, static_cast<uint32_t>(frames.size()), fill_.InARow(0)});
     const auto got = static_cast<uint32_t>(pool_->Get({frames.data(), wanted}));
@@ -83,26 +96,32 @@ void XskRxQueue::Refill() {
       held.Insert(frames[index]);
     }
     fill_.Submit(got);
-    outstanding_ += got;
+    outstanding_.Add(got);
     missing -= got;
     if (got < wanted) {
-      counters_.no_frame.Add(1);
+      if (!short_) counters_.no_frame.Add(1);
+      short_ = true;
       return;
     }
   }
+  // A device that found the fill ring empty waits for a call, though packets may still come from the rx ring.
+  if (short_ && fill_.NeedsWakeup()) Wake();
+  short_ = false;
 }
 
-std::size_t XskRxQueue::Open(int socket, const RingMemory& fill, const RingMemory& rx, std::size_t fill_target) {
+std::size_t XskRxQueue::Open(int socket, const RingMemory& fill, const RingMemory& rx, const FillLimits& limits) {
   socket_ = socket;
   fill_ = ProducerRing<uint64_t>(fill);
   rx_ = ConsumerRing<xdp_desc>(rx);
-  target_ = static_cast<uint32_t>(fill_target);
+  target_.Open(limits, calls_.Nanoseconds());
+  short_ = false;
+  polls_without_wakeup_ = 0;
   Refill();
-  return outstanding_;
+  return Outstanding();
 }
 
 void XskRxQueue::Discard() {
-  target_ = 0;  // what is taken out is not made up for
+  target_.Open({}, 0);  // what is taken out is not made up for
   while (const uint32_t count = rx_.Available(rx_.size())) {
     for (uint32_t index = 0; index < count; ++index) {
       const auto frame = static_cast<mempool::FrameNumber>(rx_.At(index).addr >> frame_shift_);
@@ -110,7 +129,7 @@ void XskRxQueue::Discard() {
       pool_->Put({&frame, 1});
     }
     rx_.Release(count);
-    outstanding_ -= count;
+    outstanding_.Add(-uint64_t{count});
     counters_.discarded_at_stop.Add(count);
   }
 }
@@ -118,14 +137,19 @@ void XskRxQueue::Discard() {
 void XskRxQueue::Close(bool released) {
   rx_ = {};
   fill_ = {};
-  target_ = 0;
+  target_.Open({}, 0);
   socket_ = -1;
   busy_polling_ = false;
-  if (released) {
-    held_.ForEach([this](mempool::FrameNumber frame) { pool_->Put({&frame, 1}); });
-    held_.Clear();
-  }
-  outstanding_ = 0;
+  outstanding_.Add(-outstanding_.value());
+  if (!released) return;
+  std::array<mempool::FrameNumber, 64> frames;
+  std::size_t count = 0;
+  held_.ForEach([&](mempool::FrameNumber frame) {
+    frames[count++] = frame;
+    if (count == frames.size()) pool_->Put({frames.data(), std::exchange(count, 0)});
+  });
+  pool_->Put({frames.data(), count});
+  held_.Clear();
 }
 
 }  // namespace pollux::pmd::af_xdp

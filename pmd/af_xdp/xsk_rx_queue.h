@@ -11,6 +11,7 @@
 #include "lcore/counter.h"
 #include "mempool/frame_set.h"
 #include "mempool/pool.h"
+#include "pmd/af_xdp/fill_target.h"
 #include "pmd/af_xdp/xsk_calls.h"
 #include "pmd/af_xdp/xsk_ring.h"
 #include "pmd/queue.h"
@@ -21,23 +22,27 @@ struct RxCounters {
   lcore::Counter packets;
   lcore::Counter bytes;
   lcore::Counter bursts;               // Receive calls that returned packets
-  lcore::Counter no_frame;             // refills that found the pool short
-  lcore::Counter wakeups;              // system calls
+  lcore::Counter no_frame;             // times that the pool was short at a refill; until it has been made up for, one
+  lcore::Counter wakeups;              // system calls that the kernel took
+  lcore::Counter wakeups_failed;       // that it refused: the link is down, the device gone
   lcore::Counter checksums_completed;  // packets that came with an unfinished one
   lcore::Counter discarded_at_stop;    // in the rx ring when the queue stopped
 };
 
-// Keeps `fill_target` frames with the kernel: on its way from fill ring to rx ring, wherever they are. What a shortage of frames takes
-// away is made up as soon as there are frames again. Contract and thread rule: pmd/queue.h; Open, Close and the
-// ledger belong to the control path while no thread receives.
+// Keeps as many frames with the kernel as the load asks for (fill_target.h): on their way from fill ring to rx ring, wherever they are.
+// What a shortage of frames takes away is made up as soon as there are frames again. Contract and thread rule: pmd/queue.h; Open, Close and
+// the ledger belong to the control path while no thread receives.
 class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
  public:
   XskRxQueue(std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
 
   std::size_t Receive(std::span<Packet> packets) override;
 
-  // Takes the rings of a socket that is not bound yet, and fills up to the target; returns the frames that were to be had.
-  std::size_t Open(int socket, const RingMemory& fill, const RingMemory& rx, std::size_t fill_target);
+  // Takes the rings of a socket that is not bound yet, and fills up to limits.fewest; returns the frames that were to be had.
+  // limits.most is not above the fill ring's size.
+  std::size_t Open(int socket, const RingMemory& fill, const RingMemory& rx, const FillLimits& limits);
+  // Once the bind has shown whether the device keeps frames of its own. Before the first Receive.
+  void Limit(const FillLimits& limits) { target_.Limit(limits); }
   // With every empty poll a system call, which runs the driver's NAPI (SO_PREFER_BUSY_POLL).
   void SetBusyPolling(bool on) { busy_polling_ = on; }
   // Unfinished checksums are finished before the caller sees them (checksum_completion.h).
@@ -50,11 +55,15 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
 
   const RxCounters& counters() const { return counters_; }
   const mempool::FrameSet& held() const { return held_; }
+  // Any thread: frames that the kernel's side holds now, rx ring included.
+  std::size_t outstanding() const { return outstanding_.value(); }
 
  private:
   uint64_t Take(const xdp_desc* descriptors, Packet* packets, uint32_t count);
   void Idle();
   void Refill();
+  void Wake();
+  uint32_t Outstanding() const { return static_cast<uint32_t>(outstanding_.value()); }
 
   // What every burst uses.
   ConsumerRing<xdp_desc> rx_;
@@ -63,14 +72,17 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   std::byte* const base_;
   const uint16_t pool_id_;
   const unsigned frame_shift_;
-  uint32_t outstanding_ = 0;  // held_.Count()
-  uint32_t target_ = 0;
+  lcore::Counter outstanding_;  // held_.Count(), as long as the queue is open
+  FillTarget target_;
+  bool short_ = false;  // the last refill found too few frames
   bool completes_checksums_ = false;
   RxCounters counters_;
 
   // What idle polls use.
   int socket_ = -1;
   bool busy_polling_ = false;
+  uint32_t idle_polls_ = 0;
+  uint32_t polls_without_wakeup_ = 0;  // to come, since the kernel refused the last
   const std::shared_ptr<mempool::Pool> pool_;
   XskCalls& calls_;
 };

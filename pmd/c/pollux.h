@@ -100,8 +100,9 @@ struct pollux_pool_options {
   { 0, 0, 0, POLLUX_ANY_NODE, POLLUX_PAGES_AUTOMATIC, 0, 0 }
 
 // Memory for frames, all of it touched. All ports of a NUMA node should share a pool: packets then travel between them without a
-// copy. A port needs frames for its fill rings (rx_ring and the interface's own ring, for every queue), what is under way in the tx rings,
-// and what the caller holds; a thread caches up to 512. At most 64 pools exist at a time.
+// copy. A port needs frames for its fill rings, what is under way in the tx rings, and what the caller holds; a thread caches up to 512. Of
+// net_af_xdp with rx_ring 0 an rx queue holds 64 to 1024 when it is quiet, and up to 8192 under load (and in zero-copy mode as many as the
+// interface's own ring more); with a number, rx_ring and the interface's own ring, always. At most 64 pools exist at a time.
 int pollux_pool_create(const struct pollux_pool_options* options, pollux_pool** pool) POLLUX_NOEXCEPT;
 
 // Gives the handle up. The memory stays until every device that was configured with the pool is closed and every packet is freed,
@@ -189,7 +190,7 @@ struct pollux_device_info {
   uint32_t maximum_rx_queues;
   uint32_t maximum_tx_queues;  // logical ones: see pollux_device_config
   uint32_t recommended_burst;  // packets
-  uint32_t recommended_ring;   // descriptors
+  uint32_t recommended_ring;   // descriptors, of a tx ring
   uint8_t mac[6];
 };
 int pollux_device_get_info(const pollux_device* device, struct pollux_device_info* info) POLLUX_NOEXCEPT;
@@ -210,7 +211,7 @@ struct pollux_device_config {
   // thread that sends. Queue i then uses socket i modulo their number; one that has a socket for itself takes no lock, others share
   // a lock for the time of writing descriptors, never over a system call.
   uint32_t tx_queues;
-  uint32_t rx_ring;  // descriptors, power of two; 0: recommended_ring
+  uint32_t rx_ring;  // descriptors, power of two; 0: the driver's choice, filled with frames as the load asks for
   uint32_t tx_ring;
   pollux_pool* pool;  // what the rx queues fill with; the device holds it, the caller may release its handle. Required
   uint32_t promiscuous;

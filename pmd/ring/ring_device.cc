@@ -106,7 +106,7 @@ class RingDevice final : public BasicDevice {
  private:
   absl::StatusOr<Queues> MakeQueues(const DeviceConfig& config) override {
     plug_.SettlePeer();
-    const std::size_t capacity = config.rx_ring == 0 ? Info().recommended_ring : config.rx_ring;
+    const std::size_t capacity = config.rx_ring == 0 ? Info().recommended_rx_ring : config.rx_ring;
     Queues queues;
     for (std::size_t number = 0; number < config.rx_queues; ++number) {
       queues.rx.push_back(std::make_unique<RingRxQueue>(plug_.cable(), plug_.rx_wire(number), capacity));

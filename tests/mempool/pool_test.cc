@@ -282,7 +282,7 @@ TEST(PoolDeathTest, MoreFramesBackThanThereAreEndTheProcess) {
 TEST(Pool, ManyThreadsKeepTheBooks) {
   constexpr int kThreads = 8;
   constexpr int kLives = 6;
-  constexpr int kSteps = 1500;
+  constexpr int kSteps = 500;
   const auto pool = MakePool({.frame_count = 701, .slab_frames = 16});
   std::array<std::atomic<uint32_t>, 256> table{};  // frame + 1, or 0: frames change threads here
   std::vector<std::thread> threads;

@@ -29,6 +29,7 @@ TEST_P(DriverContract, InfoTellsWhoItIs) {
   EXPECT_GT(info.recommended_burst, 0u);
   EXPECT_LE(info.recommended_burst, mempool::kMaximumBurst);
   EXPECT_GT(info.recommended_ring, 0u);
+  EXPECT_GT(info.recommended_rx_ring, 0u);
 }
 
 TEST_P(DriverContract, UnknownKeyIsRefusedByName) {

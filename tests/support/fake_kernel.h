@@ -87,7 +87,8 @@ class FakeKernel final : public pmd::af_xdp::XskCalls {
     }
     return 0;
   }
-  int WakeRx(int) override { return ++rx_wakeups, 0; }
+  int WakeRx(int) override { return ++rx_wakeups, rx_error; }
+  uint64_t Nanoseconds() override { return now_ns; }
 
   // Completes up to `count` of what was sent, the oldest first (or last, as some drivers may).
   void Complete(std::size_t count, bool newest_first = false) {
@@ -109,6 +110,8 @@ class FakeKernel final : public pmd::af_xdp::XskCalls {
   std::vector<xdp_desc> sent;
   int tx_wakeups = 0;
   int rx_wakeups = 0;
+  int rx_error = 0;     // what WakeRx answers
+  uint64_t now_ns = 0;  // the clock stands unless a test moves it
   int fill_ring_empty = 0;
   int rx_ring_full = 0;
 

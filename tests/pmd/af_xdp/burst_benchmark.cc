@@ -26,7 +26,7 @@ void Forward(benchmark::State& state) {
   XskRxQueue rx(pool, from);
   XskTxRing ring(pool, to);
   XskTxQueue tx(ring);
-  rx.Open(3, from.fill.memory(), from.rx.memory(), kRing);
+  rx.Open(3, from.fill.memory(), from.rx.memory(), FillLimits::Fixed(kRing));
   ring.Open(4, to.tx.memory(), to.completion.memory(), 1518);
   std::array<Packet, mempool::kMaximumBurst> packets;
   uint64_t forwarded = 0;

@@ -24,7 +24,7 @@ class XskRxQueueTest : public testing::TestWithParam<uint32_t> {
   XskRxQueueTest()
       : kernel_(kRing, GetParam()), pool_(support::MakePool({.frame_count = kFrames, .slab_frames = 16})), queue_(pool_, kernel_) {}
 
-  void Open() { ASSERT_EQ(queue_.Open(3, kernel_.fill.memory(), kernel_.rx.memory(), kRing), kRing); }
+  void Open() { ASSERT_EQ(queue_.Open(3, kernel_.fill.memory(), kernel_.rx.memory(), FillLimits::Fixed(kRing)), kRing); }
   std::size_t Receive(std::size_t count) { return queue_.Receive({packets_.data(), count}); }
   absl::Status Balance(std::size_t held) {
     FrameAudit audit(*pool_);
@@ -121,6 +121,46 @@ TEST_P(XskRxQueueTest, WakesTheKernelOnlyWhenItAsks) {
   ASSERT_EQ(Receive(32), 1u);
   EXPECT_EQ(kernel_.rx_wakeups, 1) << "not while packets come";
   Pool::Free({packets_.data(), 1});
+}
+
+// A call that the kernel refuses (the link is down) is not made at every poll, and not for an empty fill ring.
+TEST_P(XskRxQueueTest, ARefusedWakeupIsNotRepeatedAtOnce) {
+  Open();
+  kernel_.fill.SetNeedsWakeup(true);
+  kernel_.rx_error = ENETDOWN;
+  for (int count = 0; count < 500; ++count) Receive(32);
+  EXPECT_EQ(kernel_.rx_wakeups, 1);
+  EXPECT_EQ(queue_.counters().wakeups.value(), 0u);
+  EXPECT_EQ(queue_.counters().wakeups_failed.value(), 1u);
+  kernel_.rx_error = 0;
+  for (int count = 0; count < 2000; ++count) Receive(32);
+  EXPECT_GT(queue_.counters().wakeups.value(), 0u) << "it is tried again";
+  kernel_.rx_wakeups = 0;
+  std::vector<Packet> hoard(kFrames - kRing);
+  ASSERT_EQ(pool_->Allocate(hoard), hoard.size());
+  while (kernel_.Receive(64)) {
+  }
+  ASSERT_EQ(Receive(kRing), kRing);
+  for (int count = 0; count < 10; ++count) queue_.Receive({&packets_[kRing], 1});
+  EXPECT_EQ(kernel_.rx_wakeups, 0) << "there is nothing to look at";
+  EXPECT_EQ(queue_.counters().no_frame.value(), 1u) << "one shortage";
+  Pool::Free(hoard);
+  Pool::Free({packets_.data(), kRing});
+}
+
+TEST_P(XskRxQueueTest, ADeviceThatRanDryIsWokenWhilePacketsCome) {
+  Open();
+  std::vector<Packet> hoard(kFrames - kRing);
+  ASSERT_EQ(pool_->Allocate(hoard), hoard.size());
+  while (kernel_.Receive(64)) {
+  }
+  kernel_.fill.SetNeedsWakeup(true);
+  ASSERT_EQ(Receive(kRing / 2), kRing / 2);
+  EXPECT_EQ(kernel_.rx_wakeups, 0);
+  Pool::Free(hoard);
+  ASSERT_EQ(queue_.Receive({&packets_[kRing / 2], 1}), 1u);
+  EXPECT_EQ(kernel_.rx_wakeups, 1) << "the rx ring is not empty yet";
+  Pool::Free({packets_.data(), kRing / 2 + 1});
 }
 
 TEST_P(XskRxQueueTest, BusyPollingIsACallAnIdlePoll) {

@@ -104,7 +104,7 @@ void Forwarder::FlushRxQueues() {
   Packet packets[mempool::kDefaultBurst];
   for (const auto& running : streams_) {
     const Port& port = *ports_[running->stream.rx_port];
-    const std::size_t ring = port.config().rx_ring != 0 ? port.config().rx_ring : port.Info().recommended_ring;
+    const std::size_t ring = port.config().rx_ring != 0 ? port.config().rx_ring : port.Info().recommended_rx_ring;
     for (std::size_t bursts = 2 * ring / mempool::kDefaultBurst; bursts > 0; --bursts) {
       const std::size_t count = running->stream.rx->Receive(packets);
       if (count == 0) break;

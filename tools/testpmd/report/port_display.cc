@@ -14,8 +14,8 @@ namespace {
 
 constexpr const char* kBorder = "########################";
 
-std::string RingText(const Port& port, std::size_t asked) {
-  return asked != 0 ? absl::StrCat(asked) : absl::StrCat(port.Info().recommended_ring);
+std::string RingText(std::size_t asked, std::size_t recommended) {
+  return absl::StrCat(asked != 0 ? asked : recommended);
 }
 
 }  // namespace
@@ -74,10 +74,10 @@ std::string FormatPortInfo(const Port& port, const absl::StatusOr<pmd::LinkState
   if (pool != nullptr) line("Maximum length of packet in a frame", pool->maximum_length());
   line("Current number of RX queues", port.config().rx_queues);
   line("Max possible RX queues", info.maximum_rx_queues);
-  line("Number of RXDs per queue", RingText(port, port.config().rx_ring));
+  line("Number of RXDs per queue", RingText(port.config().rx_ring, info.recommended_rx_ring));
   line("Current number of TX queues", port.config().tx_queues);
   line("Max possible TX queues", info.maximum_tx_queues);
-  line("Number of TXDs per queue", RingText(port, port.config().tx_ring));
+  line("Number of TXDs per queue", RingText(port.config().tx_ring, info.recommended_ring));
   return text;
 }
 
@@ -100,7 +100,9 @@ std::string FormatQueueInfo(const Port& port, std::size_t queue, bool rx) {
   if (const auto& pool = port.config().pool; rx && pool != nullptr) {
     absl::StrAppend(&text, "\nMempool: mb_pool_", pool->id(), "\n", direction, " buffer size: ", pool->maximum_length());
   }
-  absl::StrAppend(&text, "\nNumber of ", direction, "Ds: ", RingText(port, rx ? port.config().rx_ring : port.config().tx_ring));
+  absl::StrAppend(&text, "\nNumber of ", direction, "Ds: ",
+                  rx ? RingText(port.config().rx_ring, port.Info().recommended_rx_ring)
+                     : RingText(port.config().tx_ring, port.Info().recommended_ring));
   const pmd::QueueStats stats = port.device_or_null() != nullptr ? port.device().Stats(queue) : pmd::QueueStats{};
   if (rx) {
     absl::StrAppend(&text, "\nPackets: ", stats.rx_packets, "\nBytes: ", stats.rx_bytes, "\nMissed: ", stats.rx_missed);

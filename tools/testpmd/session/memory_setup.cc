@@ -15,6 +15,7 @@ namespace pollux::testpmd {
 namespace {
 
 constexpr std::size_t kMinimumFrames = 16384;
+constexpr std::size_t kBusyQueues = 4;
 constexpr std::size_t kSmallestCache = mempool::kDefaultBurst;
 
 mempool::PageKind PagesFor(const EalOptions& eal, const TestpmdOptions& options) {
@@ -48,7 +49,8 @@ absl::StatusOr<mempool::PoolOptions> PoolOptionsFor(const TestpmdOptions& option
                                                    " bytes with a headroom of ", pool.headroom, " holds ", limit, " bytes at most"));
   }
   if (options.cache_frames.has_value()) pool.slab_frames = std::max(*options.cache_frames, kSmallestCache);
-  const std::size_t need = demand.ring_descriptors + demand.lcores * (2 * pool.slab_frames + 2 * mempool::kMaximumBurst);
+  const std::size_t busy = std::min(demand.following_queues, kBusyQueues) * demand.busy_descriptors;
+  const std::size_t need = demand.ring_descriptors + busy + demand.lcores * (2 * pool.slab_frames + 2 * mempool::kMaximumBurst);
   pool.frame_count = options.frame_count.value_or(std::max(kMinimumFrames, need * 3 / 2));
   const absl::StatusOr<std::size_t> bytes = mempool::RegionBytes(pool);
   if (!bytes.ok()) return bytes.status();

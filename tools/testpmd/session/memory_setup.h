@@ -20,7 +20,9 @@ namespace pollux::testpmd {
 
 // What the frames of one node must suffice for.
 struct FrameDemand {
-  std::size_t ring_descriptors = 0;  // of all rx and tx rings of its ports
+  std::size_t ring_descriptors = 0;  // of all rx and tx rings of its ports; of queues that follow their load, what they hold when quiet
+  std::size_t following_queues = 0;  // rx queues that follow their load
+  std::size_t busy_descriptors = 0;  // that one of these holds more when it is busy, its tx ring included
   std::size_t lcores = 1;
   std::size_t frame_size = 2048;  // the largest that a port recommends
   bool visible_region = false;    // a port asked for frames that BPF programs can read
@@ -43,7 +45,7 @@ class MemorySetup {
 };
 
 // Sizes from the options; those not given: frames as the ports recommend, or of 4096 bytes if --max-pkt-len does not fit these, and as many
-// as fill all rings and the lcores' caches one and a half times, 16384 at least.
+// as fill all rings and the lcores' caches one and a half times, 16384 at least; of queues that follow their load, four are busy at once.
 absl::StatusOr<mempool::PoolOptions> PoolOptionsFor(const TestpmdOptions& options, const FrameDemand& demand);
 
 // "mbuf pool <mb_pool_0>: n=32768, size=2048, headroom=256, socket=0, pages=2M", with a second line for what the

@@ -51,8 +51,17 @@ absl::Status Explained(const absl::Status& status, const std::string& device) {
                                                   "CAP_PERFMON; this process lacks ", absl::StrJoin(missing, ", ")));
 }
 
-std::size_t RingOf(const pmd::DeviceInfo& info, std::size_t asked) {
-  return asked != 0 ? asked : info.recommended_ring;
+// Without a size the queue follows its load.
+bool Follows(const pmd::DeviceInfo& info, std::size_t asked) {
+  return asked == 0 && info.fill_frames.most > 0;
+}
+
+// What an rx queue takes of the pool, for good: what waits in the rx ring, and what the kernel and the hardware may fill meanwhile
+// (pmd/af_xdp: a power of two).
+std::size_t FramesOfRxQueue(const pmd::DeviceInfo& info, std::size_t asked) {
+  if (Follows(info, asked)) return info.fill_frames.fewest;
+  const std::size_t ring = asked != 0 ? asked : info.recommended_rx_ring;
+  return ring + std::bit_ceil(ring + info.hardware_ring);
 }
 
 }  // namespace
@@ -148,10 +157,14 @@ absl::Status Session::SetUpMemory() {
     // Before memory is taken for queues that cannot be.
     if (absl::Status status = CheckQueueCounts(port->FullName(), info, options_.rx_queues, options_.tx_queues); !status.ok()) return status;
     FrameDemand& node = demand[MemoryNodeOf(*port)];
-    // What waits in the rx ring, and what the kernel and the hardware may fill meanwhile (pmd/af_xdp: a power of two).
-    const std::size_t rx_ring = RingOf(info, options_.rx_ring);
-    node.ring_descriptors += options_.rx_queues * (rx_ring + std::bit_ceil(rx_ring + info.hardware_ring));
-    node.ring_descriptors += options_.tx_queues * RingOf(info, options_.tx_ring);
+    node.ring_descriptors += options_.rx_queues * FramesOfRxQueue(info, options_.rx_ring);
+    const std::size_t tx_ring = options_.tx_ring != 0 ? options_.tx_ring : info.recommended_ring;
+    if (Follows(info, options_.rx_ring)) {
+      node.following_queues += options_.rx_queues;
+      node.busy_descriptors = std::max(node.busy_descriptors, info.fill_frames.most - info.fill_frames.fewest + tx_ring);
+    } else {
+      node.ring_descriptors += options_.tx_queues * tx_ring;
+    }
     if (config_.mode == "noisy")
       node.ring_descriptors += std::max<std::size_t>(options_.rx_queues, 1) * config_.engine.noisy.buffer_packets;
     node.lcores = worker_lcores_.size() + 1;
@@ -261,9 +274,8 @@ absl::Status Session::CheckMemoryOfNoisy() const {
   std::map<const mempool::Pool*, std::size_t> held, rings;
   for (const StreamEnds& stream : config_.Streams()) {
     const Port& port = *ports_[stream.rx_port];
-    const std::size_t ring = RingOf(port.Info(), port.config().rx_ring);
     held[port.config().pool.get()] += config_.engine.noisy.buffer_packets;
-    rings[port.config().pool.get()] += ring + std::bit_ceil(ring + port.Info().hardware_ring);
+    rings[port.config().pool.get()] += FramesOfRxQueue(port.Info(), port.config().rx_ring);
   }
   for (const auto& [pool, packets] : held) {
     if (pool == nullptr || packets + rings[pool] <= pool->frame_count()) continue;
@@ -483,7 +495,9 @@ std::string Session::ForwardConfigText() const {
 std::string Session::RxTxText() const {
   const auto ring = [this](std::size_t port, bool rx) {
     const std::size_t asked = rx ? ports_[port]->config().rx_ring : ports_[port]->config().tx_ring;
-    return asked != 0 ? asked : ports_[port]->Info().recommended_ring;
+    if (asked != 0) return asked;
+    const pmd::DeviceInfo info = ports_[port]->Info();
+    return rx ? info.recommended_rx_ring : info.recommended_ring;
   };
   return FormatRxTx(config_, config_.Assignment().size(), ring);
 }

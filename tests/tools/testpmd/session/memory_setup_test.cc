@@ -16,6 +16,9 @@ TEST(PoolOptionsFor, SufficesForRingsAndCaches) {
   EXPECT_EQ(small->frame_size, 2048u);
   const auto large = PoolOptionsFor({}, {.ring_descriptors = 100000, .lcores = 2});
   EXPECT_GT(large->frame_count, 150000u);
+  const auto quiet = PoolOptionsFor({}, {.ring_descriptors = 100 * 1024, .following_queues = 100, .busy_descriptors = 9000, .lcores = 2});
+  EXPECT_GT(quiet->frame_count, 150000u + 4 * 9000);
+  EXPECT_LT(quiet->frame_count, 250000u) << "not all ports are busy at once";
 }
 
 TEST(PoolOptionsFor, TakesLargerFramesForLongerPackets) {
