@@ -35,6 +35,19 @@ class PcapDevice final : public BasicDevice {
   PcapDevice(DeviceInfo info, PcapOptions options, std::vector<std::shared_ptr<const Capture>> captures)
       : BasicDevice(std::move(info)), options_(std::move(options)), captures_(std::move(captures)), recorders_(options_.tx_files.size()) {}
 
+  std::vector<FeatureState> Features() const override {
+    std::vector<FeatureState> features;
+    for (std::size_t number = 0; number < captures_.size(); ++number) {
+      if (captures_[number]->cut().empty()) continue;
+      features.push_back({.feature = kFeatureWholeCapture,
+                          .queue = static_cast<int>(number),
+                          .asked = options_.rx_files[number],
+                          .got = absl::StrCat(captures_[number]->size(), " packets"),
+                          .reason = captures_[number]->cut()});
+    }
+    return features;
+  }
+
  private:
   absl::StatusOr<Queues> MakeQueues(const DeviceConfig& config) override {
     Queues queues;
@@ -140,6 +153,12 @@ absl::StatusOr<std::unique_ptr<Device>> OpenPcapDevice(DeviceArguments arguments
   if (!options.ok()) return options.status();
   std::vector<std::shared_ptr<const Capture>> captures;
   for (const std::string& path : options->rx_files) {
+    // A file that several queues replay is read once; a pipe could not be read again.
+    const auto known = std::find(options->rx_files.begin(), options->rx_files.end(), path) - options->rx_files.begin();
+    if (static_cast<std::size_t>(known) < captures.size()) {
+      captures.push_back(captures[static_cast<std::size_t>(known)]);
+      continue;
+    }
     absl::StatusOr<Capture> capture = Capture::Read(path);
     const std::string context = absl::StrCat(arguments.name(), ": rx_pcap");
     if (!capture.ok()) return lcore::Annotate(capture.status(), context);

@@ -14,7 +14,7 @@ namespace pollux::pmd {
 
 inline constexpr const char* kPcapDriver = "net_pcap";
 inline constexpr const char* kPcapArguments =
-    "rx_pcap=FILE     replay this capture (pcap, nanosecond pcap, pcapng; Ethernet); once for each rx queue\n"
+    "rx_pcap=FILE     replay this capture (pcap, nanosecond pcap, pcapng; Ethernet), a file or a pipe; once for each rx queue\n"
     "tx_pcap=FILE     record to this pcap file; once for each tx queue\n"
     "infinite_rx=0|1  begin anew at the end of the capture (0); loop= is the same\n"
     "rate=NUMBER      packets per second of each rx queue (as fast as asked)";

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pmd/pcap/pcap_device.h"
 
+#include <sys/stat.h>
+
 #include <array>
 #include <chrono>
 #include <thread>
@@ -103,6 +105,31 @@ TEST_F(PcapDevice, OneFileAQueue) {
   EXPECT_EQ(device->Info().maximum_rx_queues, 2u);
   EXPECT_THAT(Lengths(*device, 9, 1), ElementsAre(100u));
   EXPECT_THAT(Lengths(*device, 9, 0), ElementsAre(60u, 61u, 62u));
+}
+
+TEST_F(PcapDevice, OfACutFileTheWholePacketsAreReplayedAndTheReportSaysSo) {
+  std::filesystem::resize_file(in_, std::filesystem::file_size(in_) - 1);
+  const std::string whole = folder_.Path("whole.pcap");
+  WritePcap(whole, {std::vector<uint8_t>(64, 1)});
+  const auto device = Started("net_pcap0,rx_pcap=" + whole + ",rx_pcap=" + in_, 2);
+  EXPECT_THAT(Lengths(*device, 10, 1), ElementsAre(60, 61));
+  const std::vector<FeatureState> features = device->Features();
+  ASSERT_EQ(features.size(), 1u);
+  EXPECT_EQ(features[0].feature, kFeatureWholeCapture);
+  EXPECT_EQ(features[0].queue, 1);
+  EXPECT_EQ(features[0].got, "2 packets");
+  EXPECT_FALSE(features[0].present);
+  EXPECT_THAT(features[0].reason, HasSubstr("in.pcap: cut off in packet 3"));
+  EXPECT_THAT(features[0].reason, HasSubstr("the 2 packets before are replayed"));
+}
+
+TEST_F(PcapDevice, QueuesShareAPipe) {
+  const std::string pipe = folder_.Path("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  std::thread writer([&] { WriteFile(pipe, PcapngText({std::vector<uint8_t>(70, 1)})); });
+  const auto device = Started("net_pcap0,rx_pcap=" + pipe + ",rx_pcap=" + pipe, 2);
+  writer.join();
+  for (const std::size_t queue : {0, 1}) EXPECT_THAT(Lengths(*device, 10, queue), ElementsAre(70));
 }
 
 TEST_F(PcapDevice, WhatDoesNotFitIsCountedByName) {
