@@ -7,6 +7,7 @@
 
 #include "pmd/internet_checksum.h"
 #include "pmd/network_order.h"
+#include "pmd/other_addresses.h"
 
 namespace pollux::pmd::af_xdp {
 namespace {
@@ -132,25 +133,6 @@ uint64_t WithLengthAndProtocol(uint64_t address_sum, std::size_t length, uint8_t
   return false;
 }
 
-// Whether options of IPv4 say that the header's destination is not the last one, or cannot be read.
-[[gnu::noinline]] bool DestinationIsUnknown(std::span<const std::byte> options) {
-  constexpr uint8_t kEnd = 0, kNoOperation = 1, kLooseSourceRoute = 131, kStrictSourceRoute = 137;
-  while (!options.empty() && Load8(&options[0]) != kEnd) {
-    const uint8_t type = Load8(&options[0]);
-    if (type == kNoOperation) {
-      options = options.subspan(1);
-      continue;
-    }
-    if (options.size() < 2) return true;  // malformed
-    const uint8_t length = Load8(&options[1]);
-    if (length < 2 || length > options.size()) return true;
-    const bool route = type == kLooseSourceRoute || type == kStrictSourceRoute;
-    if (route && (length < 3 || Load8(&options[2]) <= length)) return true;
-    options = options.subspan(length);
-  }
-  return false;
-}
-
 [[gnu::always_inline]] inline bool CompleteIpv4(Bytes network, int tunnels) {
   if (network.size() < kIpv4Bytes) return false;
   const std::byte* const ip = network.data();
@@ -160,23 +142,8 @@ uint64_t WithLengthAndProtocol(uint64_t address_sum, std::size_t length, uint8_t
   if (Load8(ip) >> 4 != 4 || header_length < kIpv4Bytes || total_length < header_length || total_length > network.size() || fragment) {
     return false;
   }
-  if (header_length > kIpv4Bytes && DestinationIsUnknown(network.subspan(kIpv4Bytes, header_length - kIpv4Bytes))) return false;
+  if (header_length > kIpv4Bytes && HasOtherDestination(network.subspan(kIpv4Bytes, header_length - kIpv4Bytes))) return false;
   return CompleteTransport(Load8(ip + 9), Sum8(ip + 12), network.subspan(header_length, total_length - header_length), tunnels);
-}
-
-// Whether destination options say that the sender has another address than the header's (a mobile node's home), or cannot be read.
-[[gnu::noinline]] bool SourceIsUnknown(std::span<const std::byte> options) {
-  constexpr uint8_t kPadding = 0, kHomeAddress = 201;
-  while (!options.empty()) {
-    const uint8_t type = Load8(&options[0]);
-    if (type == kPadding) {
-      options = options.subspan(1);
-      continue;
-    }
-    if (type == kHomeAddress || options.size() < 2 || options.size() < std::size_t{2} + Load8(&options[1])) return true;
-    options = options.subspan(std::size_t{2} + Load8(&options[1]));
-  }
-  return false;
 }
 
 [[gnu::always_inline]] inline bool CompleteIpv6(Bytes network, int tunnels) {
@@ -195,7 +162,7 @@ uint64_t WithLengthAndProtocol(uint64_t address_sum, std::size_t length, uint8_t
     const std::size_t length = std::size_t{8} * (Load8(&rest[1]) + 1);
     if (length > rest.size()) return false;
     const bool on_route = protocol == kRoutingHeader && Load8(&rest[3]) != 0;
-    if (on_route || (protocol == kDestinationOptions && SourceIsUnknown(rest.subspan(2, length - 2)))) return false;
+    if (on_route || (protocol == kDestinationOptions && HasOtherSource(rest.subspan(2, length - 2)))) return false;
     protocol = Load8(&rest[0]);
     rest = rest.subspan(length);
   }

@@ -10,26 +10,6 @@ constexpr std::size_t kIpv4ChecksumOffset = 10;
 
 }  // namespace
 
-uint64_t PartialSum(std::span<const std::byte> bytes) {
-  // Words of 32 bits into 64: carries collect in the upper half, and the loop has no dependency but the additions, so that the
-  // compiler makes vectors of it.
-  uint64_t sum = 0;
-  const std::byte* at = bytes.data();
-  const std::size_t words = bytes.size() / 4;
-  for (std::size_t index = 0; index < words; ++index) {
-    uint32_t word;
-    std::memcpy(&word, at + 4 * index, sizeof(word));
-    sum += word;
-  }
-  const std::size_t rest = bytes.size() % 4;
-  if (rest != 0) {
-    uint32_t word = 0;
-    std::memcpy(&word, at + 4 * words, rest);
-    sum += word;
-  }
-  return sum;
-}
-
 uint64_t PseudoHeaderSum(NetworkLayer layer, const std::byte* network, uint8_t protocol, uint32_t transport_length) {
   std::array<std::byte, 8> tail{};  // length in 32 bits, three zeros, protocol: adds up to the same for IPv4
   StoreBig32(tail.data(), transport_length);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "pmd/other_addresses.h"
+
 namespace pollux::testpmd {
 namespace {
 
@@ -26,26 +28,6 @@ void SetTransport(std::size_t packet_length, std::size_t begin, std::size_t end,
   headers.transport_complete = end <= packet_length && !headers.fragment;
 }
 
-// Whether the options of an IPv4 header name hops that are still to come: the destination field is not the last one then (RFC 791).
-bool HasHopsToCome(std::span<const std::byte> options) {
-  constexpr uint8_t kEnd = 0, kNothing = 1, kLooseRoute = 131, kStrictRoute = 137;
-  for (std::size_t at = 0; at < options.size();) {
-    const uint8_t kind = static_cast<uint8_t>(options[at]);
-    if (kind == kEnd) return false;
-    if (kind == kNothing) {
-      ++at;
-      continue;
-    }
-    if (at + 1 >= options.size()) return false;
-    const std::size_t length = static_cast<uint8_t>(options[at + 1]);
-    if (length < 2 || length > options.size() - at) return false;
-    // The third byte points to the next hop, counted from 1; past the end, the route is used up.
-    if ((kind == kLooseRoute || kind == kStrictRoute) && length >= 3) return static_cast<uint8_t>(options[at + 2]) <= length;
-    at += length;
-  }
-  return false;
-}
-
 void ParseIpv4(std::span<const std::byte> packet, PacketHeaders& headers) {
   const std::size_t begin = headers.network_offset;
   if (packet.size() < begin + kIpv4Bytes) return;
@@ -62,7 +44,7 @@ void ParseIpv4(std::span<const std::byte> packet, PacketHeaders& headers) {
   headers.fragment = (fragment_field & 0x3FFF) != 0;  // more fragments, or an offset
   if ((fragment_field & 0x1FFF) != 0) return;
   SetTransport(packet.size(), begin + header_length, begin + total_length, headers);
-  if (HasHopsToCome(packet.subspan(begin + kIpv4Bytes, header_length - kIpv4Bytes))) headers.transport_complete = false;
+  if (pmd::HasOtherDestination(packet.subspan(begin + kIpv4Bytes, header_length - kIpv4Bytes))) headers.transport_complete = false;
 }
 
 void ParseIpv6(std::span<const std::byte> packet, PacketHeaders& headers) {
@@ -75,13 +57,13 @@ void ParseIpv6(std::span<const std::byte> packet, PacketHeaders& headers) {
   offset += kIpv6Bytes;
   const std::size_t end = offset + LoadBig16(ip + 4);
 
-  bool final_destination = true;  // false: the pseudo header's is at the end of a routing header
+  bool own_addresses = true;  // false: the pseudo header has others
   for (int count = 0; count < kMaximumExtensionHeaders; ++count) {
     std::size_t length;
     if (headers.protocol != kHopByHopOptions && headers.protocol != kRoutingHeader && headers.protocol != kFragmentHeader &&
         headers.protocol != kAuthenticationHeader && headers.protocol != kDestinationOptions) {
       SetTransport(packet.size(), offset, end, headers);
-      headers.transport_complete = headers.transport_complete && final_destination;
+      headers.transport_complete = headers.transport_complete && own_addresses;
       return;
     }
     if (std::min(packet.size(), end) < offset + 8) return;
@@ -95,8 +77,12 @@ void ParseIpv6(std::span<const std::byte> packet, PacketHeaders& headers) {
       offset += 8;
       continue;
     }
-    if (headers.protocol == kRoutingHeader && static_cast<uint8_t>(extension[3]) != 0) final_destination = false;
+    if (headers.protocol == kRoutingHeader && static_cast<uint8_t>(extension[3]) != 0) own_addresses = false;
     length = headers.protocol == kAuthenticationHeader ? std::size_t{4} * (length_field + 2) : std::size_t{8} * (length_field + 1);
+    if (headers.protocol == kDestinationOptions && packet.size() >= offset + length &&
+        pmd::HasOtherSource(packet.subspan(offset + 2, length - 2))) {
+      own_addresses = false;
+    }
     headers.protocol = static_cast<uint8_t>(extension[0]);
     offset += length;
   }
