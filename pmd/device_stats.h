@@ -17,7 +17,7 @@ struct QueueStats {
   uint64_t rx_errors = 0;   // reached the queue in a state that could not be handed on: invalid descriptors
   uint64_t rx_nombuf = 0;   // times a refill found the pool empty (no packet is lost by that alone)
   uint64_t tx_packets = 0;  // taken by Send and given to the wire, as far as the driver can know
-  uint64_t tx_bytes = 0;
+  uint64_t tx_bytes = 0;    // of packets handed to the kernel or the device, also of those that were dropped there
   uint64_t tx_dropped = 0;  // taken by Send and not sent: the sum of the named causes
   uint64_t tx_pending = 0;  // taken by Send, outcome not yet known: taken = tx_packets + tx_dropped + tx_pending
 

@@ -6,7 +6,7 @@
 //
 // Neither function blocks, allocates, logs or takes a shared lock. There is no error channel: what goes wrong bumps a named counter
 // (Device::ExtendedStats), and what cannot be cured shows there and in the link state. The one exception: where a device has more tx queues
-// than its hardware, those that share take a spin lock for the time of writing a burst's descriptors.
+// than its hardware, those that share take a spin lock for the time of writing up to 64 descriptors.
 #ifndef PMD_QUEUE_H_
 #define PMD_QUEUE_H_
 
@@ -38,13 +38,18 @@ class TxQueue {
   // by the kernel, ...); its frame goes back to its pool, here or at a later call: completion is lazy.
   // A stopped queue takes none.
   //
-  // An empty burst is allowed and useful: it reclaims what was completed, and pushes on what the kernel had put off. A loop that
-  // stops sending calls it now and then, so that nothing waits for the next packet.
+  // It asks for all that waits to be sent now; an empty burst does that alone.
   virtual std::size_t Send(std::span<const Packet> packets) = 0;
 
-  // As Send, and says that more follows at once: the driver may hold back what it takes, to send it together with the rest. Whoever
-  // calls it ends the poll round with a Send, empty or not. For a loop whose last Receive returned as many as it asked for.
+  // As Send, but the driver may hold back what it takes, to send it together with what follows: until enough waits, until the
+  // oldest has waited for as long as the driver's options say (net_af_xdp: flush_us, 20 us), or until a Send asks. For a loop whose
+  // last Receive returned as many as it asked for.
   virtual std::size_t SendMore(std::span<const Packet> packets) { return Send(packets); }
+
+  // Visits what waits: sends what has waited long enough, tries again what the kernel had put off, takes back what was completed.
+  // Returns whether anything is left that was taken and is neither sent nor dropped. Nothing else sees to that: whoever uses a queue
+  // comes back to it, with Poll or with a Send, until nothing is left, also while it has nothing to send. A few instructions if so.
+  virtual bool Poll() { return false; }
 };
 
 }  // namespace pollux::pmd

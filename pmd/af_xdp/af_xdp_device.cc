@@ -140,11 +140,8 @@ absl::Status AfXdpDevice::Configure(const DeviceConfig& config) {
   for (std::size_t number = 0; number < pair_count; ++number) queues_.push_back(MakePair(number, pair_count));
   // Logical tx queues go round the sockets.
   std::vector<RingEnd> rings;
-  for (std::size_t number = 0; number < config.tx_queues; ++number) {
-    QueuePair& pair = *queues_[number % pair_count];
-    rings.push_back({.queue = &pair.tx(number / pair_count), .socket = &pair.tx_ring(), .pair = number % pair_count});
-  }
-  engines_ = std::make_unique<TransmitEngines>(options_.transmit, config_.pool, std::move(rings));
+  for (std::size_t number = 0; number < config.tx_queues; ++number) rings.push_back(queues_[number % pair_count]->tx(number / pair_count));
+  engines_ = std::make_unique<TransmitEngines>(options_.transmit, options_.flush_us, config_.pool, std::move(rings));
   return absl::OkStatus();
 }
 
@@ -162,7 +159,9 @@ std::unique_ptr<QueuePair> AfXdpDevice::MakePair(std::size_t number, std::size_t
                                                       .copy_mode = options_.copy_mode,
                                                       .need_wakeup = options_.need_wakeup,
                                                       .busy_polling = options_.busy_polling,
-                                                      .completes_checksums = CompletesChecksums(options_, netdev_->DriverName())},
+                                                      .completes_checksums = CompletesChecksums(options_, netdev_->DriverName()),
+                                                      .flush_us = options_.flush_us,
+                                                      .sends_from_frames = netdev_->DriverName() == "virtio_net"},
                                      config_.pool, XskCalls::Kernel());
 }
 

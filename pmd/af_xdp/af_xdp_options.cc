@@ -63,10 +63,13 @@ absl::Status ParsePolling(DeviceArguments& arguments, AfXdpOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status ParseTransmit(DeviceArguments& arguments, TransmitPolicy& policy) {
+absl::Status ParseTransmit(DeviceArguments& arguments, AfXdpOptions& options) {
   const auto choice = arguments.TakeChoice("tx", "auto", {"auto", "ring", "inject"});
   if (!choice.ok()) return choice.status();
-  policy = *choice == "ring" ? TransmitPolicy::kRing : *choice == "inject" ? TransmitPolicy::kInject : TransmitPolicy::kAutomatic;
+  options.transmit = *choice == "ring" ? TransmitPolicy::kRing : *choice == "inject" ? TransmitPolicy::kInject : TransmitPolicy::kAutomatic;
+  const auto flush = arguments.TakeNumber("flush_us", kDefaultFlushUs, 0, kMaximumFlushUs);
+  if (!flush.ok()) return flush.status();
+  options.flush_us = static_cast<uint32_t>(*flush);
   return absl::OkStatus();
 }
 
@@ -90,7 +93,7 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
   const bool gives_timeout = arguments.Has("busy_timeout_us");
   if (const auto shared = arguments.TakeFlag("shared_umem", true); !shared.ok()) return shared.status();
   for (const absl::Status& status : {ParseQueues(arguments, options), ParseProgram(arguments, options.program),
-                                     ParseCopyMode(arguments, options.copy_mode), ParseTransmit(arguments, options.transmit),
+                                     ParseCopyMode(arguments, options.copy_mode), ParseTransmit(arguments, options),
                                      ParseChecksum(arguments, options.rx_checksum), ParsePolling(arguments, options), arguments.Finish()}) {
     if (!status.ok()) return status;
   }

@@ -10,6 +10,7 @@
 #include <absl/status/statusor.h>
 
 #include "bpf/xdp_program.h"
+#include "pmd/af_xdp/push_timer.h"
 #include "pmd/af_xdp/xsk_socket.h"
 #include "pmd/device_arguments.h"
 
@@ -32,6 +33,7 @@ struct AfXdpOptions {
   ChecksumPolicy rx_checksum = ChecksumPolicy::kAutomatic;
   bool need_wakeup = true;
   BusyPolling busy_polling;
+  uint32_t flush_us = kDefaultFlushUs;
   bpf::ProgramOptions program;
 };
 
@@ -48,6 +50,7 @@ inline constexpr const char* kAfXdpArguments =
     "rx_checksum=auto|complete|keep\n"
     "                      finish TCP and UDP checksums that the sender left to a device, or pass them on as they are\n"
     "                      (default auto: finish them on veth, tap and virtio-net; docs/packets.md)\n"
+    "flush_us=N            longest time that packets wait for others, to be sent in one call (default 20; 0: none)\n"
     "need_wakeup=0|1       system calls only when the kernel asks for them (default 1)\n"
     "busy_budget=N         preferred busy polling, packets a poll; 0: off (default 0)\n"
     "busy_timeout_us=N     how long one busy poll may take (default 20)\n"

@@ -22,8 +22,8 @@ bool IsAboutThePacket(uint16_t error) {
 
 }  // namespace
 
-InjectTxQueue::InjectTxQueue(std::shared_ptr<mempool::Pool> pool, TxQueue& ring, const XskTxRing& socket, Policy policy)
-    : policy_(policy), ring_(ring), socket_(socket), pool_(std::move(pool)) {}
+InjectTxQueue::InjectTxQueue(std::shared_ptr<mempool::Pool> pool, const RingEnd& ring, Policy policy)
+    : policy_(policy), ring_(*ring.queue), socket_(*ring.socket), owner_(*ring.owner), pool_(std::move(pool)) {}
 
 std::size_t InjectTxQueue::Send(std::span<const Packet> packets) {
   if (injection_ == nullptr) return ring_.Send(packets);
@@ -37,14 +37,24 @@ std::size_t InjectTxQueue::Send(std::span<const Packet> packets) {
 }
 
 std::size_t InjectTxQueue::SendMore(std::span<const Packet> packets) {
-  if (injection_ == nullptr) return ring_.Send(packets);
-  std::size_t taken = Stage(packets);
-  while (staged_count_ == staged_.size()) {
-    Flush();
-    if (staged_count_ == staged_.size()) break;  // nor does the ring take any
+  if (injection_ == nullptr) return ring_.SendMore(packets);
+  std::size_t taken = 0;
+  do {
+    if (staged_count_ == 0) timer_.Start();
     taken += Stage(packets.subspan(taken));
-  }
+    if (!IsDue()) break;
+    Flush();
+  } while (taken < packets.size() && staged_count_ == 0);
   return taken;
+}
+
+bool InjectTxQueue::Poll() {
+  if (staged_count_ > 0 && IsDue()) Flush();
+  return ring_.Poll() || staged_count_ > 0;
+}
+
+bool InjectTxQueue::IsDue() const {
+  return staged_count_ >= enough_ || timer_.Passed();
 }
 
 bool InjectTxQueue::PrefersInjection(std::size_t depth) const {
@@ -63,19 +73,21 @@ std::size_t InjectTxQueue::Stage(std::span<const Packet> packets) {
 
 void InjectTxQueue::Flush() {
   if (PrefersInjection(staged_count_)) Inject();
+  enough_ = staged_count_ > 0 ? XskTxRing::kEnough : staged_.size();
   if (staged_count_ > 0) FlushToRing();
+  if (staged_count_ > 0) timer_.Start();  // the ring is full: for the next attempt
 }
 
 // What is left staged afterwards is for the ring.
 void InjectTxQueue::Inject() {
-  if (socket_.waiting() > 0) {
+  const Cycles begin = lcore::ReadCycles();
+  if (!socket_.HasPassed(owner_)) {
     ring_.Send({});
-    if (socket_.waiting() > 0) {
+    if (!socket_.HasPassed(owner_)) {
       counters_.kept_in_order.Add(1);
       return;
     }
   }
-  const Cycles begin = lcore::ReadCycles();
   if (!Describe()) {
     counters_.not_injectable.Add(1);
     return;
@@ -83,7 +95,10 @@ void InjectTxQueue::Inject() {
   const std::size_t depth = staged_count_;
   const int error = injection_->Emit(block_, static_cast<uint32_t>(depth), described_longest_);
   Settle(error != 0);
-  if (staged_count_ == 0) cost_.Learn(TransmitEngine::kInject, depth, lcore::ReadCycles() - begin);
+  if (staged_count_ > 0) return;  // part of a burst says nothing of a whole one
+  // What the device had no room for was cheap, and is no use.
+  const uint64_t sent = std::max<uint64_t>(injection_->block(block_).sent, 1);
+  cost_.Learn(TransmitEngine::kInject, depth, (lcore::ReadCycles() - begin) * depth / sent);
 }
 
 bool InjectTxQueue::Describe() {
@@ -167,19 +182,23 @@ void InjectTxQueue::FlushToRing() {
 std::size_t InjectTxQueue::SendThroughRing(std::span<const Packet> packets) {
   if (packets.empty() || policy_ == Policy::kAlwaysInject) return ring_.Send(packets);
   const Cycles begin = lcore::ReadCycles();
+  const uint64_t kicks = owner_.counters.kicks.value();
   const std::size_t taken = ring_.Send(packets);
-  if (taken == packets.size()) cost_.Learn(TransmitEngine::kRing, taken, lcore::ReadCycles() - begin);
+  // Where another thread had the turn, it paid for the system call.
+  if (taken == packets.size() && owner_.counters.kicks.value() != kicks)
+    cost_.Learn(TransmitEngine::kRing, taken, lcore::ReadCycles() - begin);
   return taken;
 }
 
-void InjectTxQueue::Open(bpf::Injection* injection, unsigned block, bool ready) {
+void InjectTxQueue::Open(bpf::Injection* injection, unsigned block, bool ready, uint32_t flush_us) {
   injection_ = injection;
   block_ = block;
   cost_ = {};
   retry_in_ = 0;
   retry_at_ = 0;
   ready_.store(injection != nullptr && ready, std::memory_order_relaxed);
-  lcore::CyclesPerSecond();  // measures at the first call, which takes 10 ms
+  enough_ = staged_.size();
+  timer_.Configure(flush_us);
 }
 
 std::size_t InjectTxQueue::Drain() {

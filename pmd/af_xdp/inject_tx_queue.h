@@ -16,18 +16,27 @@
 #include "lcore/counter.h"
 #include "mempool/frame_audit.h"
 #include "mempool/pool.h"
+#include "pmd/af_xdp/push_timer.h"
 #include "pmd/af_xdp/transmit_cost.h"
 #include "pmd/af_xdp/xsk_tx_ring.h"
 #include "pmd/queue.h"
 
 namespace pollux::pmd::af_xdp {
 
+// The ring engine of one logical tx queue.
+struct RingEnd {
+  TxQueue* queue;
+  const XskTxRing* socket;
+  const XskTxRing::Owner* owner;  // what the queue is there
+  std::size_t pair = 0;           // number of the socket
+};
+
 // staged = injected + dropped_no_room + dropped_untold + dropped_at_stop + to_ring + what is staged now. What went to the ring is
 // counted there.
 struct InjectCounters {
   lcore::Counter staged;           // packets taken that did not go to the ring at once
   lcore::Counter injected;         // taken by the device
-  lcore::Counter bytes;            // of what was handed to the device
+  lcore::Counter bytes;            // of what was handed to the device, and what it then had no room for
   lcore::Counter dropped_no_room;  // not taken by the device: its ring, or the receiver's, was full
   lcore::Counter dropped_untold;   // emitted, and the kernel did not tell what became of it
   lcore::Counter dropped_at_stop;  // staged when the queue was closed, and the ring did not take them
@@ -41,21 +50,22 @@ struct InjectCounters {
   lcore::Counter not_injectable;   // bursts with a packet that only the ring can send: of another pool, or too long
 };
 
-// Packets are staged; a flush hands them all to one engine. Send flushes, SendMore does so only when a block is full. Owns the staged
-// packets; once an injecting call has returned, the kernel has copied what it sent, and the frames are free.
-// Thread rule: pmd/queue.h. Open, Drain, Close and CollectFrames belong to the control path while no thread sends.
+// Packets are staged; a flush hands them all to one engine, by the rule of PushTimer. Enough is a full block, or as much as the ring waits
+// for while that is where they go. Owns the staged packets; once an injecting call has returned, the kernel has copied what it sent, and
+// the frames are free. Thread rule: pmd/queue.h. Open, Drain, Close and CollectFrames belong to the control path while no thread sends.
 class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
  public:
   enum class Policy : uint8_t { kCheapest, kAlwaysInject };
 
-  // `ring` is the other engine, and `socket` whose rings it uses, maybe with others.
-  InjectTxQueue(std::shared_ptr<mempool::Pool> pool, TxQueue& ring, const XskTxRing& socket, Policy policy);
+  // `ring` is the other engine, which it may share with others.
+  InjectTxQueue(std::shared_ptr<mempool::Pool> pool, const RingEnd& ring, Policy policy);
 
   std::size_t Send(std::span<const Packet> packets) override;
   std::size_t SendMore(std::span<const Packet> packets) override;
+  bool Poll() override;
 
   // Without an injection everything goes through the ring. `ready`: the device takes XDP frames now.
-  void Open(bpf::Injection* injection, unsigned block, bool ready);
+  void Open(bpf::Injection* injection, unsigned block, bool ready, uint32_t flush_us);
   // Sends what is staged; returns how many packets are left, as the ring took no more.
   std::size_t Drain();
   // Drops what is staged. Before the ring is closed.
@@ -72,6 +82,7 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
 
   bool PrefersInjection(std::size_t depth) const;
   std::size_t Stage(std::span<const Packet> packets);
+  bool IsDue() const;
   void Flush();
   void Inject();
   bool Describe();
@@ -93,6 +104,9 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
   uint64_t described_bytes_ = 0;
   TxQueue& ring_;
   const XskTxRing& socket_;
+  const XskTxRing::Owner& owner_;  // of socket_: ring_'s
+  PushTimer timer_;
+  std::size_t enough_ = INJECT_BLOCK_FRAMES;  // staged packets that wait for no more
   const std::shared_ptr<mempool::Pool> pool_;
   TransmitCost cost_;
   InjectCounters counters_;

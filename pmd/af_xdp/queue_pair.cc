@@ -13,6 +13,7 @@ namespace pollux::pmd::af_xdp {
 namespace {
 
 constexpr int kReleasePatienceMs = 3000;
+constexpr uint32_t kPacketsACall = 32;  // of a socket whose limit cannot be raised (TX_BATCH_SIZE, before Linux 6.17)
 
 uint64_t Minus(uint64_t larger, uint64_t smaller) {
   return larger > smaller ? larger - smaller : 0;
@@ -47,8 +48,13 @@ QueuePair::QueuePair(std::size_t number, QueuePairOptions options, std::shared_p
   ResetStats();
 }
 
+QueuePair::~QueuePair() {
+  RetryRelease(kReleasePatienceMs);
+}
+
 absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length,
                               const std::string& why_copy) {
+  RetryRelease(1);
   auto socket = XskSocket::Create(options_.interface, options_.queue, UmemLayout::Of(*pool_), options_.sizes, first);
   if (!socket.ok()) return socket.status();
   busy_polling_refused_.clear();
@@ -57,7 +63,7 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
     const absl::Status status = (*socket)->SetBusyPolling(options_.busy_polling);
     if (!status.ok()) busy_polling_refused_ = std::string(status.message());
   }
-  (*socket)->RaiseSendLimits(options_.sizes.tx);
+  const bool raised = (*socket)->RaiseSendLimits(options_.sizes.tx);
 
   const bool may_copy_only = !why_copy.empty() || options_.copy_mode == CopyMode::kCopy;
   const FillLimits limits = LimitsOfFill(!may_copy_only);
@@ -78,13 +84,13 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
     busy_polling_refused_ = "sends have a NAPI instance of their own here, and busy polling would stall them in zero-copy mode";
   }
   if (!status.ok()) {
-    socket->reset();
-    rx_.Close();
+    CloseSocket(*std::move(socket), interface_index);
     return status;
   }
   if (limits.fewest != limits.most && !(*socket)->zero_copy()) rx_.Limit(LimitsOfFill(false));
   rx_.SetBusyPolling(options_.busy_polling.budget > 0 && busy_polling_refused_.empty());
-  tx_ring_.Open((*socket)->descriptor(), (*socket)->tx(), (*socket)->completion(), maximum_length);
+  tx_ring_.Open((*socket)->descriptor(), (*socket)->tx(), (*socket)->completion(), maximum_length,
+                {.flush_us = options_.flush_us, .packets_a_call = raised ? options_.sizes.tx : kPacketsACall});
   socket_ = *std::move(socket);
   return absl::OkStatus();
 }
@@ -104,11 +110,26 @@ void QueuePair::Stop(bpf::XdpProgram& program, int interface_index, int patience
   for (int waited_ms = 0; tx_ring_.Drain() > 0 && waited_ms < patience_ms && !tx_ring_.device_gone(); ++waited_ms) poll(nullptr, 0, 1);
   rx_.Discard();
   Accumulate(closed_sockets_, socket_->Statistics());
-  const bool zero_copy = socket_->zero_copy();
-  socket_.reset();
-  const bool released = !zero_copy || WaitForRelease(interface_index, options_.queue, kReleasePatienceMs);
-  rx_.Close(released);
+  CloseSocket(std::move(socket_), interface_index);
+}
+
+// A device that uses our frames itself does so until the kernel has taken the queue down, which it does later, in a worker: they are
+// anybody's again once the queue can be bound again.
+void QueuePair::CloseSocket(std::unique_ptr<XskSocket> socket, int interface_index) {
+  const bool receives_into_frames = socket->zero_copy();
+  const bool sends_from_frames = receives_into_frames || (options_.sends_from_frames && tx_ring_.outstanding() > 0);
+  socket.reset();
+  const bool released = !sends_from_frames || WaitForRelease(interface_index, options_.queue, kReleasePatienceMs);
+  rx_.Close(released || !receives_into_frames);
   tx_ring_.Close(released);
+  if (!released) unreleased_on_ = interface_index;
+}
+
+void QueuePair::RetryRelease(int timeout_ms) {
+  if (unreleased_on_ == 0 || !WaitForRelease(unreleased_on_, options_.queue, timeout_ms)) return;
+  unreleased_on_ = 0;
+  rx_.Close();
+  tx_ring_.Close();
 }
 
 xdp_statistics QueuePair::KernelStatistics() const {
@@ -128,7 +149,7 @@ QueueStats QueuePair::Totals(std::size_t index) const {
     stats.rx_errors = kernel.rx_invalid_descs;
     stats.rx_nombuf = rx.no_frame.value();
   }
-  const TxCounters& tx = tx_ring_.counters(index);
+  const TxCounters& tx = tx_ring_.owner(index).counters;
   stats.tx_packets = tx.completed.sent.value();
   stats.tx_bytes = tx.bytes.value();
   stats.tx_dropped = tx.dropped();
@@ -170,7 +191,7 @@ std::vector<NamedCounter> QueuePair::Counters(std::size_t index) const {
                 {"tx_invalid_descriptors", kernel.tx_invalid_descs},
                 {"tx_ring_empty", kernel.tx_ring_empty_descs}};
   }
-  const TxCounters& tx = tx_ring_.counters(index);
+  const TxCounters& tx = tx_ring_.owner(index).counters;
   counters.insert(counters.end(), {{"tx_taken", tx.taken.value()},
                                    {"tx_packets", tx.completed.sent.value()},
                                    {"tx_bytes", tx.bytes.value()},

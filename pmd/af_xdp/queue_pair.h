@@ -15,6 +15,7 @@
 #include "bpf/feature_probe.h"
 #include "bpf/xdp_program.h"
 #include "mempool/frame_audit.h"
+#include "pmd/af_xdp/inject_tx_queue.h"
 #include "pmd/af_xdp/shared_tx_queue.h"
 #include "pmd/af_xdp/xsk_rx_queue.h"
 #include "pmd/af_xdp/xsk_socket.h"
@@ -39,6 +40,9 @@ struct QueuePairOptions {
   bool need_wakeup = true;
   BusyPolling busy_polling;
   bool completes_checksums = false;
+  uint32_t flush_us = kDefaultFlushUs;
+  // In copy mode the device sends from our frames all the same (virtio-net: IFF_TX_SKB_NO_LINEAR).
+  bool sends_from_frames = false;
 };
 
 // Preferred busy polling turns sendto into a run of the receive queue's NAPI instance. Where the send queue has another one, or none that
@@ -49,10 +53,10 @@ bool SendsHaveTheirOwnNapi(std::optional<uint32_t> rx_napi, std::optional<uint32
 class QueuePair {
  public:
   QueuePair(std::size_t number, QueuePairOptions options, std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
+  ~QueuePair();
 
   XskRxQueue& rx() { return rx_; }
-  TxQueue& tx(std::size_t index) { return *tx_queues_[index]; }
-  const XskTxRing& tx_ring() const { return tx_ring_; }
+  RingEnd tx(std::size_t index) { return {tx_queues_[index].get(), &tx_ring_, &tx_ring_.owner(index), number_}; }
 
   // Socket, memory, fill, bind, redirection, in this order. `first` as in XskSocket::Create. On error nothing is left. With `why_copy` the
   // mode is copy, for that reason; "": as asked for.
@@ -75,6 +79,8 @@ class QueuePair {
 
  private:
   FillLimits LimitsOfFill(bool zero_copy) const;
+  void CloseSocket(std::unique_ptr<XskSocket> socket, int interface_index);
+  void RetryRelease(int timeout_ms);
   std::string WhyCopy(bool native, const bpf::DeviceFeatures& driver) const;
   std::vector<NamedCounter> Counters(std::size_t index) const;
   xdp_statistics KernelStatistics() const;
@@ -88,6 +94,7 @@ class QueuePair {
   XskTxRing tx_ring_;
   TxSharing sharing_;
   std::vector<std::unique_ptr<TxQueue>> tx_queues_;  // one XskTxQueue, without a lock, or several SharedTxQueues
+  int unreleased_on_ = 0;                            // index of the interface that may still use frames of a closed socket; 0: none does
   std::string busy_polling_refused_;
   std::string why_copy_;             // as Start was told
   xdp_statistics closed_sockets_{};  // sums over sockets that are closed

@@ -10,16 +10,38 @@
 namespace pollux::pmd::af_xdp {
 
 std::size_t SharedTxQueue::Send(std::span<const Packet> packets) {
-  std::size_t taken = 0;
   if (packets.empty()) {
+    if (owner_.counters.pending() == 0) return 0;
     Reclaim();
-  } else if (sharing_.ring_.device_gone()) {
-    counters_.refused_gone.Add(1);
-  } else if (sharing_.ring_.is_open()) {
-    taken = TakeBurst(sharing_.ring_, counters_, packets, [this](std::span<const Packet> some) { return PutLocked(some); });
   }
-  KickInTurn();
+  const std::size_t taken = Take(packets);
+  PushInTurn(XskTxRing::Push::kAsked);
   return taken;
+}
+
+std::size_t SharedTxQueue::SendMore(std::span<const Packet> packets) {
+  const bool first = sharing_.ring_.untold() == 0;
+  const std::size_t taken = Take(packets);
+  if (first) sharing_.ring_.Hold();
+  PushInTurn(taken < packets.size() ? XskTxRing::Push::kAsked : XskTxRing::Push::kWhenDue);
+  return taken;
+}
+
+bool SharedTxQueue::Poll() {
+  if (owner_.counters.pending() == 0) return false;
+  PushInTurn(XskTxRing::Push::kWhenDue);
+  Reclaim();
+  return owner_.counters.pending() != 0;
+}
+
+std::size_t SharedTxQueue::Take(std::span<const Packet> packets) {
+  XskTxRing& ring = sharing_.ring_;
+  if (packets.empty() || !ring.is_open()) return 0;
+  if (ring.refuses()) {
+    owner_.counters.refused_gone.Add(1);
+    return 0;
+  }
+  return TakeBurst(ring, owner_.counters, packets, [this](std::span<const Packet> some) { return PutLocked(some); });
 }
 
 std::size_t SharedTxQueue::PutLocked(std::span<const Packet> packets) {
@@ -49,13 +71,13 @@ void SharedTxQueue::Reclaim() {
   } while (count > 0);
 }
 
-void SharedTxQueue::KickInTurn() {
+void SharedTxQueue::PushInTurn(XskTxRing::Push push) {
   XskTxRing& ring = sharing_.ring_;
-  if (!ring.kick_is_due() || ring.device_gone()) return;
+  if (!ring.push_is_due(push)) return;
   // Sequentially consistent all of it: "note, then look at the turn" here against "give the turn back, then look at the note" there.
   sharing_.noted_.store(true);
   for (int calls = 0; calls < TxSharing::kMostCalls && sharing_.noted_.load() && !sharing_.turn_taken_.exchange(true);) {
-    for (; calls < TxSharing::kMostCalls && sharing_.noted_.exchange(false); ++calls) ring.Kick(counters_);
+    for (; calls < TxSharing::kMostCalls && sharing_.noted_.exchange(false); ++calls) ring.Kick(owner_.counters);
     sharing_.turn_taken_.store(false);
   }
 }

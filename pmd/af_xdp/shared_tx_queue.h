@@ -10,8 +10,8 @@
 //
 // Nobody waits for a system call of another: whoever finds the turn taken sets `noted` and returns, and the thread that has the turn makes
 // another call before it goes. It looks for a note once more after it has given the turn back, so a note that is set just then is seen by
-// one of the two. After kMostCalls it goes though a note is left, lest it serve the others for ever: the next Send of any of
-// them, an empty one too, finds the packets waiting and takes the turn.
+// one of the two. After kMostCalls it goes though a note is left, lest it serve the others for ever: those whose packets
+// wait come back for them (TxQueue::Poll), and take the turn.
 //
 // What may enter the kernel or take long stays outside the lock: returning frames to the pool (its depot has a mutex), copying packets of
 // other pools in.
@@ -49,20 +49,22 @@ class TxSharing {
 // Contract and thread rule: pmd/queue.h. Any number of queues of one TxSharing may send at once, each from one thread.
 class SharedTxQueue final : public TxQueue {
  public:
-  explicit SharedTxQueue(TxSharing& sharing) : sharing_(sharing), owner_(sharing.ring_.AddOwner(counters_)) {}
+  explicit SharedTxQueue(TxSharing& sharing) : sharing_(sharing), owner_(sharing.ring_.AddOwner()) {}
 
   std::size_t Send(std::span<const Packet> packets) override;
+  std::size_t SendMore(std::span<const Packet> packets) override;
+  bool Poll() override;
 
-  const TxCounters& counters() const { return counters_; }
+  const TxCounters& counters() const { return owner_.counters; }
 
  private:
+  std::size_t Take(std::span<const Packet> packets);
   std::size_t PutLocked(std::span<const Packet> packets);
   void Reclaim();
-  void KickInTurn();
+  void PushInTurn(XskTxRing::Push push);
 
   TxSharing& sharing_;
-  TxCounters counters_;
-  const XskTxRing::Owner owner_;
+  XskTxRing::Owner& owner_;
 };
 
 }  // namespace pollux::pmd::af_xdp

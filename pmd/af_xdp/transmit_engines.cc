@@ -17,11 +17,11 @@ constexpr char kNotReady[] =
 
 }  // namespace
 
-TransmitEngines::TransmitEngines(TransmitPolicy policy, std::shared_ptr<mempool::Pool> pool, std::vector<RingEnd> rings)
-    : policy_(policy), pool_(std::move(pool)), rings_(std::move(rings)) {
+TransmitEngines::TransmitEngines(TransmitPolicy policy, uint32_t flush_us, std::shared_ptr<mempool::Pool> pool, std::vector<RingEnd> rings)
+    : policy_(policy), flush_us_(flush_us), pool_(std::move(pool)), rings_(std::move(rings)) {
   if (policy_ == TransmitPolicy::kRing) return;
   const auto choice = policy_ == TransmitPolicy::kInject ? InjectTxQueue::Policy::kAlwaysInject : InjectTxQueue::Policy::kCheapest;
-  for (const RingEnd& ring : rings_) queues_.push_back(std::make_unique<InjectTxQueue>(pool_, *ring.queue, *ring.socket, choice));
+  for (const RingEnd& ring : rings_) queues_.push_back(std::make_unique<InjectTxQueue>(pool_, ring, choice));
   ResetStats();
 }
 
@@ -48,7 +48,7 @@ void TransmitEngines::Start(bpf::XdpProgram& program, const bpf::DeviceFeatures&
   injecting_ = false;
   for (std::size_t number = 0; number < queues_.size(); ++number) {
     const bool useful = injection != nullptr && !zero_copy[rings_[number].pair] && number < INJECT_BLOCKS;
-    queues_[number]->Open(useful ? injection : nullptr, static_cast<unsigned>(number), ready);
+    queues_[number]->Open(useful ? injection : nullptr, static_cast<unsigned>(number), ready, flush_us_);
     injecting_ |= useful;
   }
   if (injection != nullptr && !injecting_) refused_ = "zero-copy needs no other engine than the ring";

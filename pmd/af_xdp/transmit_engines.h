@@ -17,17 +17,10 @@
 
 namespace pollux::pmd::af_xdp {
 
-// The ring engine of one logical tx queue.
-struct RingEnd {
-  TxQueue* queue;
-  const XskTxRing* socket;
-  std::size_t pair;  // number of the socket
-};
-
 // With tx=ring it holds nothing, and the rings are used as they are. Thread rule: pmd/device.h.
 class TransmitEngines {
  public:
-  TransmitEngines(TransmitPolicy policy, std::shared_ptr<mempool::Pool> pool, std::vector<RingEnd> rings);
+  TransmitEngines(TransmitPolicy policy, uint32_t flush_us, std::shared_ptr<mempool::Pool> pool, std::vector<RingEnd> rings);
 
   TxQueue& queue(std::size_t number) { return queues_.empty() ? *rings_[number].queue : *queues_[number]; }
 
@@ -52,6 +45,7 @@ class TransmitEngines {
   QueueStats Totals(std::size_t number) const;
 
   const TransmitPolicy policy_;
+  const uint32_t flush_us_;
   const std::shared_ptr<mempool::Pool> pool_;
   const std::vector<RingEnd> rings_;
   std::vector<std::unique_ptr<InjectTxQueue>> queues_;

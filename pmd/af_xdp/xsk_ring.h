@@ -20,8 +20,8 @@
 // i & (size - 1). entries = producer - consumer, which is right across the wrap as long as size <= 2^31. Each index has one writer:
 //   producing: write entries, then store-release producer          (the entries are visible before the index)
 //   consuming: load-acquire producer, read entries, then store-release consumer  (the entries are read before they are given back)
-// Each side keeps a copy of the other's index. A stale copy is safe: it shows fewer entries, or less room, than there are. The
-// shared cache line is read only when the copy does not suffice, once a burst at most.
+// Each side keeps a copy of the other's index. A stale copy is safe: it shows fewer entries, or less room, than there are. What asks for
+// entries or room reads the shared line only when the copy does not suffice; Waiting always does.
 #ifndef PMD_AF_XDP_XSK_RING_H_
 #define PMD_AF_XDP_XSK_RING_H_
 
@@ -74,6 +74,12 @@ class ProducerRing {
     StoreRelease(memory_.producer, next_);
   }
 
+  // The index of the next entry to write.
+  uint32_t next() const { return next_; }
+  // The same, as the kernel sees it. Any thread.
+  uint32_t submitted() const { return memory_.size == 0 ? 0 : LoadAcquire(memory_.producer); }
+  // The kernel has taken the entry before this index, and so all that were submitted earlier. Any thread.
+  bool HasPassed(uint32_t index) const { return memory_.size == 0 || static_cast<int32_t>(index - LoadAcquire(memory_.consumer)) <= 0; }
   // Entries that the kernel has not taken yet. Reads the shared lines only, and so may be asked by other threads than the producer; the
   // consumer's first, which cannot have passed the producer's.
   uint32_t Waiting() const {
@@ -102,12 +108,12 @@ class ConsumerRing {
   explicit ConsumerRing(const RingMemory& memory)
       : memory_(memory), mask_(memory.size - 1), next_(*memory.consumer), limit_(*memory.producer) {}
 
-  // Entries that can be read now: `wanted` or fewer. Looks for new ones only when it knows of none.
+  // Entries that can be read now: `wanted` or fewer only if there are no more. Looks for new ones when it knows of too few, so that a burst
+  // that is not full means that nothing is left.
   uint32_t Available(uint32_t wanted) {
-    if (limit_ == next_) {
-      if (memory_.size == 0) return 0;
-      limit_ = LoadAcquire(memory_.producer);
-    }
+    if (limit_ - next_ >= wanted) return wanted;
+    if (memory_.size == 0) return 0;
+    limit_ = LoadAcquire(memory_.producer);
     return std::min(wanted, limit_ - next_);
   }
   const Entry& At(uint32_t offset) const { return static_cast<const Entry*>(memory_.entries)[(next_ + offset) & mask_]; }

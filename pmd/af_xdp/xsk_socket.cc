@@ -243,10 +243,11 @@ void XskSocket::StopBusyPolling() {
   SetOption(descriptor_, SOL_SOCKET, SO_BUSY_POLL, 0);
 }
 
-void XskSocket::RaiseSendLimits(uint32_t packets) {
-  SetOption(descriptor_, SOL_XDP, bpf::kXdpMaximumTxBudgetOption, packets);
+bool XskSocket::RaiseSendLimits(uint32_t packets) {
+  const bool raised = SetOption(descriptor_, SOL_XDP, bpf::kXdpMaximumTxBudgetOption, packets) == 0;
   const auto bytes = static_cast<uint32_t>(packets * kSendBufferBytesAPacket);
   if (SetOption(descriptor_, SOL_SOCKET, SO_SNDBUFFORCE, bytes) != 0) SetOption(descriptor_, SOL_SOCKET, SO_SNDBUF, bytes);
+  return raised;
 }
 
 uint32_t XskSocket::NapiId() const {

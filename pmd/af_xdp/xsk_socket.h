@@ -58,7 +58,7 @@ class XskSocket {
   XskSocket(const XskSocket&) = delete;
   XskSocket& operator=(const XskSocket&) = delete;
 
-  // With `first` the mode is that socket's. EBUSY is tried again for up to half a second: a socket that was just closed leaves
+  // With `first` the mode is that socket's. EBUSY is tried again for up to three seconds: a socket that was just closed leaves
   // its queue only a moment later.
   absl::Status Bind(int interface_index, CopyMode mode, bool need_wakeup);
 
@@ -66,8 +66,8 @@ class XskSocket {
   absl::Status SetBusyPolling(const BusyPolling& options);
   void StopBusyPolling();
   // Lets one sendto send more than 32 packets in copy mode (kernel 6.17), and lifts the send buffer's limit. What is refused
-  // stays as it is: the ring is then emptied in smaller steps.
-  void RaiseSendLimits(uint32_t packets);
+  // stays as it is. Returns whether one call may send them all.
+  bool RaiseSendLimits(uint32_t packets);
   // The NAPI instance that this socket polls; 0: none, so that busy polling has no effect (SO_INCOMING_NAPI_ID).
   uint32_t NapiId() const;
 

@@ -6,32 +6,41 @@
 #include "pmd/af_xdp/tx_burst.h"
 
 namespace pollux::pmd::af_xdp {
-namespace {
-
-constexpr uint32_t kKickAt = 128;  // packets waiting for the kernel at which more of them are waited for no longer
-
-}  // namespace
 
 std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
+  if (packets.empty() && ring_.outstanding() == 0) return 0;
   const std::size_t taken = Take(packets);
-  if (ring_.outstanding() > 0) ring_.Kick(counters_);
+  Push(XskTxRing::Push::kAsked);
   return taken;
 }
 
 std::size_t XskTxQueue::SendMore(std::span<const Packet> packets) {
+  const bool first = ring_.untold() == 0;
   const std::size_t taken = Take(packets);
-  if (taken < packets.size() || ring_.waiting() >= kKickAt) ring_.Kick(counters_);
+  if (first) ring_.Hold();
+  Push(taken < packets.size() ? XskTxRing::Push::kAsked : XskTxRing::Push::kWhenDue);
   return taken;
+}
+
+bool XskTxQueue::Poll() {
+  if (ring_.outstanding() == 0) return false;
+  Push(XskTxRing::Push::kWhenDue);
+  Reclaim();
+  return ring_.outstanding() > 0;
+}
+
+void XskTxQueue::Push(XskTxRing::Push push) {
+  if (ring_.push_is_due(push)) ring_.Kick(owner_.counters);
 }
 
 std::size_t XskTxQueue::Take(std::span<const Packet> packets) {
   if (ring_.reclaim_is_due() || packets.empty()) Reclaim();
   if (packets.empty() || !ring_.is_open()) return 0;
-  if (ring_.device_gone()) {
-    counters_.refused_gone.Add(1);
+  if (ring_.refuses()) {
+    owner_.counters.refused_gone.Add(1);
     return 0;
   }
-  return TakeBurst(ring_, counters_, packets, [this](std::span<const Packet> some) { return ring_.Put(some, owner_); });
+  return TakeBurst(ring_, owner_.counters, packets, [this](std::span<const Packet> some) { return ring_.Put(some, owner_); });
 }
 
 void XskTxQueue::Reclaim() {

@@ -15,20 +15,21 @@ namespace pollux::pmd::af_xdp {
 // Contract and thread rule: pmd/queue.h. The ring must outlive it.
 class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
  public:
-  explicit XskTxQueue(XskTxRing& ring) : ring_(ring), owner_(ring.AddOwner(counters_)) {}
+  explicit XskTxQueue(XskTxRing& ring) : ring_(ring), owner_(ring.AddOwner()) {}
 
   std::size_t Send(std::span<const Packet> packets) override;
   std::size_t SendMore(std::span<const Packet> packets) override;
+  bool Poll() override;
 
-  const TxCounters& counters() const { return counters_; }
+  const TxCounters& counters() const { return owner_.counters; }
 
  private:
   std::size_t Take(std::span<const Packet> packets);
+  void Push(XskTxRing::Push push);
   void Reclaim();
 
   XskTxRing& ring_;
-  TxCounters counters_;
-  const XskTxRing::Owner owner_;
+  XskTxRing::Owner& owner_;
 };
 
 }  // namespace pollux::pmd::af_xdp

@@ -5,28 +5,33 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 namespace pollux::pmd::af_xdp {
 namespace {
 
-// In copy mode one sendto sends up to 32 packets on kernels before 6.17 (TX_BATCH_SIZE), and then says EAGAIN.
-constexpr uint32_t kFewestPacketsACall = 32;
+// A packet that the kernel drops costs a system call: after so many in a row the rest waits, and the ring fills.
+constexpr int kMostBusyInARow = 4;
+// What does not end within microseconds: no memory, a link that is down.
+constexpr uint32_t kPauseUs = 1000;
+constexpr uint32_t kGonePauseUs = 1'000'000;
 
 }  // namespace
 
 // --- Data path ------------------------------------------------------------------------------------------------------------------
 
-std::size_t XskTxRing::Put(std::span<const Packet> packets, const Owner& owner) {
+std::size_t XskTxRing::Put(std::span<const Packet> packets, Owner& owner) {
   uint32_t room = tx_.Room(static_cast<uint32_t>(packets.size()));
   std::size_t done = 0;
   while (room > 0) {
     const uint32_t in_a_row = std::min(room, tx_.InARow(0));
     const auto [put, bytes] = PutInARow(packets.subspan(done, in_a_row), owner.tag);
-    owner.counters->bytes.Add(bytes);
+    owner.counters.bytes.Add(bytes);
     done += put;
     room -= static_cast<uint32_t>(put);
     if (put < in_a_row) break;
   }
+  if (done > 0) owner.put_to = tx_.next();
   return done;
 }
 
@@ -61,7 +66,7 @@ std::size_t XskTxRing::TakeCompleted(std::span<mempool::FrameNumber> frames) {
   const mempool::FrameSet::Writer held = held_.writer();
   const uint64_t* const addresses = &completion_.At(0);
   if (owners_.size() == 1) {
-    Credit(*owners_.front(), count);
+    Credit(owners_.front()->counters, count);
   } else {
     CreditOwners({addresses, count});
   }
@@ -81,13 +86,13 @@ void XskTxRing::CreditOwners(std::span<const uint64_t> addresses) {
   for (const uint64_t address : addresses) {
     const uint8_t next = held_.Tag(static_cast<mempool::FrameNumber>(address >> limits_.frame_shift));
     if (next != tag) {
-      if (tag > 0) Credit(*owners_[tag - 1], count);
+      if (tag > 0) Credit(owners_[tag - 1]->counters, count);
       tag = next;
       count = 0;
     }
     ++count;
   }
-  if (tag > 0) Credit(*owners_[tag - 1], count);
+  if (tag > 0) Credit(owners_[tag - 1]->counters, count);
 }
 
 // As many of these packets as the kernel said EBUSY about were dropped. Each counts once, as sent or as dropped, so that neither count
@@ -101,40 +106,63 @@ inline void XskTxRing::Credit(TxCounters& counters, uint32_t count) {
   counters.completed.sent.Add(count - busy);
 }
 
-// One system call for all that waits, as a rule. EAGAIN and EBUSY end a call early and leave the rest for another; how many others
-// there are is bounded by what waits.
+bool XskTxRing::push_is_due(Push push) const {
+  if (tx_.Waiting() == 0) return false;
+  const uint32_t fresh = untold();
+  if (fresh > 0 && !device_gone() && (push == Push::kAsked || fresh >= kEnough)) return true;
+  return tx_.NeedsWakeup() && timer_.Passed();
+}
+
 void XskTxRing::Kick(TxCounters& counters) {
-  if (!tx_.NeedsWakeup()) return;
-  uint32_t waiting = tx_.Waiting();
-  uint32_t calls_again = waiting / kFewestPacketsACall;
-  while (waiting > 0) {
+  told_to_.store(tx_.submitted(), std::memory_order_relaxed);
+  if (!tx_.NeedsWakeup()) {
+    // "Write the producer's index, then read the flag" here against "set the flag, then read the index" in the driver.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!tx_.NeedsWakeup()) return;
+  }
+  CallUntilDone(counters);
+}
+
+// One system call for all that waits, as a rule. Before Linux 6.17 a call sends 32 packets at most, and then says EAGAIN without publishing
+// how far it got, so the repeats are bounded by what waits. EAGAIN also says that nothing can be sent now; an attempt that moved nothing
+// makes the next a single call.
+void XskTxRing::CallUntilDone(TxCounters& counters) {
+  const uint32_t waiting = tx_.Waiting();
+  uint32_t calls_again = stalled_ ? 0 : waiting / packets_a_call_;
+  int busy_in_a_row = 0;
+  stalled_ = false;
+  while (tx_.Waiting() > 0) {
     const int error = calls_.WakeTx(socket_);
     counters.kicks.Add(1);
+    if (error != ENXIO && device_gone()) device_gone_.store(false, std::memory_order_relaxed);
     switch (error) {
       case 0:
-        return;
+        return timer_.Start();
       case EBUSY:
         unassigned_busy_.fetch_add(1, std::memory_order_relaxed);
-        --waiting;
+        if (++busy_in_a_row == kMostBusyInARow) return timer_.Start();
         break;
       case EAGAIN:
       case EINTR:
         counters.kicks_again.Add(1);
-        if (calls_again-- == 0) return;
-        break;
+        busy_in_a_row = 0;
+        if (calls_again-- > 0) break;
+        stalled_ = tx_.Waiting() >= waiting;
+        return timer_.Start();
       case ENOBUFS:
       case ENOMEM:
         counters.kicks_no_buffer.Add(1);
-        return;
+        return timer_.StartPause(kPauseUs);
       case ENETDOWN:
         counters.kicks_link_down.Add(1);
-        return;
+        return timer_.StartPause(kPauseUs);
       case ENXIO:
-        device_gone_.store(true, std::memory_order_relaxed);
-        [[fallthrough]];
+        counters.kicks_failed.Add(1);
+        timer_.StartPause(kGonePauseUs);
+        return device_gone_.store(true, std::memory_order_relaxed);
       default:
         counters.kicks_failed.Add(1);
-        return;
+        return timer_.StartPause(kPauseUs);
     }
   }
 }
@@ -150,15 +178,20 @@ XskTxRing::XskTxRing(std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
       pool_(std::move(pool)),
       calls_(calls) {}
 
-XskTxRing::Owner XskTxRing::AddOwner(TxCounters& counters) {
-  owners_.push_back(&counters);
-  return {&counters, static_cast<uint8_t>(owners_.size())};
+XskTxRing::Owner& XskTxRing::AddOwner() {
+  owners_.push_back(std::make_unique<Owner>());
+  owners_.back()->tag = static_cast<uint8_t>(owners_.size());
+  return *owners_.back();
 }
 
-void XskTxRing::Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length) {
+void XskTxRing::Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length, const Pace& pace) {
   tx_ = ProducerRing<xdp_desc>(tx);
   completion_ = ConsumerRing<uint64_t>(completion);
   socket_ = socket;
+  told_to_.store(tx_.submitted(), std::memory_order_relaxed);
+  timer_.Configure(pace.flush_us);
+  packets_a_call_ = pace.packets_a_call;
+  stalled_ = false;
   device_gone_.store(false, std::memory_order_relaxed);
   SetMaximumLength(maximum_length);
 }
@@ -179,7 +212,7 @@ void XskTxRing::ReclaimAll() {
 std::size_t XskTxRing::Drain() {
   ReclaimAll();
   if (outstanding_ > 0 && !device_gone()) {
-    Kick(*owners_.front());
+    Kick(owners_.front()->counters);
     ReclaimAll();
   }
   return outstanding_;
@@ -195,18 +228,17 @@ void XskTxRing::Close(bool released) {
     held_.Clear();
   }
   SettleLateDrops();
-  for (TxCounters* const owner : owners_) {
-    owner->dropped_at_stop.Add(owner->taken.value() - owner->completed.sent.value() - owner->dropped());
-  }
+  for (const auto& owner : owners_) owner->counters.dropped_at_stop.Add(owner->counters.pending());
 }
 
 // A drop that was noted after another thread had taken its frame back, and that no frame came after, still stands as sent.
 void XskTxRing::SettleLateDrops() {
-  for (TxCounters* const owner : owners_) {
-    const uint64_t late = std::min<uint64_t>(unassigned_busy_.load(std::memory_order_relaxed), owner->completed.sent.value());
+  for (const auto& owner : owners_) {
+    TxCounters::Completed& completed = owner->counters.completed;
+    const uint64_t late = std::min<uint64_t>(unassigned_busy_.load(std::memory_order_relaxed), completed.sent.value());
     unassigned_busy_.fetch_sub(static_cast<uint32_t>(late), std::memory_order_relaxed);
-    owner->completed.dropped_busy.Add(late);
-    owner->completed.sent.Add(-late);
+    completed.dropped_busy.Add(late);
+    completed.sent.Add(-late);
   }
   unassigned_busy_.store(0, std::memory_order_relaxed);
 }

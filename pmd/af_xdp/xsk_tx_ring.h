@@ -18,6 +18,7 @@
 #include "lcore/counter.h"
 #include "mempool/frame_set.h"
 #include "mempool/pool.h"
+#include "pmd/af_xdp/push_timer.h"
 #include "pmd/af_xdp/xsk_calls.h"
 #include "pmd/af_xdp/xsk_ring.h"
 #include "pmd/queue.h"
@@ -34,7 +35,7 @@ struct alignas(lcore::kCacheLineBytes) TxCounters {
   lcore::Counter dropped_too_long;   // more than the MTU allows, or than the frame holds
   lcore::Counter dropped_at_stop;    // in the tx ring when the socket was closed
   lcore::Counter kicks;              // system calls
-  lcore::Counter kicks_again;        // EAGAIN: budget, send buffer or completion ring used up; sent later
+  lcore::Counter kicks_again;        // EAGAIN: budget, send buffer, completion ring or the device's queue used up; sent later
   lcore::Counter kicks_no_buffer;    // ENOBUFS: the kernel had no memory; sent later
   lcore::Counter kicks_link_down;    // ENETDOWN: the interface is down; sent when it is up
   lcore::Counter kicks_failed;       // any other errno
@@ -47,6 +48,8 @@ struct alignas(lcore::kCacheLineBytes) TxCounters {
     lcore::Counter dropped_busy;  // sendto said EBUSY: the kernel dropped a packet, and its frame came back as a sent one's
   } completed;
 
+  // Any thread.
+  uint64_t pending() const { return taken.value() - completed.sent.value() - dropped(); }
   uint64_t dropped() const {
     return dropped_too_short.value() + dropped_too_long.value() + dropped_at_stop.value() + completed.dropped_busy.value();
   }
@@ -58,17 +61,19 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
  public:
   XskTxRing(std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
 
-  // A queue that uses the ring: where what happens to its packets is counted, and what marks its frames in the ledger.
-  struct Owner {
-    TxCounters* counters;
-    uint8_t tag;
+  // What one queue has in the ring; its thread's, but for counters.completed.
+  struct alignas(lcore::kCacheLineBytes) Owner {
+    uint8_t tag = 0;      // of its frames in the ledger
+    uint32_t put_to = 0;  // index behind its last packet
+    TxCounters counters;
   };
   static constexpr std::size_t kMaximumOwners = 255;
-  Owner AddOwner(TxCounters& counters);
-  const TxCounters& counters(std::size_t owner) const { return *owners_[owner]; }
+  static constexpr uint32_t kEnough = 128;  // packets that the kernel has not been told of, at which no more are waited for
+  Owner& AddOwner();
+  const Owner& owner(std::size_t number) const { return *owners_[number]; }
 
   // Puts the first packets into the ring, up to one that cannot be sent as it is, as far as there is room; returns how many.
-  std::size_t Put(std::span<const Packet> packets, const Owner& owner);
+  std::size_t Put(std::span<const Packet> packets, Owner& owner);
   // Takes frames off the completion ring, for the caller to return to the pool; returns how many.
   std::size_t TakeCompleted(std::span<mempool::FrameNumber> frames);
   // Enough has gone to the kernel to look for completions.
@@ -76,7 +81,14 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   // Frames that are not back from the completion ring yet.
   uint32_t outstanding() const { return outstanding_; }
 
-  // Asks the kernel to look at the ring, as often as it takes, if it wants to be asked. One thread at a time, which needs no lock.
+  // Whether the kernel is to be asked now (PushTimer). Any thread.
+  enum class Push : bool { kWhenDue, kAsked };
+  bool push_is_due(Push push) const;
+  // What is in the ring and the kernel was not asked to look at. Any thread.
+  uint32_t untold() const { return tx_.submitted() - told_to_.load(std::memory_order_relaxed); }
+  // The first of these may wait for others from now on. Any thread.
+  void Hold() { timer_.Start(); }
+  // Asks the kernel to look at the ring, if it wants to be asked. One thread at a time, which needs no lock.
   void Kick(TxCounters& counters);
 
   // Any thread may ask these.
@@ -88,13 +100,19 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   bool has_room() const { return tx_.Waiting() < tx_.size(); }
   // Packets that the kernel has not looked at.
   uint32_t waiting() const { return tx_.Waiting(); }
-  bool kick_is_due() const { return tx_.NeedsWakeup() && tx_.Waiting() > 0; }
-  // The interface is gone (ENXIO): nothing is taken any more.
+  // The kernel has taken all packets of this owner.
+  bool HasPassed(const Owner& owner) const { return owner.counters.pending() == 0 || tx_.HasPassed(owner.put_to); }
+  // The interface is gone (ENXIO): nothing is taken, and the kernel is asked once a second whether it is back.
   bool device_gone() const { return device_gone_.load(std::memory_order_relaxed); }
+  bool refuses() const { return device_gone() && (tx_.Waiting() > 0 || !timer_.Passed()); }
   bool is_open() const { return tx_.size() != 0; }
   mempool::Pool& pool() const { return *pool_; }
 
-  void Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length);
+  struct Pace {
+    uint32_t flush_us = kDefaultFlushUs;
+    uint32_t packets_a_call = 32;  // that one system call sends in copy mode, if nothing is in the way
+  };
+  void Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length, const Pace& pace);
   // The longest packet that is sent, headers included. Any thread, at any time.
   void SetMaximumLength(std::size_t bytes);
   // One step towards an empty ring: kicks and reclaims; returns the packets that the kernel still has.
@@ -132,6 +150,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
     uint64_t bytes;
   };
   Amount PutInARow(std::span<const Packet> packets, uint8_t tag);
+  void CallUntilDone(TxCounters& counters);
   void CreditOwners(std::span<const uint64_t> addresses);
   void Credit(TxCounters& counters, uint32_t count);
   void ReclaimAll();
@@ -143,13 +162,19 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   uint32_t outstanding_ = 0;                  // held_.Count()
   std::atomic<uint32_t> unassigned_busy_{0};  // EBUSY tells that a packet was dropped, not which; with several owners, not whose
 
+  // When the kernel is asked. Written by whose turn it is.
+  alignas(lcore::kCacheLineBytes) std::atomic<uint32_t> told_to_{0};  // index up to which it was asked, or needs not to be
+  PushTimer timer_;
+  bool stalled_ = false;  // the last attempt used up its calls and moved nothing
+
   // Read for every burst, by threads without the lock too.
   alignas(lcore::kCacheLineBytes) const Limits limits_;
   std::atomic<uint64_t> length_range_{0};
   mempool::FrameSet held_;  // in the tx ring, in the kernel, in the completion ring; the tag says whose
   std::atomic<bool> device_gone_{false};
   int socket_ = -1;
-  std::vector<TxCounters*> owners_;  // by tag - 1
+  uint32_t packets_a_call_ = 32;
+  std::vector<std::unique_ptr<Owner>> owners_;  // by tag - 1
   const std::shared_ptr<mempool::Pool> pool_;
   XskCalls& calls_;
 };

@@ -259,7 +259,7 @@ struct pollux_stats {
   uint64_t rx_errors;   // reached the queue in a state that could not be handed on
   uint64_t rx_nombuf;   // times a refill found the pool empty (no packet is lost by that alone)
   uint64_t tx_packets;  // given to the wire, as far as the driver can know
-  uint64_t tx_bytes;
+  uint64_t tx_bytes;    // of packets handed to the kernel or the device, also of those that were dropped there
   uint64_t tx_dropped;  // taken and not sent: the sum of the named causes
   uint64_t tx_pending;  // taken, outcome not yet known
 };
@@ -290,9 +290,22 @@ size_t pollux_receive(pollux_rx_queue* queue, struct pollux_packet* packets, siz
 // sent, or counted under the name of what prevented it; its frame goes back to its pool, here or later. A packet of another pool than the
 // device's is copied, and counted ("tx_q0_copied"). Never blocks, allocates or logs.
 //
-// count 0 is allowed and useful: it reclaims what was completed, and pushes on what the kernel had put off. A thread that stops
-// sending calls it now and then, so that nothing waits for its next packet.
+// It asks for all that waits on the queue to be sent now; count 0 does that alone.
 size_t pollux_send(pollux_tx_queue* queue, const struct pollux_packet* packets, size_t count) POLLUX_NOEXCEPT;
+
+// As pollux_send, but the driver may hold back what it takes, to send it together with what follows: until enough waits, until the oldest
+// has waited for as long as the device's arguments say (net_af_xdp: flush_us=20), or until pollux_send or pollux_flush asks. For a
+// thread whose last pollux_receive returned as many as it asked for.
+size_t pollux_send_more(pollux_tx_queue* queue, const struct pollux_packet* packets, size_t count) POLLUX_NOEXCEPT;
+
+// Sends what waits now, and takes back what was completed. As pollux_tx_poll otherwise.
+int pollux_flush(pollux_tx_queue* queue) POLLUX_NOEXCEPT;
+
+// Visits what waits: sends what has waited long enough, tries again what the kernel had put off, takes back what was completed. Returns 1
+// as long as anything is left that was taken and is neither sent nor dropped, else 0. Nothing else sees to that: whoever uses a queue comes
+// back to it, with this or with pollux_send or pollux_flush, until nothing is left, also while it has nothing to send. A few instructions
+// if so.
+int pollux_tx_poll(pollux_tx_queue* queue) POLLUX_NOEXCEPT;
 
 #ifdef __cplusplus
 }  // extern "C"

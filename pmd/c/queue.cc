@@ -16,3 +16,23 @@ size_t pollux_send(pollux_tx_queue* queue, const pollux_packet* packets, size_t 
     return 0;
   return reinterpret_cast<pollux::pmd::TxQueue*>(queue)->Send(pollux::pmd::c::PacketsOf(packets, count));
 }
+
+size_t pollux_send_more(pollux_tx_queue* queue, const pollux_packet* packets, size_t count) noexcept {
+  if (queue == nullptr || (packets == nullptr && count > 0)) [[unlikely]]
+    return 0;
+  return reinterpret_cast<pollux::pmd::TxQueue*>(queue)->SendMore(pollux::pmd::c::PacketsOf(packets, count));
+}
+
+int pollux_flush(pollux_tx_queue* queue) noexcept {
+  if (queue == nullptr) [[unlikely]]
+    return 0;
+  auto* const tx = reinterpret_cast<pollux::pmd::TxQueue*>(queue);
+  tx->Send({});
+  return tx->Poll() ? 1 : 0;
+}
+
+int pollux_tx_poll(pollux_tx_queue* queue) noexcept {
+  if (queue == nullptr) [[unlikely]]
+    return 0;
+  return reinterpret_cast<pollux::pmd::TxQueue*>(queue)->Poll() ? 1 : 0;
+}

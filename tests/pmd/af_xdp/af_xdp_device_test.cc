@@ -6,10 +6,13 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 
 #include "tests/pmd/af_xdp/veth_pair.h"
 #include "tests/support/pool_fixture.h"
+#include "tools/support/patience.h"
 
 namespace pollux::pmd::af_xdp {
 namespace {
@@ -76,6 +79,14 @@ class AfXdpDeviceTest : public testing::Test {
       if (got == 0) poll(nullptr, 0, 1);
     }
     return received;
+  }
+  template <typename Condition>
+  static bool WaitUntil(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + support::Patience(std::chrono::seconds(10));
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+    }
+    return true;
   }
   static uint64_t Counter(const Device& device, const std::string& name) {
     for (const NamedCounter& counter : device.ExtendedStats()) {
@@ -186,6 +197,29 @@ TEST_F(AfXdpDeviceTest, GoesOnAfterDownAndUp) {
   pair_->Run({"ip", "link", "set", "x0", "up"});
   EXPECT_EQ(Pass(*first, *second, 10), 18u) << "the eight that waited, too";
   EXPECT_EQ(Pass(*second, *first, 10), 10u);
+}
+
+// Five rings' worth of packets, to a port that nobody empties.
+TEST_F(AfXdpDeviceTest, WhatTheKernelDroppedIsMissedBeforeAndAfterStop) {
+  constexpr std::size_t kBursts = 40, kEach = 32;
+  auto first = Started("net_af_xdp0,iface=x0,tx=ring");
+  auto second = Started("net_af_xdp1,iface=x1");
+  for (std::size_t burst = 0; burst < kBursts; ++burst) {
+    std::vector<Packet> packets = support::AllocatePackets(*pool_, kEach);
+    for (Packet& packet : packets) packet.length = 60;
+    ASSERT_EQ(first->tx_queue(0).Send(packets), kEach);
+    WaitUntil([&] { return !first->tx_queue(0).Poll(); });
+  }
+  const auto missed = [&] { return second->Stats().rx_missed; };
+  std::array<Packet, 50> some;
+  ASSERT_EQ(second->rx_queue(0).Receive(some), some.size());
+  Pool::Free(some);
+  const uint64_t dropped = missed();
+  EXPECT_GT(dropped, 0u);
+  ASSERT_TRUE(second->Stop().ok());
+  EXPECT_EQ(second->Stats().rx_packets, some.size());
+  EXPECT_EQ(missed(), kBursts * kEach - some.size()) << "what the kernel dropped, and what was discarded";
+  EXPECT_EQ(Counter(*second, "rx_q0_discarded_at_stop"), missed() - dropped);
 }
 
 TEST_F(AfXdpDeviceTest, ADeletedInterfaceLosesNoFrameAndCanBeOpenedAgain) {

@@ -27,7 +27,7 @@ void Forward(benchmark::State& state) {
   XskTxRing ring(pool, to);
   XskTxQueue tx(ring);
   rx.Open(3, from.fill.memory(), from.rx.memory(), FillLimits::Fixed(kRing));
-  ring.Open(4, to.tx.memory(), to.completion.memory(), 1518);
+  ring.Open(4, to.tx.memory(), to.completion.memory(), 1518, {});
   std::array<Packet, mempool::kMaximumBurst> packets;
   uint64_t forwarded = 0;
   for (auto _ : state) {

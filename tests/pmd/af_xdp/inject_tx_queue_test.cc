@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <chrono>
 #include <vector>
 
 #include "pmd/af_xdp/xsk_tx_queue.h"
 #include "tests/support/fake_kernel.h"
 #include "tests/support/pool_fixture.h"
+#include "tools/support/patience.h"
 
 namespace pollux::pmd::af_xdp {
 namespace {
@@ -29,6 +31,8 @@ class FakeInjection final : private Blocks, public bpf::Injection {
     block.emitted = block.sent = block.dropped = block.refused = block.flushed = 0;
     ++calls;
     longest_asked = longest;
+    for (const auto end = std::chrono::steady_clock::now() + takes; std::chrono::steady_clock::now() < end;) {
+    }
     for (uint32_t index = 0; index < count && index < stop_after; ++index) {
       ++block.emitted;
       if (error != 0 && index >= refuse_from) {
@@ -45,6 +49,7 @@ class FakeInjection final : private Blocks, public bpf::Injection {
   }
 
   int calls = 0;
+  std::chrono::microseconds takes{0};
   uint32_t longest_asked = 0;
   uint32_t stop_after = UINT32_MAX;  // a call ends after so many, with stop_error
   int stop_error = EINTR;
@@ -64,13 +69,13 @@ class InjectTxQueueTest : public testing::Test {
   InjectTxQueueTest()
       : kernel_(kRing), pool_(support::MakePool({.frame_count = kFrames, .slab_frames = 64})), rings_(pool_, kernel_), ring_(rings_) {
     kernel_.budget = kRing;
-    rings_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), 1518);
+    rings_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), 1518, {.flush_us = 0});
     Make(InjectTxQueue::Policy::kAlwaysInject);
   }
 
-  void Make(InjectTxQueue::Policy policy, bool ready = true) {
-    queue_ = std::make_unique<InjectTxQueue>(pool_, ring_, rings_, policy);
-    queue_->Open(&injection_, kBlock, ready);
+  void Make(InjectTxQueue::Policy policy, bool ready = true, uint32_t flush_us = kMaximumFlushUs) {
+    queue_ = std::make_unique<InjectTxQueue>(pool_, RingEnd{&ring_, &rings_, &rings_.owner(0)}, policy);
+    queue_->Open(&injection_, kBlock, ready, flush_us);
   }
 
   std::vector<Packet> Packets(std::size_t count, uint32_t length = 64) {
@@ -254,10 +259,155 @@ TEST_F(InjectTxQueueTest, TheCheapestPolicyTriesBoth) {
 }
 
 TEST_F(InjectTxQueueTest, WithoutAnInjectionItIsTheRing) {
-  queue_->Open(nullptr, 0, false);
-  EXPECT_EQ(queue_->SendMore(Packets(10)), 10u);
+  queue_->Open(nullptr, 0, false, 1000);
+  EXPECT_EQ(queue_->Send(Packets(10)), 10u);
   EXPECT_EQ(kernel_.sent.size(), 10u);
   EXPECT_EQ(queue_->counters().staged.value(), 0u);
+}
+
+// Every zero-copy port, and wherever injection is refused: the ring waits for enough, too.
+TEST_F(InjectTxQueueTest, WithoutAnInjectionTheRingHoldsBack) {
+  rings_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), 1518, {.flush_us = kMaximumFlushUs});
+  queue_->Open(nullptr, 0, false, kMaximumFlushUs);
+  for (int burst = 0; burst < 8; ++burst) EXPECT_EQ(queue_->SendMore(Packets(32)), 32u);
+  EXPECT_EQ(kernel_.tx_wakeups, 2);
+  EXPECT_EQ(kernel_.sent.size(), 256u);
+  EXPECT_FALSE(queue_->Poll());
+}
+
+TEST_F(InjectTxQueueTest, WhatIsStagedGoesWhenTheOldestIsOldEnough) {
+  EXPECT_EQ(queue_->SendMore(Packets(5)), 5u);
+  for (int polls = 0; polls < 1000; ++polls) EXPECT_TRUE(queue_->Poll());
+  EXPECT_EQ(injection_.calls, 0) << "a second has not passed";
+  EXPECT_EQ(queue_->Send({}), 0u);
+  EXPECT_EQ(injection_.calls, 1);
+  Make(InjectTxQueue::Policy::kAlwaysInject, true, 20);
+  EXPECT_EQ(queue_->SendMore(Packets(5)), 5u);
+  const auto end = std::chrono::steady_clock::now() + support::Patience(std::chrono::seconds(10));
+  while (queue_->Poll() && std::chrono::steady_clock::now() < end) {
+  }
+  EXPECT_EQ(injection_.calls, 2);
+  ExpectBalance();
+}
+
+TEST_F(InjectTxQueueTest, WhereTheRingIsTakenItsMeasureHolds) {
+  injection_.error = EOPNOTSUPP;
+  EXPECT_EQ(queue_->Send(Packets(8)), 8u);
+  ASSERT_FALSE(queue_->ready());
+  kernel_.sent.clear();
+  for (int burst = 0; burst < 4; ++burst) EXPECT_EQ(queue_->SendMore(Packets(32)), 32u);
+  EXPECT_EQ(kernel_.sent.size(), XskTxRing::kEnough);
+  queue_->Send({});
+}
+
+TEST_F(InjectTxQueueTest, WhatNeitherTookIsTriedAgainByPolls) {
+  Make(InjectTxQueue::Policy::kAlwaysInject, true, 20);
+  injection_.error = EOPNOTSUPP;
+  kernel_.budget = 0;
+  const std::vector<Packet> packets = Packets(kRing + 100);
+  ASSERT_EQ(queue_->Send(packets), packets.size());
+  ASSERT_EQ(queue_->staged(), 100u);
+  EXPECT_TRUE(queue_->Poll());
+  kernel_.budget = kRing;
+  const auto end = std::chrono::steady_clock::now() + support::Patience(std::chrono::seconds(10));
+  while (queue_->Poll() && std::chrono::steady_clock::now() < end) {
+  }
+  EXPECT_EQ(queue_->staged(), 0u);
+  EXPECT_EQ(kernel_.sent.size(), packets.size());
+  ExpectBalance();
+}
+
+TEST_F(InjectTxQueueTest, WhatIsTooLongToInjectGoesThroughTheRing) {
+  const auto pool = support::MakePool({.frame_count = 64, .frame_size = 4096, .slab_frames = 16});
+  support::FakeKernel kernel(64);
+  XskTxRing rings(pool, kernel);
+  XskTxQueue ring(rings);
+  rings.Open(3, kernel.tx.memory(), kernel.completion.memory(), 3800, {.flush_us = 0});
+  InjectTxQueue queue(pool, RingEnd{&ring, &rings, &rings.owner(0)}, InjectTxQueue::Policy::kAlwaysInject);
+  queue.Open(&injection_, kBlock, true, 0);
+  std::vector<Packet> packets = support::AllocatePackets(*pool, 2);
+  packets[0].length = INJECT_LONGEST_FRAME;
+  packets[1].length = INJECT_LONGEST_FRAME + 1;
+  EXPECT_EQ(queue.Send(std::span(packets).first(1)), 1u);
+  EXPECT_EQ(injection_.calls, 1);
+  EXPECT_EQ(queue.Send(std::span(packets).subspan(1)), 1u);
+  EXPECT_EQ(injection_.calls, 1);
+  EXPECT_EQ(kernel.sent.size(), 1u);
+  EXPECT_EQ(queue.counters().not_injectable.value(), 1u);
+  queue.Close();
+  rings.Close();
+}
+
+// 1, 2, 4, ... ms: eight calls in 250 ms; without doubling it would be hundreds.
+TEST_F(InjectTxQueueTest, ADeviceThatGoesOnRefusingIsAskedLessAndLess) {
+  injection_.error = EOPNOTSUPP;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(250);
+  while (std::chrono::steady_clock::now() < end) queue_->Send(Packets(1));
+  EXPECT_GE(injection_.calls, 2);
+  EXPECT_LE(injection_.calls, 9);
+  queue_->Send({});
+}
+
+TEST_F(InjectTxQueueTest, AfterARecoveryItIsAskedSoonAgain) {
+  const auto fail_until_calls = [this](int calls) {
+    injection_.error = EOPNOTSUPP;
+    while (injection_.calls < calls) queue_->Send(Packets(1));
+  };
+  const auto time_of_next_call = [this] {
+    const auto begin = std::chrono::steady_clock::now();
+    for (const int calls = injection_.calls; injection_.calls == calls;) queue_->Send(Packets(1));
+    return std::chrono::steady_clock::now() - begin;
+  };
+  auto shortest = std::chrono::nanoseconds::max();
+  for (int attempt = 0; attempt < 3; ++attempt) {  // a machine that is busy may take long for other reasons
+    fail_until_calls(injection_.calls + 8);        // the next is 128 ms away
+    injection_.error = 0;
+    while (!queue_->ready()) queue_->Send(Packets(1));
+    injection_.error = EOPNOTSUPP;
+    queue_->Send(Packets(1));
+    ASSERT_FALSE(queue_->ready());
+    shortest = std::min<std::chrono::nanoseconds>(shortest, time_of_next_call());
+  }
+  EXPECT_LT(shortest, std::chrono::milliseconds(64));
+  queue_->Send({});
+}
+
+TEST_F(InjectTxQueueTest, PartOfABurstSaysNothingOfWhatAWholeOneCosts) {
+  Make(InjectTxQueue::Policy::kCheapest);
+  injection_.stop_after = 1;
+  injection_.takes = std::chrono::microseconds(200);  // dear, if it were believed
+  for (int burst = 0; burst < 100; ++burst) queue_->Send(Packets(8));
+  EXPECT_GT(injection_.calls, 80);
+  queue_->Send({});
+}
+
+TEST_F(InjectTxQueueTest, WhatTheDeviceHasNoRoomForDoesNotMakeItCheap) {
+  Make(InjectTxQueue::Policy::kCheapest);
+  injection_.room = 1;
+  injection_.takes = std::chrono::microseconds(50);  // less than the ring's call for all, more than that for each
+  class Slow final : public XskCalls {
+   public:
+    explicit Slow(support::FakeKernel& kernel) : kernel_(kernel) {}
+    int WakeTx(int socket) override {
+      for (const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(200); std::chrono::steady_clock::now() < end;) {
+      }
+      return kernel_.WakeTx(socket);
+    }
+
+   private:
+    support::FakeKernel& kernel_;
+  } calls(kernel_);
+  XskTxRing rings(pool_, calls);
+  XskTxQueue ring(rings);
+  rings.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), 1518, {.flush_us = 0});
+  InjectTxQueue queue(pool_, RingEnd{&ring, &rings, &rings.owner(0)}, InjectTxQueue::Policy::kCheapest);
+  queue.Open(&injection_, kBlock, true, 0);
+  for (int burst = 0; burst < 200; ++burst) queue.Send(Packets(32));
+  EXPECT_LT(injection_.calls, 60);
+  queue.Close();
+  while (rings.Drain() > 0) {
+  }
+  rings.Close();
 }
 
 }  // namespace

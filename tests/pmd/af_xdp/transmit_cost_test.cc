@@ -107,6 +107,36 @@ TEST(TransmitCost, OneInterruptedCallDoesNotTurnTheChoice) {
   EXPECT_EQ(cost.Choose(256), TransmitEngine::kInject);
 }
 
+// A call that was interrupted for long counts as four of its kind at most.
+TEST(TransmitCost, OneInterruptedCallMovesTheMeanByHalfAtMost) {
+  for (const TransmitEngine engine : {TransmitEngine::kRing, TransmitEngine::kInject}) {
+    TransmitCost cost;
+    for (int burst = 0; burst < 100; ++burst) {
+      cost.Learn(engine, 256, 1000);
+      cost.Learn(engine == TransmitEngine::kRing ? TransmitEngine::kInject : TransmitEngine::kRing, 256, 2000);
+    }
+    const uint64_t before = cost.Cycles(engine, 256);
+    cost.Learn(engine, 256, 1'000'000'000);
+    EXPECT_LE(cost.Cycles(engine, 256), before + before / 2);
+  }
+}
+
+// The first bursts of a look find cold caches, and are not counted.
+TEST(TransmitCost, ColdBurstsOfALookDoNotCount) {
+  constexpr std::size_t kDepth = 64;
+  TransmitCost cost;
+  for (int burst = 0; burst < 8; ++burst) cost.Learn(TransmitEngine::kRing, kDepth, 1000);
+  for (int burst = 0; burst < 8; ++burst) cost.Learn(TransmitEngine::kInject, kDepth, 2000);
+  int looks = 0;
+  for (int burst = 0; burst < 10'000 && looks < 4; ++burst) {
+    const TransmitEngine engine = cost.Choose(kDepth);
+    looks += engine == TransmitEngine::kInject;
+    cost.Learn(engine, kDepth, engine == TransmitEngine::kInject ? 7000 : 1000);
+  }
+  ASSERT_EQ(looks, 4);
+  EXPECT_EQ(cost.Cycles(TransmitEngine::kInject, kDepth), 2000u);
+}
+
 TEST(TransmitCost, EveryDepthHasAnEntryAndDeeperOnesNoSmallerOnes) {
   for (std::size_t depth = 1; depth < 3000; ++depth) {
     EXPECT_LT(TransmitCost::Index(depth), TransmitCost::kEntries);

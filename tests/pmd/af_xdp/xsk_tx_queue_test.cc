@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <chrono>
 #include <random>
 
 #include "tests/support/fake_kernel.h"
 #include "tests/support/pool_fixture.h"
+#include "tools/support/patience.h"
 
 namespace pollux::pmd::af_xdp {
 namespace {
@@ -27,7 +29,21 @@ class XskTxQueueTest : public testing::TestWithParam<uint32_t> {
         pool_(support::MakePool({.frame_count = kFrames, .slab_frames = 16})),
         ring_(pool_, kernel_),
         queue_(ring_) {
-    ring_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength);
+    Open({.flush_us = 0});
+  }
+
+  void Open(const XskTxRing::Pace& pace) { ring_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength, pace); }
+  // As the owner of a queue does.
+  testing::AssertionResult PollUntilNothingIsLeft() {
+    return PollUntil([this] { return !queue_.Poll(); });
+  }
+  template <typename Condition>
+  static testing::AssertionResult PollUntil(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + support::Patience(std::chrono::seconds(10));
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > end) return testing::AssertionFailure() << "not within the time";
+    }
+    return testing::AssertionSuccess();
   }
 
   std::span<Packet> Make(std::size_t count, uint32_t length = 64) { return MakeFrom(*pool_, count, length); }
@@ -69,6 +85,7 @@ TEST_P(XskTxQueueTest, SendsInOrderWithOneCall) {
 }
 
 TEST_P(XskTxQueueTest, WhatIsFollowedByMoreWaitsForItOrForRoom) {
+  Open({.flush_us = kMaximumFlushUs});
   const auto packets = Make(100);
   EXPECT_EQ(queue_.SendMore(packets.first(32)), 32u);
   EXPECT_EQ(queue_.SendMore(packets.subspan(32, 32)), 32u);
@@ -110,20 +127,129 @@ TEST_P(XskTxQueueTest, AFullRingTakesTheFirstAndLeavesTheRest) {
   EXPECT_TRUE(Balance().ok());
 }
 
+TEST_P(XskTxQueueTest, WhatIsHeldBackGoesWhenTheOldestIsOldEnough) {
+  Open({.flush_us = kMaximumFlushUs});
+  EXPECT_EQ(queue_.SendMore(Make(5)), 5u);
+  for (int polls = 0; polls < 1000; ++polls) EXPECT_TRUE(queue_.Poll());
+  EXPECT_EQ(kernel_.tx_wakeups, 0) << "a second has not passed";
+  EXPECT_EQ(queue_.Send({}), 0u);
+  EXPECT_EQ(kernel_.sent.size(), 5u) << "asked";
+  Open({.flush_us = 20});
+  EXPECT_EQ(queue_.SendMore(Make(5)), 5u);
+  EXPECT_TRUE(PollUntilNothingIsLeft());
+  EXPECT_EQ(kernel_.sent.size(), 10u);
+}
+
+TEST_P(XskTxQueueTest, WhatFollowsDoesNotMakeTheOldestYounger) {
+  Open({.flush_us = 100'000});
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(queue_.SendMore(Make(1)), 1u);
+  // A packet that cannot be sent follows without end.
+  EXPECT_TRUE(PollUntil([&] {
+    const auto packets = Make(1);
+    packets[0].length = 13;
+    EXPECT_EQ(queue_.SendMore(packets), 1u);
+    return !kernel_.sent.empty();
+  }));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(99));
+}
+
+TEST_P(XskTxQueueTest, WithoutATimeToWaitNothingIsHeldBack) {
+  EXPECT_EQ(queue_.SendMore(Make(1)), 1u);
+  EXPECT_EQ(kernel_.sent.size(), 1u);
+}
+
+TEST_P(XskTxQueueTest, APollTakesBackWhatWasCompleted) {
+  kernel_.completes_at_once = false;
+  EXPECT_EQ(queue_.Send(Make(8)), 8u);
+  EXPECT_TRUE(queue_.Poll());
+  kernel_.Complete(5);
+  EXPECT_TRUE(queue_.Poll());
+  kernel_.Complete(3);
+  EXPECT_FALSE(queue_.Poll());
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+// The far end stands still, takes packets again, and the sender has nothing more to send.
+TEST_P(XskTxQueueTest, WhatTheKernelPutOffIsSentByPollsAlone) {
+  Open({.flush_us = 20});
+  kernel_.budget = 0;
+  EXPECT_EQ(queue_.Send(Make(60)), 60u);
+  for (int polls = 0; polls < 1000; ++polls) EXPECT_TRUE(queue_.Poll());
+  kernel_.budget = 1000;
+  EXPECT_TRUE(PollUntilNothingIsLeft());
+  EXPECT_EQ(kernel_.sent.size(), 60u);
+}
+
+TEST_P(XskTxQueueTest, WhatTheKernelPutOffIsNotTriedAtEveryPoll) {
+  Open({.flush_us = kMaximumFlushUs});
+  kernel_.budget = 0;
+  EXPECT_EQ(queue_.Send(Make(60)), 60u);
+  const int calls = kernel_.tx_wakeups;
+  for (int polls = 0; polls < 1000; ++polls) {
+    queue_.Poll();
+    queue_.Send({});
+  }
+  EXPECT_EQ(kernel_.tx_wakeups, calls);
+  EXPECT_EQ(queue_.Send(Make(1)), 1u);
+  EXPECT_EQ(kernel_.tx_wakeups, calls + 1) << "new packets are worth a call, and one is enough where nothing moves";
+}
+
+// Zero-copy: the call only wakes the driver, which takes the packets some time later.
+TEST_P(XskTxQueueTest, ADriverThatWasWokenIsNotWokenAgainForTheSamePackets) {
+  class Sleepy final : public XskCalls {
+   public:
+    int WakeTx(int) override { return ++calls, 0; }
+    int calls = 0;
+  } driver;
+  XskTxRing ring(pool_, driver);
+  XskTxQueue queue(ring);
+  ring.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength, {.flush_us = kMaximumFlushUs});
+  EXPECT_EQ(queue.Send(Make(8)), 8u);
+  for (int polls = 0; polls < 100; ++polls) queue.Send({});
+  EXPECT_EQ(driver.calls, 1);
+  EXPECT_EQ(queue.Send(Make(8)), 8u);
+  EXPECT_EQ(driver.calls, 2);
+  ring.Close();
+}
+
+TEST_P(XskTxQueueTest, AnIdleQueueAsksNobody) {
+  for (int polls = 0; polls < 100; ++polls) {
+    EXPECT_EQ(queue_.Send({}), 0u);
+    EXPECT_FALSE(queue_.Poll());
+  }
+  EXPECT_EQ(kernel_.tx_wakeups, 0);
+}
+
 TEST_P(XskTxQueueTest, EagainIsTriedAgainAndBounded) {
   kernel_.budget = 10;
   EXPECT_EQ(queue_.Send(Make(60)), 60u);
   EXPECT_EQ(kernel_.tx_wakeups, 2) << "60 packets are worth two calls at 32 a call";
   EXPECT_EQ(kernel_.sent.size(), 20u);
-  for (int count = 0; count < 10; ++count) queue_.Send({});
+  EXPECT_TRUE(PollUntilNothingIsLeft());
   EXPECT_EQ(kernel_.sent.size(), 60u) << "and the rest goes out with what comes later";
   EXPECT_EQ(Accounted(), 60u);
 }
 
 TEST_P(XskTxQueueTest, NothingMovesAndTheCallsAreFew) {
   kernel_.budget = 0;
-  EXPECT_EQ(queue_.Send(Make(32)), 32u);
-  EXPECT_LE(kernel_.tx_wakeups, 2);
+  EXPECT_EQ(queue_.Send(Make(kRing)), kRing);
+  EXPECT_LE(kernel_.tx_wakeups, 3);
+  kernel_.tx_wakeups = 0;
+  for (int sends = 0; sends < 10; ++sends) {
+    const auto packets = Make(1);
+    EXPECT_EQ(queue_.Send(packets), 0u);
+    Pool::Free(packets);
+  }
+  EXPECT_LE(kernel_.tx_wakeups, 10) << "an attempt that moved nothing makes the next a single call";
+}
+
+// Where one call may send the whole ring, EAGAIN says that nothing more can be sent now.
+TEST_P(XskTxQueueTest, EagainOfAKernelWithoutABudgetEndsTheAttempt) {
+  Open({.flush_us = kMaximumFlushUs, .packets_a_call = kRing});
+  kernel_.budget = 10;
+  EXPECT_EQ(queue_.Send(Make(60)), 60u);
+  EXPECT_EQ(kernel_.tx_wakeups, 1);
 }
 
 TEST_P(XskTxQueueTest, EbusyIsOneCountedDropAndTheRestGoesOn) {
@@ -151,12 +277,18 @@ TEST_P(XskTxQueueTest, WhatCountedAsSentStaysSentWhenTheKernelDropsLater) {
   EXPECT_EQ(queue_.counters().completed.dropped_busy.value(), 2u);
 }
 
-TEST_P(XskTxQueueTest, AKernelThatOnlySaysEbusyEndsTheLoop) {
+TEST_P(XskTxQueueTest, AKernelThatOnlySaysEbusyIsLeftAloneForAWhile) {
+  Open({.flush_us = kMaximumFlushUs});
   kernel_.errors.assign(1000, EBUSY);
   EXPECT_EQ(queue_.Send(Make(32)), 32u);
-  EXPECT_EQ(kernel_.tx_wakeups, 32);
+  EXPECT_EQ(kernel_.tx_wakeups, 4) << "a call for each packet that is dropped: the others wait, and push back";
   queue_.Send({});
-  EXPECT_EQ(queue_.counters().completed.dropped_busy.value(), 32u);
+  EXPECT_EQ(queue_.counters().completed.dropped_busy.value(), 4u);
+  EXPECT_EQ(ring_.waiting(), 28u);
+  kernel_.errors.clear();
+  EXPECT_TRUE(PollUntilNothingIsLeft());
+  EXPECT_EQ(kernel_.sent.size(), 28u);
+  EXPECT_EQ(Accounted(), 32u);
 }
 
 // Each errno has its counter; what was taken stays in the ring, and goes out when the kernel is well again.
@@ -177,9 +309,8 @@ TEST_P(XskTxErrno, KeepsThePacketsAndCounts) {
     ASSERT_EQ(queue_.Send(Make(8)), 8u);
     EXPECT_EQ(counter.value(), before + 1) << "errno " << error;
     EXPECT_EQ(kernel_.sent.size(), sent_before);
-    queue_.Send({});
+    EXPECT_TRUE(PollUntilNothingIsLeft());
     EXPECT_EQ(kernel_.sent.size(), sent_before + 8) << "errno " << error;
-    queue_.Send({});
   }
   EXPECT_FALSE(ring_.device_gone());
   EXPECT_TRUE(Balance().ok());
@@ -198,6 +329,19 @@ TEST_P(XskTxErrno, EnxioEndsTheQueue) {
   EXPECT_EQ(queue_.counters().dropped_at_stop.value(), 8u);
   EXPECT_EQ(Accounted(), 8u);
   EXPECT_EQ(pool_->FreeCount(), kFrames);
+}
+
+TEST_P(XskTxErrno, AfterEnxioItIsAskedAgain) {
+  kernel_.errors = {ENXIO};
+  EXPECT_EQ(queue_.Send(Make(8)), 8u);
+  ASSERT_TRUE(ring_.device_gone());
+  for (int polls = 0; polls < 100; ++polls) EXPECT_TRUE(queue_.Poll());
+  EXPECT_EQ(kernel_.tx_wakeups, 1) << "once a second";
+  EXPECT_TRUE(PollUntilNothingIsLeft());
+  EXPECT_FALSE(ring_.device_gone());
+  EXPECT_EQ(queue_.Send(Make(8)), 8u);
+  EXPECT_EQ(kernel_.sent.size(), 16u);
+  queue_.Send({});
 }
 
 TEST_P(XskTxQueueTest, NoCallWhereTheKernelDoesNotAsk) {
@@ -351,6 +495,28 @@ TEST_P(XskTxQueueTest, CloseReturnsWhatTheKernelHeld) {
   const auto packets = Make(1);
   EXPECT_EQ(queue_.Send(packets), 0u);
   Pool::Free(packets);
+}
+
+TEST(XskTxQueueWithALongRing, WhatIsHeldBackGoesWhenItIsEnough) {
+  support::FakeKernel kernel(512);
+  kernel.budget = 512;
+  const auto pool = support::MakePool({.frame_count = 1024, .slab_frames = 16});
+  XskTxRing ring(pool, kernel);
+  XskTxQueue queue(ring);
+  ring.Open(3, kernel.tx.memory(), kernel.completion.memory(), 1518, {.flush_us = kMaximumFlushUs});
+  const auto send_more = [&](std::size_t count) {
+    std::vector<Packet> packets = support::AllocatePackets(*pool, count);
+    for (Packet& packet : packets) packet.length = 64;
+    EXPECT_EQ(queue.SendMore(packets), count);
+  };
+  for (int burst = 0; burst < 3; ++burst) send_more(32);
+  send_more(31);
+  EXPECT_EQ(kernel.sent.size(), 0u);
+  send_more(1);
+  EXPECT_EQ(kernel.sent.size(), XskTxRing::kEnough);
+  send_more(32);
+  EXPECT_EQ(kernel.sent.size(), XskTxRing::kEnough) << "these are counted anew";
+  ring.Close();
 }
 
 }  // namespace

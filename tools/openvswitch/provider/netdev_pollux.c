@@ -250,6 +250,7 @@ static void Register(void) {
   *class = netdev_linux_class;
   class->type = "pollux";
   class->is_pmd = true;
+  class->wait = pollux_tx_queues_wait;  // what netdev-linux waits for it waits for once, for its own class
   class->alloc = netdev_pollux_alloc;
   class->construct = netdev_pollux_construct;
   class->destruct = netdev_pollux_destruct;

@@ -3,7 +3,7 @@
 //
 //   Open vSwitch, main thread          PMD threads, and whoever sends or frees
 //     netdev_pollux.c    the class: construct, reconfigure, registration
-//     options.c          what a user may set          queues.c   bursts in and out, tx_queues.c: together
+//     options.c          what a user may set          queues.c   bursts in and out, tx_queues.c: what is left of them
 //     status.c           what a user is told          packets.c  memory of the packets: struct dp_packet of each frame
 //     account.c          what is counted in all
 //     traffic_control.c  what has no effect           unfinished.c   checksums and segments that senders left out
@@ -83,29 +83,27 @@ struct pollux_settings {
   char* require;    // features, or ""
 };
 
-#define POLLUX_MOST_PENDING 256  // packets: eight bursts of the datapath
-
-// A logical tx queue of a port, and the packets that wait for others to be sent with them (tx_queues.c). One thread's, but for the main
-// thread, which ends it and sends what a thread left behind: hence `busy`, held for a burst. Never freed: a thread may still
-// know a queue whose port is gone.
+// A logical tx queue of a port (tx_queues.c). One thread's, but for the main thread, which ends it and visits what a thread left behind:
+// hence `busy`, held for a burst. Never freed: a thread may still know a queue whose port is gone.
 struct pollux_tx_queue_state {
   bool busy;
-  uint32_t pending_count;
+  bool left;               // something was sent, and the driver is not done with it
+  const void* visitor;     // the PMD thread that comes back for it, or NULL
   pollux_tx_queue* queue;  // NULL: not in use
+  struct pollux_tx_queue_state* next;
   struct pollux_tx_queue_state* next_unused;
   struct pollux_tx_counters counters;
-  struct pollux_packet pending[POLLUX_MOST_PENDING];
 } __attribute__((aligned(POLLUX_CACHE_LINE)));
 
 struct pollux_tx_queue_state* pollux_tx_queue_open(pollux_tx_queue*);
-// Frees what is pending. The port is not in use.
+// The port is not in use.
 void pollux_tx_queue_close(struct pollux_tx_queue_state*);
 // Sends a batch of the datapath, now or with those that follow.
 void pollux_tx_queue_send(struct pollux_tx_queue_state*, struct pollux_memory*, struct dp_packet_batch*);
-// To be called with what each receive call returned, before its packets are handled.
-void pollux_tx_note_received(const void* rx_queue, size_t count);
-// Sends what waits on a queue that its thread has left. Main thread.
-void pollux_tx_queue_flush_idle(struct pollux_tx_queue_state*);
+// Visits what this thread has left. To be called with what each receive call returned, before its packets are handled.
+void pollux_tx_queues_visit(size_t received);
+// Visits what nobody else comes back for, as part of the main loop.
+void pollux_tx_queues_wait(const struct netdev_class*);
 
 // What a port has counted under devices that are closed, and what the kernel had counted when the running one was started (account.c).
 struct pollux_account {

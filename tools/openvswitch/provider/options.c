@@ -25,6 +25,7 @@ static const struct {
     {"dispatcher", "dispatcher"},
     {"xdp-prog", "xdp_prog"},
     {"tx", "tx"},
+    {"flush-us", "flush_us"},
 };
 
 static const struct {

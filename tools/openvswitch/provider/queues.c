@@ -11,7 +11,7 @@ int netdev_pollux_rxq_recv(struct netdev_rxq* rxq, struct dp_packet_batch* batch
   struct pollux_packet packets[NETDEV_MAX_BURST];
   if (OVS_UNLIKELY(rx->queue == NULL)) return EAGAIN;
   const size_t count = pollux_receive(rx->queue, packets, NETDEV_MAX_BURST);
-  pollux_tx_note_received(rx, count);
+  pollux_tx_queues_visit(count);
   if (count == 0) return EAGAIN;
   struct pollux_memory* memory = rx->memory;
   for (size_t i = 0; i < count; i++) {

@@ -65,7 +65,6 @@ int netdev_pollux_get_stats(const struct netdev* netdev, struct netdev_stats* st
   int error = get_stats_via_netlink(netdev, stats);
   if (error) return error;
   ovs_mutex_lock(&port->mutex);
-  for (uint32_t i = 0; i < port->tx_queue_count; i++) pollux_tx_queue_flush_idle(port->tx_queues[i]);
   pollux_account_add(port, stats);
   ovs_mutex_unlock(&port->mutex);
   return 0;

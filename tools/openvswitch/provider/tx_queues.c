@@ -1,34 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bursts that are sent together.
+// Bursts out, and who comes back for what is left of them.
 //
 // The datapath handles up to 32 packets at a time, and sends what came of them at once. Under load that is a small burst: a call of the
-// kernel has a price of its own. So what came of a *full* burst waits, since the queue that it came from has more: it goes when
-//   - POLLUX_MOST_PENDING packets wait on a tx queue,
-//   - that rx queue delivers less than a full burst: then together with what comes of these last packets,
-//   - or the thread polls so often without coming to that rx queue again, that it must have lost it.
-// What came of a burst that was not full never waits: at low load nothing is later than without all this.
+// kernel has a price of its own. So what came of a *full* burst may wait in the driver for what follows (pollux_send_more): until it has
+// enough, or for flush_us. What came of a burst that was not full never waits: at low load nothing is later than without all this.
+//
+// A queue that has something left, held back or put off by the kernel, is visited until it has not:
+//   - by the PMD thread that left it, with each of its receive calls, whatever they return, and of whichever port;
+//   - by the main thread in its loop: what other threads leave, and PMD threads that are gone.
 #include <stdlib.h>
 
 #include "netdev_pollux.h"
+#include "openvswitch/poll-loop.h"
+#include "ovs-thread.h"
+#include "timeval.h"
 #include "util.h"
 
-#define MOST_WAITING_QUEUES 16
-#define MOST_POLLS 256  // without meeting the opener
-// At most this often a queue is asked again that took some of the packets, but not all: it waits for the kernel.
-#define SEND_ATTEMPTS 8
+#define MOST_VISITED 256
+#define MAIN_VISIT_MS 1
 
-// Of one thread.
-static __thread struct {
-  bool more_to_come;   // the burst that is being handled was full
-  bool flush_next;     // the opener's last burst was not: what is left goes at the next poll
-  const void* opener;  // the rx queue whose full burst was the first to wait, while any waits
-  uint32_t polls;      // since then
-  uint32_t waiting_count;
-  struct pollux_tx_queue_state* waiting[MOST_WAITING_QUEUES];
+// Of one PMD thread.
+static __thread struct pollux_tx_visits {
+  bool more_to_come;  // the burst that is being handled was full
+  uint32_t count;
+  struct pollux_tx_queue_state* left[MOST_VISITED];  // each has something left, or had when it was visited last
 } self;
+
+static struct pollux_tx_queue_state* all;  // by next: of every port there ever was. Main thread
+static uint32_t left_count;                // states with something left
 
 static void Lock(struct pollux_tx_queue_state* tx) {
   while (__atomic_exchange_n(&tx->busy, true, __ATOMIC_ACQUIRE)) {
+    while (__atomic_load_n(&tx->busy, __ATOMIC_RELAXED)) {
+    }
   }
 }
 static bool TryLock(struct pollux_tx_queue_state* tx) {
@@ -38,82 +42,92 @@ static void Unlock(struct pollux_tx_queue_state* tx) {
   __atomic_store_n(&tx->busy, false, __ATOMIC_RELEASE);
 }
 
-static void Flush(struct pollux_tx_queue_state* tx) {
-  const size_t count = tx->pending_count;
-  size_t sent = 0;
-  for (int attempt = 0; attempt < SEND_ATTEMPTS && sent < count; attempt++) {
-    sent += pollux_send(tx->queue, tx->pending + sent, count - sent);
+static void SetLeft(struct pollux_tx_queue_state* tx, bool left) {
+  if (tx->left == left) return;
+  __atomic_store_n(&tx->left, left, __ATOMIC_RELAXED);
+  __atomic_add_fetch(&left_count, left ? 1 : -1, __ATOMIC_RELAXED);
+}
+
+static void Visit(struct pollux_tx_queue_state* tx) {
+  SetLeft(tx, tx->queue != NULL && pollux_tx_poll(tx->queue));
+}
+
+void pollux_tx_queues_visit(size_t received) {
+  self.more_to_come = received == NETDEV_MAX_BURST;
+  for (uint32_t i = 0; i < self.count;) {
+    struct pollux_tx_queue_state* tx = self.left[i];
+    bool left = true;
+    if (OVS_LIKELY(TryLock(tx))) {  // else somebody is at it
+      Visit(tx);
+      left = tx->left;
+      if (!left && tx->visitor == &self) tx->visitor = NULL;
+      Unlock(tx);
+    }
+    if (left) {
+      i++;
+    } else {
+      self.left[i] = self.left[--self.count];
+    }
+  }
+}
+
+// Locked. Without a place in the list, the main thread comes.
+static void Remember(struct pollux_tx_queue_state* tx) {
+  SetLeft(tx, true);
+  if (tx->visitor == &self || self.count == MOST_VISITED || !thread_is_pmd()) return;
+  tx->visitor = &self;
+  self.left[self.count++] = tx;
+}
+
+static void Send(struct pollux_tx_queue_state* tx, const struct pollux_packet* packets, size_t count) {
+  if (count == 0) return;
+  size_t sent = self.more_to_come ? pollux_send_more(tx->queue, packets, count) : pollux_send(tx->queue, packets, count);
+  while (OVS_UNLIKELY(sent < count)) {
+    const size_t more = pollux_send(tx->queue, packets + sent, count - sent);
+    if (more == 0) break;
+    sent += more;
   }
   if (OVS_UNLIKELY(sent < count)) {
     pollux_count(&tx->counters.dropped_ring_full, count - sent);
-    pollux_free(tx->pending + sent, count - sent);
+    pollux_free(packets + sent, count - sent);
   }
-  tx->pending_count = 0;
-}
-
-static void FlushWaiting(void) {
-  for (uint32_t i = 0; i < self.waiting_count; i++) {
-    Lock(self.waiting[i]);
-    if (self.waiting[i]->pending_count > 0) Flush(self.waiting[i]);
-    Unlock(self.waiting[i]);
-  }
-  self.waiting_count = 0;
-  self.opener = NULL;
-  self.flush_next = false;
-}
-
-void pollux_tx_note_received(const void* rx_queue, size_t count) {
-  self.more_to_come = count == NETDEV_MAX_BURST;
-  if (OVS_LIKELY(self.waiting_count == 0)) {
-    if (self.more_to_come) {
-      self.opener = rx_queue;
-      self.polls = 0;
-    }
-    return;
-  }
-  if (self.flush_next || ++self.polls > MOST_POLLS || (rx_queue == self.opener && count == 0)) {
-    FlushWaiting();
-    if (self.more_to_come) {
-      self.opener = rx_queue;
-      self.polls = 0;
-    }
-  } else if (rx_queue == self.opener) {
-    self.polls = 0;
-    self.flush_next = !self.more_to_come;
-  }
-}
-
-// True if the packets on this queue may wait: the thread will come back to it.
-static bool MayWait(struct pollux_tx_queue_state* tx) {
-  if (!self.more_to_come) return false;
-  for (uint32_t i = 0; i < self.waiting_count; i++) {
-    if (self.waiting[i] == tx) return true;
-  }
-  if (self.waiting_count == MOST_WAITING_QUEUES) return false;
-  self.waiting[self.waiting_count++] = tx;
-  return true;
 }
 
 void pollux_tx_queue_send(struct pollux_tx_queue_state* tx, struct pollux_memory* memory, struct dp_packet_batch* batch) {
+  struct pollux_packet packets[NETDEV_MAX_BURST];
   const size_t size = dp_packet_batch_size(batch);
+  size_t count = 0;
   Lock(tx);
   for (size_t i = 0; i < size; i++) {
-    if (OVS_UNLIKELY(tx->pending_count == POLLUX_MOST_PENDING)) Flush(tx);
-    tx->pending_count += pollux_packet_to_send(memory, batch->packets[i], &tx->pending[tx->pending_count], &tx->counters);
+    if (OVS_UNLIKELY(count == NETDEV_MAX_BURST)) {
+      Send(tx, packets, count);
+      count = 0;
+    }
+    count += pollux_packet_to_send(memory, batch->packets[i], &packets[count], &tx->counters);
   }
-  if (tx->pending_count > POLLUX_MOST_PENDING - NETDEV_MAX_BURST || !MayWait(tx)) Flush(tx);
+  Send(tx, packets, count);
+  Remember(tx);
   Unlock(tx);
   batch->count = 0;
   batch->trunc = false;
 }
 
-void pollux_tx_queue_flush_idle(struct pollux_tx_queue_state* tx) {
-  if (__atomic_load_n(&tx->pending_count, __ATOMIC_RELAXED) == 0 || !TryLock(tx)) return;
-  if (tx->pending_count > 0) Flush(tx);
-  Unlock(tx);
-}
+// --- Main thread -----------------------------------------------------------------------------------------------------------------
 
-// --- Their life: main thread -----------------------------------------------------------------------------------------------------
+// In `wait`, which the main loop calls as often as `run`: by the latter netdev-linux knows the classes that are its own.
+void pollux_tx_queues_wait(const struct netdev_class* class OVS_UNUSED) {
+  static long long int next;
+  if (__atomic_load_n(&left_count, __ATOMIC_RELAXED) == 0) return;
+  if (time_msec() >= next) {
+    next = time_msec() + MAIN_VISIT_MS;
+    for (struct pollux_tx_queue_state* tx = all; tx != NULL; tx = tx->next) {
+      if (!__atomic_load_n(&tx->left, __ATOMIC_RELAXED) || !TryLock(tx)) continue;
+      Visit(tx);
+      Unlock(tx);
+    }
+  }
+  if (__atomic_load_n(&left_count, __ATOMIC_RELAXED) != 0) poll_timer_wait_until(next);
+}
 
 static struct pollux_tx_queue_state* unused;
 
@@ -123,6 +137,8 @@ struct pollux_tx_queue_state* pollux_tx_queue_open(pollux_tx_queue* queue) {
     unused = tx->next_unused;
   } else {
     tx = xzalloc_cacheline(sizeof *tx);
+    tx->next = all;
+    all = tx;
   }
   Lock(tx);
   tx->counters = (struct pollux_tx_counters){0};
@@ -133,9 +149,8 @@ struct pollux_tx_queue_state* pollux_tx_queue_open(pollux_tx_queue* queue) {
 
 void pollux_tx_queue_close(struct pollux_tx_queue_state* tx) {
   Lock(tx);
-  if (tx->pending_count > 0) pollux_free(tx->pending, tx->pending_count);
-  tx->pending_count = 0;
   tx->queue = NULL;
+  SetLeft(tx, false);
   Unlock(tx);
   tx->next_unused = unused;
   unused = tx;
