@@ -107,12 +107,12 @@ TEST(TestpmdProcess, OneBlockAfterAPause) {
   ASSERT_TRUE((*process)->WaitForText("\"stats\"").ok());
   ASSERT_TRUE((*process)->Signal(SIGSTOP).ok());
   std::this_thread::sleep_for(std::chrono::seconds(4));  // the pause itself
-  ASSERT_TRUE((*process)->Signal(SIGCONT).ok());
   const auto count = [&] {
     const std::vector<std::string> parts = absl::StrSplit((*process)->Output(), "\"stats\"");
     return parts.size() - 1;
   };
   const std::size_t before = count();
+  ASSERT_TRUE((*process)->Signal(SIGCONT).ok());
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (count() == before && std::chrono::steady_clock::now() < end) std::this_thread::yield();
   ASSERT_TRUE((*process)->Signal(SIGINT).ok());
