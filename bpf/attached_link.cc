@@ -23,26 +23,6 @@ UniqueFd CreateLink(int program, int ifindex, uint32_t flags) {
   return UniqueFd(bpf_link_create(program, ifindex, BPF_XDP, &options));
 }
 
-// The kernel's own words for these (extended acknowledgements) do not come through bpf(2).
-const char* NativeHint(int error) {
-  switch (error) {
-    case EOPNOTSUPP:
-      return "the driver has no native XDP";
-    case EINVAL:
-    case ERANGE:
-      return "the driver cannot run native XDP as it is set up; often the MTU, or that of a veth's other end, is too large (or LRO is on)";
-    case ENOSPC:
-    case ENOMEM:
-      return "the driver lacks queues for native XDP; a veth wants at least as many receive queues as its other end has transmit queues";
-    default:
-      return "";
-  }
-}
-
-bool MayFallBack(int error) {
-  return NativeHint(error)[0] != '\0' && error != ENOMEM;
-}
-
 // The steering rules that a loaded program has; empty for a program without any.
 absl::StatusOr<std::optional<steer_options>> ReadSteering(const ProgramInfo& program) {
   absl::StatusOr<UniqueFd> map = FindMap(program, ".rodata");
@@ -78,6 +58,25 @@ absl::Status CompareSteering(const std::string& where, const ProgramInfo& runnin
 }
 
 }  // namespace
+
+const char* NativeHint(int error) {
+  switch (error) {
+    case EOPNOTSUPP:
+      return "the driver has no native XDP";
+    case EINVAL:
+    case ERANGE:
+      return "the driver cannot run native XDP as it is set up; often the MTU, or that of a veth's other end, is too large (or LRO is on)";
+    case ENOSPC:
+    case ENOMEM:
+      return "the driver lacks queues for native XDP; a veth wants at least as many receive queues as its other end has transmit queues";
+    default:
+      return "";
+  }
+}
+
+bool MayFallBack(int error) {
+  return NativeHint(error)[0] != '\0' && error != ENOMEM;
+}
 
 absl::StatusOr<AttachedLink> MakeLink(const std::string& interface, int ifindex, AttachMode mode, ProgramObject* object) {
   absl::Status loaded = object->Load();

@@ -25,6 +25,12 @@ struct AttachedLink {
   std::string fallback_reason;
 };
 
+// What may be the cause where the driver refuses native XDP with this errno; "" if it is for another reason. The kernel's own words
+// (extended acknowledgements) do not come through bpf(2).
+const char* NativeHint(int error);
+// Automatic mode goes on generically.
+bool MayFallBack(int error);
+
 // Loads the object and attaches it. ALREADY_EXISTS if the interface has a program by now.
 absl::StatusOr<AttachedLink> MakeLink(const std::string& interface, int ifindex, AttachMode mode, ProgramObject* object);
 

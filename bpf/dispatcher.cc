@@ -11,6 +11,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "bpf/attached_link.h"
 #include "bpf/library_messages.h"
 #include "bpf/passed_counter.h"
 #include "bpf/privilege.h"
@@ -29,13 +30,19 @@ using Program = std::unique_ptr<xdp_program, CloseProgram>;
 // A program in the chain, which leaves it with this object.
 class ChainedProgram final : public XdpProgram {
  public:
-  ChainedProgram(const std::string& interface, int ifindex, xdp_attach_mode mode, ProgramObject object, Program program, uint32_t queues)
+  ChainedProgram(const std::string& interface, int ifindex, xdp_attach_mode mode, std::string fallback_reason, ProgramObject object,
+                 Program program, uint32_t queues)
       : ifindex_(ifindex),
         mode_(mode),
+        fallback_reason_(std::move(fallback_reason)),
         object_(std::move(object)),
         program_(std::move(program)),
         sockets_(interface, UniqueFd::Duplicate(object_.map_fd(POLLUX_SOCKET_MAP)), queues) {}
-  ~ChainedProgram() override {
+  ~ChainedProgram() override { Detach(); }
+
+  // In vain where the interface is in another namespace by now: a chain is found by number.
+  void Detach() override {
+    if (!std::exchange(attached_, false)) return;
     LibraryMessages messages;
     xdp_program__detach(program_.get(), ifindex_, mode_, 0);
   }
@@ -43,6 +50,7 @@ class ChainedProgram final : public XdpProgram {
   absl::Status AddSocket(uint32_t queue, int socket) override { return sockets_.Add(queue, socket); }
   absl::Status RemoveSocket(uint32_t queue) override { return sockets_.Remove(queue); }
   bool native() const override { return mode_ == XDP_MODE_NATIVE; }
+  std::string fallback_reason() const override { return fallback_reason_; }
   bool joined() const override { return false; }
   uint32_t program_id() const override { return xdp_program__id(program_.get()); }
   uint64_t passed_packets() const override { return ReadPassedPackets(object_.steering() ? object_.map_fd(POLLUX_PASSED_MAP) : -1); }
@@ -50,6 +58,8 @@ class ChainedProgram final : public XdpProgram {
  private:
   int ifindex_;
   xdp_attach_mode mode_;
+  bool attached_ = true;
+  std::string fallback_reason_;
   ProgramObject object_;
   Program program_;
   SocketMap sockets_;
@@ -93,7 +103,9 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> AttachThroughDispatcher(const std::s
   }
   xdp_attach_mode mode = options.mode == AttachMode::kGeneric ? XDP_MODE_SKB : XDP_MODE_NATIVE;
   int error = xdp_program__attach(program.get(), ifindex, mode, 0);
-  if (error == -EOPNOTSUPP && options.mode == AttachMode::kAutomatic) {
+  std::string fallback_reason;
+  if (options.mode == AttachMode::kAutomatic && MayFallBack(-error)) {
+    fallback_reason = absl::StrCat(NativeHint(-error), " (", std::strerror(-error), ")");
     mode = XDP_MODE_SKB;
     error = xdp_program__attach(program.get(), ifindex, mode, 0);
   }
@@ -111,8 +123,8 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> AttachThroughDispatcher(const std::s
     xdp_program__detach(program.get(), ifindex, mode, 0);
     return queues.status();
   }
-  return std::unique_ptr<XdpProgram>(
-      std::make_unique<ChainedProgram>(interface, ifindex, mode, std::move(*object), std::move(program), *queues));
+  return std::unique_ptr<XdpProgram>(std::make_unique<ChainedProgram>(interface, ifindex, mode, std::move(fallback_reason),
+                                                                      std::move(*object), std::move(program), *queues));
 }
 
 }  // namespace pollux::bpf

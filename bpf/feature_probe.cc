@@ -99,14 +99,18 @@ absl::StatusOr<DeviceFeatures> ProbeDevice(const std::string& interface) {
   unsigned ifindex = if_nametoindex(interface.c_str());
   if (ifindex == 0)
     return absl::NotFoundError(absl::StrCat("interface ", interface, ": there is none of this name in this network namespace"));
+  return ProbeDevice(static_cast<int>(ifindex));
+}
+
+absl::StatusOr<DeviceFeatures> ProbeDevice(int interface_index) {
   GenericNetlink netlink;
   if (!netlink.Open()) return lcore::ErrnoStatus(errno, "socket(AF_NETLINK, NETLINK_GENERIC)");
   std::optional<uint16_t> family = netlink.NetdevFamily();
   if (!family) return DeviceFeatures();
   nlmsghdr* message = netlink.Start(*family, kNetdevCommandDeviceGet);
-  mnl_attr_put_u32(message, kNetdevAttributeIfindex, ifindex);
+  mnl_attr_put_u32(message, kNetdevAttributeIfindex, static_cast<uint32_t>(interface_index));
   std::optional<Attributes> answer = netlink.Ask(message);
-  if (!answer && errno == ENODEV) return absl::NotFoundError(absl::StrCat("interface ", interface, " went away"));
+  if (!answer && errno == ENODEV) return absl::NotFoundError(absl::StrCat("interface ", interface_index, " went away"));
   if (!answer) return DeviceFeatures();
   DeviceFeatures features;
   features.known = (*answer)[kNetdevAttributeXdpFeatures].has_value();
@@ -118,13 +122,16 @@ absl::StatusOr<DeviceFeatures> ProbeDevice(const std::string& interface) {
 }
 
 std::optional<uint32_t> QueueNapiId(const std::string& interface, uint32_t queue, QueueDirection direction) {
-  unsigned ifindex = if_nametoindex(interface.c_str());
+  return QueueNapiId(static_cast<int>(if_nametoindex(interface.c_str())), queue, direction);
+}
+
+std::optional<uint32_t> QueueNapiId(int interface_index, uint32_t queue, QueueDirection direction) {
   GenericNetlink netlink;
-  if (ifindex == 0 || !netlink.Open()) return std::nullopt;
+  if (interface_index == 0 || !netlink.Open()) return std::nullopt;
   std::optional<uint16_t> family = netlink.NetdevFamily();
   if (!family) return std::nullopt;
   nlmsghdr* message = netlink.Start(*family, kNetdevCommandQueueGet);
-  mnl_attr_put_u32(message, kNetdevAttributeQueueIfindex, ifindex);
+  mnl_attr_put_u32(message, kNetdevAttributeQueueIfindex, static_cast<uint32_t>(interface_index));
   mnl_attr_put_u32(message, kNetdevAttributeQueueType, direction == QueueDirection::kRx ? 0 : 1);
   mnl_attr_put_u32(message, kNetdevAttributeQueueId, queue);
   std::optional<Attributes> answer = netlink.Ask(message);

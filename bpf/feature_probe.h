@@ -20,11 +20,13 @@ struct DeviceFeatures {
   uint64_t xsk_features = 0;
 };
 absl::StatusOr<DeviceFeatures> ProbeDevice(const std::string& interface);
+absl::StatusOr<DeviceFeatures> ProbeDevice(int interface_index);
 
 enum class QueueDirection { kRx, kTx };
 // The NAPI instance that serves a queue, which preferred busy polling needs. Empty: the driver does not link it, or the kernel
 // cannot tell (before 6.8).
 std::optional<uint32_t> QueueNapiId(const std::string& interface, uint32_t queue, QueueDirection direction);
+std::optional<uint32_t> QueueNapiId(int interface_index, uint32_t queue, QueueDirection direction);
 
 // "zero-copy, redirect, transmit" and so on, for reports.
 std::string DescribeFeatures(const DeviceFeatures& features);

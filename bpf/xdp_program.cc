@@ -59,6 +59,8 @@ class LinkedProgram final : public XdpProgram {
             .sockets = UniqueFd::Duplicate(sockets_.descriptor()),
             .passed = UniqueFd::Duplicate(link_.passed.get())};
   }
+  // The link is that of this process, or of several: the last one that lets go of it detaches.
+  void Detach() override { link_.link = UniqueFd(); }
   bool native() const override { return link_.native; }
   std::string fallback_reason() const override { return link_.fallback_reason; }
   Injection* injection() override { return injection_.get(); }

@@ -70,6 +70,9 @@ class XdpProgram {
   // Duplicates; all empty for a program in libxdp's dispatcher.
   virtual LinkDescriptors Descriptors() const { return {}; }
 
+  // Takes the program off the interface, though this object lives on: for one that went away with it attached. Sockets stay as they are.
+  virtual void Detach() = 0;
+
   virtual bool native() const = 0;
   // Why automatic mode ended with generic; empty where it did not.
   virtual std::string fallback_reason() const { return {}; }

@@ -13,6 +13,11 @@ absl::Status Unsupported(const Device& device, const char* setting) {
 
 }  // namespace
 
+const char* EventName(DeviceEvent::Kind kind) {
+  constexpr const char* kNames[] = {"settings", "renamed", "gone", "back", "mtu", "link", "queues", "features"};
+  return kNames[static_cast<int>(kind)];
+}
+
 absl::Status Device::SetPromiscuous(bool) {
   return Unsupported(*this, "promiscuous mode");
 }

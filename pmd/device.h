@@ -5,8 +5,9 @@
 //   (drivers.h)       |                      |    ^                  |
 //                     +----- destructor -----+    +------Stop--------+
 //
-// Opening looks, and changes nothing on the machine. Configure acquires (sockets, rings, memory registration), Start
-// lets packets in, Stop takes them out again; the destructor does what is left to do and restores every setting that was changed.
+// Opening looks; all it changes is what a killed process left changed on this interface, which it puts back. Configure checks, Start
+// acquires (sockets, rings, memory registration) and lets packets in, Stop takes them out again; the destructor does what is left to do and
+// restores every setting that was changed and still is as it was set.
 //
 // Thread rule: the control path belongs to one thread at a time, usually the main lcore; while it calls Stop, Configure or the
 // destructor no other thread uses the device's queues. Info, Stats and ExtendedStats may be called by any thread while started.
@@ -75,6 +76,27 @@ struct DeviceConfig {
   bool promiscuous = false;
 };
 
+// Something that happened to a port, and what it did about it.
+struct DeviceEvent {
+  enum class Kind {
+    kSettings,  // settings of the interface were put back, or could not be
+    kRenamed,   // the interface has another name; the port goes on
+    // The interface was deleted, or moved to another network namespace. The port has let go of it but for its queues: Stop, when they are
+    // quiet, gets their frames back.
+    kGone,
+    kBack,      // after kGone: an interface of that name is there and up. Start goes on with it, by the same configuration
+    kMtu,       // value: what it is now; set by somebody else. The queues send accordingly, as far as frames reach
+    kLink,      // value: 1 if it is up and has a carrier now, 0 if not
+    kQueues,    // value: how many the interface has now
+    kFeatures,  // what the driver can do with XDP has changed
+  };
+  Kind kind = Kind::kSettings;
+  std::string text;  // a line for a person
+  uint64_t value = 0;
+};
+// "settings", "renamed", ...
+const char* EventName(DeviceEvent::Kind kind);
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -101,6 +123,13 @@ class Device {
   virtual absl::Status SetPromiscuous(bool on);
   virtual absl::Status SetMtu(std::size_t mtu);
   virtual absl::Status SetMac(const MacAddress& mac);
+
+  // What happened since the last call, from the opening on. The control thread is to ask a few times a second: nothing is looked at in
+  // between.
+  virtual std::vector<DeviceEvent> PollEvents() { return {}; }
+  // Puts the settings back now, unless another device of this process is on the same interface; what became of each is an event. The
+  // destructor does the same, but cannot tell.
+  virtual void RestoreSettings() {}
 
   // What was asked and what was got; complete once configured, final once started.
   virtual std::vector<FeatureState> Features() const { return {}; }

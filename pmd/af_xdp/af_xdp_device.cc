@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include <absl/strings/str_cat.h>
 
@@ -45,10 +46,16 @@ absl::Status CheckRing(const char* name, std::size_t size) {
 absl::StatusOr<std::unique_ptr<Device>> AfXdpDevice::Open(DeviceArguments arguments) {
   auto options = ParseAfXdpOptions(arguments);
   if (!options.ok()) return options.status();
-  SavedSettings::RestoreAbandoned();
   auto netdev = Netdev::Open(options->interface);
   if (!netdev.ok()) return lcore::Annotate(netdev.status(), arguments.name());
-  return std::unique_ptr<Device>(new AfXdpDevice(arguments.name(), *std::move(options), *std::move(netdev)));
+  std::unique_ptr<AfXdpDevice> device(new AfXdpDevice(arguments.name(), *std::move(options), *std::move(netdev)));
+  auto watch = InterfaceWatch::Create(*device->netdev_);
+  if (!watch.ok()) return lcore::Annotate(watch.status(), device->name_);
+  device->watch_ = *std::move(watch);
+  const auto settings = device->Settings();
+  if (!settings.ok()) return settings.status();
+  device->Tell(DeviceEvent::Kind::kSettings, (*settings)->RestoreAbandoned());
+  return device;
 }
 
 AfXdpDevice::AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr<Netdev> netdev)
@@ -56,6 +63,60 @@ AfXdpDevice::AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr
 
 AfXdpDevice::~AfXdpDevice() {
   Stop().IgnoreError();
+  RestoreSettings();
+}
+
+void AfXdpDevice::Tell(DeviceEvent::Kind kind, const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) events_.push_back({.kind = kind, .text = line});
+}
+
+std::vector<DeviceEvent> AfXdpDevice::PollEvents() {
+  for (DeviceEvent& event : watch_->Poll()) {
+    React(event);
+    events_.push_back(std::move(event));
+  }
+  return std::exchange(events_, {});
+}
+
+void AfXdpDevice::React(DeviceEvent& event) {
+  switch (event.kind) {
+    case DeviceEvent::Kind::kGone:
+      LetGo();
+      break;
+    case DeviceEvent::Kind::kMtu:
+      if (started_) FollowMtu(event.value, event.text);
+      break;
+    case DeviceEvent::Kind::kQueues:
+      absl::StrAppend(&event.text, "; this port has ", config_.rx_queues,
+                      " rx queue(s), and what comes in on others stays with the kernel");
+      break;
+    default:
+      break;
+  }
+}
+
+// What the queues' owners are not in the way of: their sockets are Stop's.
+void AfXdpDevice::LetGo() {
+  if (program_ != nullptr) program_->Detach();
+  promiscuous_.reset();
+  if (settings_ == nullptr) return;
+  if (watch_->departure() == InterfaceNews::Departure::kDeleted) settings_->Forget();
+  RestoreSettings();
+}
+
+void AfXdpDevice::FollowMtu(std::size_t mtu, std::string& text) {
+  const std::size_t longest = std::min(mtu, LargestMtu());
+  for (auto& queue : queues_) queue->SetMaximumLength(longest + ETH_HLEN + kVlanTagBytes);
+  if (mtu > longest) {
+    absl::StrAppend(&text, "; a frame of ", config_.pool->frame_size(), " bytes with ", config_.pool->headroom(),
+                    " bytes of headroom holds packets up to MTU ", longest, ": longer ones are lost; use larger frames");
+    return;
+  }
+  absl::StrAppend(&text, "; packets up to that are sent");
+  const bool zero_copy = queues_.front()->socket() != nullptr && queues_.front()->socket()->zero_copy();
+  if (const std::string why = zero_copy ? WhyNoZeroCopy(mtu) : ""; !why.empty()) {
+    absl::StrAppend(&text, "; while the port does zero-copy: ", why, "; stop and start the port");
+  }
 }
 
 DeviceInfo AfXdpDevice::Info() const {
@@ -79,7 +140,8 @@ DeviceInfo AfXdpDevice::Info() const {
     info.recommended_frame_size = kLargerFrame;
   }
   // A driver with zero-copy needs no other way to send, and is better off with huge pages.
-  const auto driver = bpf::ProbeDevice(netdev_->name());
+  const auto visit = netdev_->EnterNamespace();
+  const auto driver = bpf::ProbeDevice(netdev_->index());
   const bool zero_copy = driver.ok() && (driver->xdp_actions & bpf::kXdpActionZeroCopy) != 0 && options_.copy_mode != CopyMode::kCopy;
   info.wants_visible_region = options_.transmit != TransmitPolicy::kRing && !zero_copy;
   return info;
@@ -135,6 +197,7 @@ absl::Status AfXdpDevice::Configure(const DeviceConfig& config) {
   const std::size_t pair_count = std::max<std::size_t>(config.rx_queues, std::min<std::size_t>(config.tx_queues, *available));
   config_ = config;
   const mempool::PreferNode near_frames(config.pool->region().report().node);
+  passed_before_ = passed_baseline_ = 0;
   engines_.reset();
   queues_.clear();
   for (std::size_t number = 0; number < pair_count; ++number) queues_.push_back(MakePair(number, pair_count));
@@ -197,33 +260,71 @@ absl::Status AfXdpDevice::CheckInterface(uint32_t queue_count) const {
 absl::Status AfXdpDevice::Start() {
   if (started_) return absl::FailedPreconditionError(absl::StrCat(name_, ": already started"));
   if (queues_.empty()) return absl::FailedPreconditionError(absl::StrCat(name_, ": configure the device before starting it"));
+  const auto visit = netdev_->EnterNamespace();
+  if (!visit.ok()) return lcore::Annotate(visit.status(), name_);
+  if (auto status = FollowInterface(); !status.ok()) return lcore::Annotate(status, name_);
   // Before the program is attached: a driver may add queues of its own for XDP, and those must not be bound.
   if (auto status = CheckInterface(static_cast<uint32_t>(queues_.size())); !status.ok()) return lcore::Annotate(status, name_);
   const auto index = netdev_->Index();
   if (!index.ok()) return lcore::Annotate(index.status(), name_);
-  driver_features_ = bpf::ProbeDevice(netdev_->name()).value_or(bpf::DeviceFeatures{});
+  driver_features_ = bpf::ProbeDevice(*index).value_or(bpf::DeviceFeatures{});
   bpf::ProgramOptions program_options = options_.program;
   program_options.injection = engines_->Source();
   auto program = bpf::XdpProgram::Attach(netdev_->name(), program_options);
   if (!program.ok()) return lcore::Annotate(program.status(), name_);
   program_ = *std::move(program);
+  passed_at_start_ = program_->passed_packets();
   absl::Status status = StartQueues(*index);
   if (status.ok() && config_.promiscuous) status = SetPromiscuous(true);
   if (!status.ok()) {
-    engines_->Stop(0);
-    for (auto& queue : queues_) queue->Stop(*program_, *index, 0);
-    program_.reset();
+    StopQueues(*index, 0);
     return lcore::Annotate(status, name_);
   }
   started_ = true;
+  started_index_ = *index;
+  // From here on changes are events; one in between is looked at now.
+  watch_->Take();
+  std::string nobody_reads;
+  if (const auto mtu = netdev_->Mtu(); mtu.ok()) FollowMtu(*mtu, nobody_reads);
   config_.pool->FlushThisThread();  // the control thread has no use for frames until the next time
   return absl::OkStatus();
+}
+
+// The interface of this port, or the one that took its place: that one gets what was set here.
+absl::Status AfXdpDevice::FollowInterface() {
+  const int former = netdev_->index();
+  if (auto status = netdev_->Follow(); !status.ok()) return status;
+  const bool another = netdev_->index() != former || watch_->gone();
+  if (another) RestoreSettings();
+  const auto settings = Settings();
+  if (!settings.ok()) return settings.status();
+  if (!another) return absl::OkStatus();
+  Tell(DeviceEvent::Kind::kSettings, (*settings)->RestoreAbandoned());
+  if (mtu_) {
+    if (auto status = (*settings)->SetMtu(*mtu_); !status.ok()) return status;
+  }
+  return mac_ ? (*settings)->SetMac(*mac_) : absl::OkStatus();
+}
+
+void AfXdpDevice::StopQueues(int interface_index, int patience_ms) {
+  if (engines_ != nullptr) engines_->Stop(patience_ms);
+  // The newest first: the first socket holds the memory registration of the others.
+  for (auto queue = queues_.rbegin(); queue != queues_.rend(); ++queue) (*queue)->Stop(*program_, interface_index, patience_ms);
+  passed_before_ = PassedPackets();
+  program_.reset();
+  promiscuous_.reset();
 }
 
 absl::Status AfXdpDevice::StartQueues(int interface_index) {
   const mempool::PreferNode near_frames(config_.pool->region().report().node);  // the kernel's rings
   const auto mtu = netdev_->Mtu();
   if (!mtu.ok()) return mtu.status();
+  if (options_.copy_mode == CopyMode::kZeroCopy && !program_->native()) {
+    const std::string why = program_->fallback_reason();
+    return absl::FailedPreconditionError(absl::StrCat("interface ", netdev_->name(),
+                                                      ": bind_mode=zerocopy: the XDP program is attached generically, and that copies",
+                                                      why.empty() ? "" : "; ", why));
+  }
   const std::string why_copy = WhyNoZeroCopy(*mtu);
   if (!why_copy.empty() && options_.copy_mode == CopyMode::kZeroCopy) {
     return absl::FailedPreconditionError(
@@ -244,37 +345,42 @@ absl::Status AfXdpDevice::StartQueues(int interface_index) {
 absl::Status AfXdpDevice::Stop() {
   if (!started_) return absl::FailedPreconditionError(absl::StrCat(name_, ": is not started"));
   started_ = false;
-  const int index = netdev_->Index().value_or(0);
-  engines_->Stop(kDrainPatienceMs);
-  // The newest first: the first socket holds the memory registration of the others.
-  for (auto queue = queues_.rbegin(); queue != queues_.rend(); ++queue) (*queue)->Stop(*program_, index, kDrainPatienceMs);
-  program_.reset();
-  promiscuous_.reset();
+  const auto visit = netdev_->EnterNamespace();  // in vain: then what needs to be there is left out
+  StopQueues(started_index_, watch_->gone() ? 0 : kDrainPatienceMs);
   config_.pool->FlushThisThread();
   return absl::OkStatus();
 }
 
 absl::Status AfXdpDevice::SetPromiscuous(bool on) {
   if (!on) {
+    config_.promiscuous = false;
     promiscuous_.reset();
     return absl::OkStatus();
   }
   if (promiscuous_ != nullptr) return absl::OkStatus();
+  const auto visit = netdev_->EnterNamespace();
+  if (!visit.ok()) return visit.status();
   const auto index = netdev_->Index();
   if (!index.ok()) return index.status();
   auto membership = PromiscuousMembership::Join(netdev_->name(), *index);
   if (!membership.ok()) return membership.status();
   promiscuous_ = *std::move(membership);
+  config_.promiscuous = true;
   return absl::OkStatus();
 }
 
 absl::StatusOr<SavedSettings*> AfXdpDevice::Settings() {
   if (settings_ == nullptr) {
-    auto settings = SavedSettings::Open(*netdev_);
+    auto settings = SavedSettings::Of(*netdev_);
     if (!settings.ok()) return lcore::Annotate(settings.status(), name_);
     settings_ = *std::move(settings);
   }
   return settings_.get();
+}
+
+void AfXdpDevice::RestoreSettings() {
+  if (settings_ != nullptr && settings_.use_count() == 1) Tell(DeviceEvent::Kind::kSettings, settings_->Restore());
+  settings_.reset();
 }
 
 absl::Status AfXdpDevice::SetMtu(std::size_t mtu) {
@@ -290,6 +396,8 @@ absl::Status AfXdpDevice::SetMtu(std::size_t mtu) {
   const auto settings = Settings();
   if (!settings.ok()) return settings.status();
   if (auto status = (*settings)->SetMtu(mtu); !status.ok()) return lcore::Annotate(status, name_);
+  mtu_ = mtu;
+  watch_->KnowMtu(mtu);
   for (auto& queue : queues_) queue->SetMaximumLength(mtu + ETH_HLEN + kVlanTagBytes);
   return absl::OkStatus();
 }
@@ -298,7 +406,9 @@ absl::Status AfXdpDevice::SetMac(const MacAddress& mac) {
   if (mac.is_multicast()) return absl::InvalidArgumentError(absl::StrCat(name_, ": ", mac.ToString(), " is a multicast address"));
   const auto settings = Settings();
   if (!settings.ok()) return settings.status();
-  return lcore::Annotate((*settings)->SetMac(mac), name_);
+  if (auto status = (*settings)->SetMac(mac); !status.ok()) return lcore::Annotate(status, name_);
+  mac_ = mac;
+  return absl::OkStatus();
 }
 
 }  // namespace pollux::pmd::af_xdp

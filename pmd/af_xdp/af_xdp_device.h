@@ -4,12 +4,15 @@
 #define PMD_AF_XDP_AF_XDP_DEVICE_H_
 
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "bpf/feature_probe.h"
 #include "bpf/xdp_program.h"
 #include "pmd/af_xdp/af_xdp_options.h"
+#include "pmd/af_xdp/interface_watch.h"
 #include "pmd/af_xdp/netdev.h"
 #include "pmd/af_xdp/queue_pair.h"
 #include "pmd/af_xdp/saved_settings.h"
@@ -19,8 +22,8 @@
 
 namespace pollux::pmd::af_xdp {
 
-// Start attaches the program, then makes, fills, binds and enters the sockets; whatever fails undoes itself by destructors, the
-// newest first. Stop goes the same way back. Every port registers its pool's region as a UMEM of its own, so that a frame that one
+// Start attaches the program, then makes, fills, binds and enters the sockets; Stop goes the same way back, and so does a Start that
+// fails. Every port registers its pool's region as a UMEM of its own, so that a frame that one
 // port received another can send as it is, in whatever mode either runs.
 class AfXdpDevice final : public Device {
  public:
@@ -42,6 +45,8 @@ class AfXdpDevice final : public Device {
   absl::Status SetPromiscuous(bool on) override;
   absl::Status SetMtu(std::size_t mtu) override;
   absl::Status SetMac(const MacAddress& mac) override;
+  std::vector<DeviceEvent> PollEvents() override;
+  void RestoreSettings() override;
   std::vector<FeatureState> Features() const override;
   void CollectFrames(mempool::FrameAudit& audit) const override;
 
@@ -54,8 +59,15 @@ class AfXdpDevice final : public Device {
   std::unique_ptr<QueuePair> MakePair(std::size_t number, std::size_t pair_count) const;
   absl::Status CheckInterface(uint32_t queue_count) const;
   absl::Status StartQueues(int interface_index);
+  void StopQueues(int interface_index, int patience_ms);
   XskRingSizes RingSizes() const;
   absl::StatusOr<SavedSettings*> Settings();
+  void Tell(DeviceEvent::Kind kind, const std::vector<std::string>& lines);
+  void React(DeviceEvent& event);
+  void LetGo();
+  uint64_t PassedPackets() const;
+  void FollowMtu(std::size_t mtu, std::string& text);
+  absl::Status FollowInterface();
 
   const std::string name_;
   const AfXdpOptions options_;
@@ -64,11 +76,20 @@ class AfXdpDevice final : public Device {
   bool started_ = false;
   bpf::DeviceFeatures driver_features_;  // as of the last Start
 
-  std::unique_ptr<SavedSettings> settings_;
+  std::shared_ptr<SavedSettings> settings_;
+  std::unique_ptr<InterfaceWatch> watch_;  // refers to netdev_
+  std::vector<DeviceEvent> events_;
+  int started_index_ = 0;  // the interface that the sockets are bound to
+  // What was set here, for an interface that takes the place of this one.
+  std::optional<std::size_t> mtu_;
+  std::optional<MacAddress> mac_;
   std::unique_ptr<PromiscuousMembership> promiscuous_;
   std::unique_ptr<bpf::XdpProgram> program_;
   std::vector<std::unique_ptr<QueuePair>> queues_;
   std::unique_ptr<TransmitEngines> engines_;  // refers to queues_
+  mutable std::mutex statistics_lock_;        // ResetStats against those who read; queues count without it
+  uint64_t passed_before_ = 0;                // of programs that are gone, since Configure
+  uint64_t passed_at_start_ = 0;              // of a program that others have used before
   uint64_t passed_baseline_ = 0;
 };
 

@@ -8,12 +8,15 @@
 namespace pollux::pmd::af_xdp {
 
 QueueStats AfXdpDevice::Stats(std::size_t queue) const {
+  const std::lock_guard lock(statistics_lock_);
+  if (queues_.empty()) return {};  // before Configure
   QueueStats stats = queues_[queue % queues_.size()]->Stats(queue / queues_.size());
   engines_->AddTo(stats, queue);
   return stats;
 }
 
 QueueStats AfXdpDevice::Stats() const {
+  const std::lock_guard lock(statistics_lock_);
   QueueStats sum;
   for (const auto& queue : queues_) {
     for (std::size_t index = 0; index < queue->tx_count(); ++index) sum += queue->Stats(index);
@@ -23,17 +26,23 @@ QueueStats AfXdpDevice::Stats() const {
 }
 
 std::vector<NamedCounter> AfXdpDevice::ExtendedStats() const {
+  const std::lock_guard lock(statistics_lock_);
   std::vector<NamedCounter> stats;
   for (const auto& queue : queues_) queue->AppendExtendedStats(stats);
   if (engines_ != nullptr) engines_->AppendExtendedStats(stats);
-  if (program_ != nullptr) stats.push_back({"rx_steered_to_kernel", program_->passed_packets() - passed_baseline_});
+  stats.push_back({"rx_steered_to_kernel", PassedPackets() - passed_baseline_});
   return stats;
 }
 
 void AfXdpDevice::ResetStats() {
+  const std::lock_guard lock(statistics_lock_);
   for (auto& queue : queues_) queue->ResetStats();
   if (engines_ != nullptr) engines_->ResetStats();
-  if (program_ != nullptr) passed_baseline_ = program_->passed_packets();
+  passed_baseline_ = PassedPackets();
+}
+
+uint64_t AfXdpDevice::PassedPackets() const {
+  return passed_before_ + (program_ != nullptr ? program_->passed_packets() - passed_at_start_ : 0);
 }
 
 std::vector<FeatureState> AfXdpDevice::Features() const {

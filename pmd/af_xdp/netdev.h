@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Netdev: the settings of a kernel interface, read and set by ioctl.
+// Netdev: a kernel interface in a network namespace, its settings read and set by ioctl.
 #ifndef PMD_AF_XDP_NETDEV_H_
 #define PMD_AF_XDP_NETDEV_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -13,20 +17,55 @@
 #include "pmd/device.h"
 #include "pmd/mac_address.h"
 
+struct ifreq;
+
 namespace pollux::pmd::af_xdp {
 
-// An interface by name, in the network namespace of the thread that opened it. Reads ask the kernel each time. Any thread.
+// What tells an interface from every other one that ever was there under the same number, as far as the kernel tells.
+struct InterfaceIdentity {
+  std::string boot;       // of the machine
+  std::string network;    // of the namespace: its cookie, which is never used again; before Linux 5.14 its inode, which is
+  int index = 0;          // in the namespace
+  uint64_t creation = 0;  // inode of its folder in sysfs: as long as the interface lives, renamed and moved or not; 0: not visible here
+  MacAddress address;     // the hardware's; where it has none, the one it had when it was looked at
+
+  bool operator==(const InterfaceIdentity&) const = default;
+};
+
+// An interface by its index, in the network namespace of the thread that opened it: it keeps its index when it is renamed. Reads ask the
+// kernel each time. Any thread, but for Follow, which belongs to the control path.
 class Netdev {
  public:
-  // NOT_FOUND if there is no such interface.
+  // NOT_FOUND if there is no such interface; INVALID_ARGUMENT if its packets have no Ethernet header.
   static absl::StatusOr<std::unique_ptr<Netdev>> Open(const std::string& name);
+  // The same interface, followed by itself.
+  absl::StatusOr<std::unique_ptr<Netdev>> Duplicate() const;
   ~Netdev();
   Netdev(const Netdev&) = delete;
   Netdev& operator=(const Netdev&) = delete;
 
-  const std::string& name() const { return name_; }
-  // The index that the name has now: a device that was deleted and made again has another. NOT_FOUND if it is gone.
+  // As the kernel has it now; of one that is gone, the last name.
+  std::string name() const;
+  // NOT_FOUND if it is gone.
   absl::StatusOr<int> Index() const;
+  int index() const { return index_.load(std::memory_order_relaxed); }
+  // If the interface is gone: goes over to the one that has its last name now. NOT_FOUND: there is none.
+  absl::Status Follow();
+  absl::StatusOr<InterfaceIdentity> Identity() const;
+
+  // The calling thread is in the interface's namespace while this lives; a thread that is there already just stays.
+  class Visit {
+   public:
+    Visit(Visit&& other) noexcept : home_(std::exchange(other.home_, -1)) {}
+    ~Visit();
+
+   private:
+    friend class Netdev;
+    explicit Visit(int home) : home_(home) {}
+    int home_;
+  };
+  absl::StatusOr<Visit> EnterNamespace() const;
+  int namespace_descriptor() const { return namespace_; }
 
   // As ethtool -i has it; empty where there is none.
   std::string DriverName() const;
@@ -42,11 +81,19 @@ class Netdev {
   uint32_t HardwareRxRing() const;
 
  private:
-  Netdev(std::string name, int descriptor) : name_(std::move(name)), descriptor_(descriptor) {}
+  Netdev(std::string name, int descriptor, int network) : last_name_(std::move(name)), descriptor_(descriptor), namespace_(network) {}
   absl::Status Failed(int error, const char* call) const;
+  absl::StatusOr<int> Find(const std::string& name) const;
+  // Fills in the name and calls; 0 or the errno.
+  int Call(unsigned long number, ifreq& request) const;
+  template <typename Command>
+  bool Ethtool(Command& command) const;
 
-  const std::string name_;
+  mutable std::mutex name_lock_;
+  mutable std::string last_name_;
+  std::atomic<int> index_{0};
   const int descriptor_;
+  const int namespace_;
 };
 
 // Promiscuous mode for as long as this object lives: the membership of a packet socket, which ends with the process (packet(7)).

@@ -78,8 +78,8 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
   if (status.ok()) status = (*socket)->Bind(interface_index, why_copy.empty() ? options_.copy_mode : CopyMode::kCopy, options_.need_wakeup);
   if (status.ok() && options_.receives) status = program.AddSocket(options_.queue, (*socket)->descriptor());
   if (status.ok() && options_.busy_polling.budget > 0 && (*socket)->zero_copy() &&
-      SendsHaveTheirOwnNapi(bpf::QueueNapiId(options_.interface, options_.queue, bpf::QueueDirection::kRx),
-                            bpf::QueueNapiId(options_.interface, options_.queue, bpf::QueueDirection::kTx))) {
+      SendsHaveTheirOwnNapi(bpf::QueueNapiId(interface_index, options_.queue, bpf::QueueDirection::kRx),
+                            bpf::QueueNapiId(interface_index, options_.queue, bpf::QueueDirection::kTx))) {
     (*socket)->StopBusyPolling();
     busy_polling_refused_ = "sends have a NAPI instance of their own here, and busy polling would stall them in zero-copy mode";
   }

@@ -198,7 +198,10 @@ absl::Status XskSocket::BindError(int error, CopyMode mode) const {
   const char* hint = "";
   switch (error) {
     case EBUSY:
-      hint = "another socket holds this queue (try another start_queue=)";
+      hint =
+          "another socket holds this queue (try another start_queue=), or the kernel has not yet taken apart that of a process that ended: "
+          "on a "
+          "busy machine that was seen to take half a minute";
       break;
     case EINVAL:
       hint = mode == CopyMode::kZeroCopy ? "the interface has no such queue, or cannot do zero-copy as it is set up"

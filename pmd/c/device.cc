@@ -24,6 +24,7 @@ struct pollux_device {
   // Of the last successful configure.
   std::size_t rx_queues = 0;
   std::size_t tx_queues = 0;
+  std::vector<pollux::pmd::DeviceEvent> events = {};  // that were not told yet
 };
 
 namespace pollux::pmd::c {
@@ -75,6 +76,10 @@ std::size_t CopyList(Entry* entries, std::size_t capacity, Make make, Convert co
 namespace c = pollux::pmd::c;
 using pollux::pmd::Device;
 
+// The kinds have the same numbers in both.
+static_assert(POLLUX_EVENT_FEATURES == static_cast<int>(pollux::pmd::DeviceEvent::Kind::kFeatures));
+static_assert(POLLUX_EVENT_GONE == static_cast<int>(pollux::pmd::DeviceEvent::Kind::kGone));
+
 int pollux_device_open(const char* name, const char* interface, const char* arguments, pollux_device** device) noexcept {
   return c::Guarded([&]() -> absl::Status {
     if (name == nullptr) return c::NullArgument("pollux_device_open", "name");
@@ -124,6 +129,23 @@ int pollux_device_wants_visible(const pollux_device* device) noexcept {
     return absl::OkStatus();
   });
   return wants;
+}
+
+size_t pollux_device_poll_events(pollux_device* device, pollux_event* events, size_t capacity) noexcept {
+  std::size_t count = 0;
+  c::WithDevice(device, "pollux_device_poll_events", [&](Device& from) {
+    if (events == nullptr && capacity > 0) return c::NullArgument("pollux_device_poll_events", "events");
+    for (pollux::pmd::DeviceEvent& event : from.PollEvents()) device->events.push_back(std::move(event));
+    count = std::min(capacity, device->events.size());
+    for (std::size_t index = 0; index < count; ++index) {
+      const pollux::pmd::DeviceEvent& event = device->events[index];
+      events[index] = {.kind = static_cast<uint32_t>(event.kind), .value = event.value, .text = {}};
+      c::CopyText(event.text, events[index].text);
+    }
+    device->events.erase(device->events.begin(), device->events.begin() + static_cast<std::ptrdiff_t>(count));
+    return absl::OkStatus();
+  });
+  return count;
 }
 
 int pollux_device_get_link(const pollux_device* device, pollux_link* link) noexcept {

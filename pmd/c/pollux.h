@@ -170,14 +170,15 @@ typedef struct pollux_device pollux_device;
 typedef struct pollux_rx_queue pollux_rx_queue;
 typedef struct pollux_tx_queue pollux_tx_queue;
 
-// Opens a port: looks at it, and changes nothing on the machine.
+// Opens a port: looks at it. All it changes is what a killed process left changed on this interface, which it puts back (docs/ports.md).
 //   name       driver and suffix: "net_af_xdp0", "net_null0", "net_ring_a", "net_pcap0". Messages and counters name the port by it
 //   interface  the kernel's, for drivers that have one; NULL: none, or it stands in the arguments as "iface="
 //   arguments  "key=value,key=value..." as behind testpmd's --vdev NAME (testpmd --help lists them); NULL or "": none
 // ENODEV: no such driver (the text lists them) or interface. EINVAL: unknown key, bad value.
 int pollux_device_open(const char* name, const char* interface, const char* arguments, pollux_device** device) POLLUX_NOEXCEPT;
 
-// Stops the device if it is started, restores every setting that was changed, and frees the handle and its queues. NULL is allowed.
+// Stops the device if it is started, restores every setting that was changed and still is as it was set, and frees the handle and its
+// queues. NULL is allowed.
 // If the process ends without it, even by SIGKILL, the kernel detaches program and sockets.
 void pollux_device_close(pollux_device* device) POLLUX_NOEXCEPT;
 
@@ -230,6 +231,29 @@ int pollux_device_stop(pollux_device* device) POLLUX_NOEXCEPT;
 int pollux_device_set_promiscuous(pollux_device* device, int on) POLLUX_NOEXCEPT;
 int pollux_device_set_mtu(pollux_device* device, uint32_t mtu) POLLUX_NOEXCEPT;
 int pollux_device_set_mac(pollux_device* device, const uint8_t mac[6]) POLLUX_NOEXCEPT;
+
+// What happens to the interface while the port is open (docs/ports.md). A port is an interface, not a name: a renamed one goes on.
+enum pollux_event_kind {
+  POLLUX_EVENT_SETTINGS = 0,  // settings of the interface were put back, or could not be
+  POLLUX_EVENT_RENAMED = 1,   // pollux_device_get_info has the new name
+  // The interface was deleted, or moved to another network namespace; program and settings are off it. When no thread uses the queues,
+  // pollux_device_stop gets their frames back.
+  POLLUX_EVENT_GONE = 2,
+  POLLUX_EVENT_BACK =
+      3,  // after GONE: an interface of that name is there and up. pollux_device_start goes on with it; ask pollux_device_require again
+  POLLUX_EVENT_MTU = 4,      // value: the MTU that somebody else has set; the queues send up to that, as far as frames reach
+  POLLUX_EVENT_LINK = 5,     // value: 1 if it is up and has a carrier now
+  POLLUX_EVENT_QUEUES = 6,   // value: receive queues of the interface now
+  POLLUX_EVENT_FEATURES = 7  // what the driver can do with XDP has changed
+};
+struct pollux_event {
+  uint32_t kind;  // enum pollux_event_kind
+  uint64_t value;
+  char text[512];  // for a person
+};
+// Looks what happened, handles it, and writes up to `capacity` of the events that were not told yet; returns how many it wrote. Of the
+// control path: the thread that stops and starts the device calls it a few times a second; without it nothing is noticed.
+size_t pollux_device_poll_events(pollux_device* device, struct pollux_event* events, size_t capacity) POLLUX_NOEXCEPT;
 
 // What was asked of the kernel and the machine, and what was got.
 struct pollux_feature {

@@ -145,6 +145,12 @@ absl::Status VethRig::DeletePort(std::size_t port) {
   return Ip(*switch_, {"link", "delete", PortInterface(port)});
 }
 
+absl::Status VethRig::MakePort(std::size_t port) {
+  absl::Status status = AddPort(port);
+  if (status.ok()) status = ConfigureClient(port);
+  return status.ok() ? AwaitUp(*switch_, PortInterface(port)) : status;
+}
+
 absl::StatusOr<InterfaceCounters> VethRig::ClientCounters(std::size_t port) const {
   return Counters(client(port), ClientInterface(port));
 }

@@ -56,6 +56,7 @@ class VethRig {
 
   absl::Status SetPortUp(std::size_t port, bool up);
   absl::Status DeletePort(std::size_t port);  // both ends go
+  absl::Status MakePort(std::size_t port);    // again, after DeletePort
   absl::StatusOr<InterfaceCounters> ClientCounters(std::size_t port) const;
   absl::StatusOr<InterfaceCounters> PortCounters(std::size_t port) const;
 

@@ -148,7 +148,7 @@ absl::Status Session::Handle(const Request& request, std::vector<UniqueFd>& desc
       if (auto status = mtu ? CheckGrant(protocol::kMaySetMtu, "mtu") : CheckGrant(protocol::kMaySetMac, "mac"); !status.ok())
         return status;
       if (settings_ == nullptr) {
-        auto settings = pmd::af_xdp::SavedSettings::Open(*netdev_);
+        auto settings = pmd::af_xdp::SavedSettings::Of(*netdev_);
         if (!settings.ok()) return settings.status();
         settings_ = *std::move(settings);
       }

@@ -98,7 +98,7 @@ class Session {
   std::vector<bpf::UniqueFd> memory_;
   std::size_t memory_bytes_ = 0;
   std::unique_ptr<pmd::af_xdp::PromiscuousMembership> promiscuous_;
-  std::unique_ptr<pmd::af_xdp::SavedSettings> settings_;
+  std::shared_ptr<pmd::af_xdp::SavedSettings> settings_;
 };
 
 }  // namespace pollux::broker

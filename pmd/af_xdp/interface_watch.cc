@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/af_xdp/interface_watch.h"
+
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "bpf/feature_probe.h"
+
+namespace pollux::pmd::af_xdp {
+
+using Kind = DeviceEvent::Kind;
+using Departure = InterfaceNews::Departure;
+
+absl::StatusOr<std::unique_ptr<InterfaceWatch>> InterfaceWatch::Create(Netdev& netdev) {
+  auto monitor = InterfaceMonitor::Of(netdev);
+  if (!monitor.ok()) return monitor.status();
+  std::unique_ptr<InterfaceWatch> watch(new InterfaceWatch(netdev, *std::move(monitor)));
+  watch->Take();
+  return watch;
+}
+
+void InterfaceWatch::Take() {
+  watcher_.Watch(netdev_.index());  // first, so that nothing is missed
+  gone_ = false;
+  departure_ = Departure::kNone;
+  offered_.reset();
+  if (const auto now = Look()) state_ = *now;
+}
+
+std::optional<InterfaceState> InterfaceWatch::Look() const {
+  const auto identity = netdev_.Identity();
+  const auto up = netdev_.IsUp();
+  const auto link = netdev_.Link();
+  const auto mtu = netdev_.Mtu();
+  const auto queues = netdev_.QueueCount();
+  if (!identity.ok() || !up.ok() || !link.ok() || !mtu.ok() || !queues.ok()) return std::nullopt;
+  const auto visit = netdev_.EnterNamespace();
+  const auto features = visit.ok() ? bpf::ProbeDevice(identity->index) : visit.status();
+  return InterfaceState{.index = identity->index,
+                        .creation = identity->creation,
+                        .name = netdev_.name(),
+                        .up = *up,
+                        .running = link->up,
+                        .mtu = *mtu,
+                        .queues = *queues,
+                        .xdp_actions = features.ok() ? features->xdp_actions : 0};
+}
+
+std::vector<DeviceEvent> InterfaceWatch::Poll() {
+  std::vector<DeviceEvent> events;
+  const InterfaceNews news = watcher_.Take();
+  if (!news.changed) return events;
+  if (!gone_) {
+    const auto now = news.departure == Departure::kNone ? Look() : std::nullopt;
+    const bool another = now && now->creation != state_.creation && now->creation != 0 && state_.creation != 0;
+    if (now && !another) {
+      Compare(*now, events);
+    } else {
+      Lose(news.departure, events);
+    }
+  }
+  if (gone_) LookForReturn(events);
+  return events;
+}
+
+void InterfaceWatch::Compare(const InterfaceState& now, std::vector<DeviceEvent>& events) {
+  const InterfaceState before = std::exchange(state_, now);
+  if (now.name != before.name) {
+    events.push_back(
+        {.kind = Kind::kRenamed, .text = absl::StrCat("interface ", before.name, " is called ", now.name, " now; the port goes on")});
+  }
+  if (now.running != before.running) {
+    events.push_back({.kind = Kind::kLink, .text = absl::StrCat("link state change: ", now.running ? "up" : "down"), .value = now.running});
+  }
+  if (now.mtu != before.mtu) {
+    events.push_back(
+        {.kind = Kind::kMtu, .text = absl::StrCat(now.name, ": MTU is ", now.mtu, " now, ", before.mtu, " before"), .value = now.mtu});
+  }
+  if (now.queues != before.queues) {
+    events.push_back({.kind = Kind::kQueues,
+                      .text = absl::StrCat(now.name, ": the interface has ", now.queues, " queue(s) now, ", before.queues, " before"),
+                      .value = now.queues});
+  }
+  if (now.xdp_actions != before.xdp_actions) {
+    const auto words = [](uint64_t actions) { return bpf::DescribeFeatures({.known = true, .xdp_actions = actions}); };
+    events.push_back({.kind = Kind::kFeatures,
+                      .text = absl::StrCat(now.name, ": XDP of the driver (or, of a veth, as its other end lets it): ",
+                                           words(now.xdp_actions), "; before: ", words(before.xdp_actions)),
+                      .value = now.xdp_actions});
+  }
+}
+
+void InterfaceWatch::Lose(Departure departure, std::vector<DeviceEvent>& events) {
+  gone_ = true;
+  departure_ = departure;
+  const char* const how = departure == Departure::kMoved     ? "was moved to another network namespace"
+                          : departure == Departure::kDeleted ? "was deleted"
+                                                             : "is not there any more";
+  events.push_back({.kind = Kind::kGone, .text = absl::StrCat("interface ", state_.name, " ", how)});
+  watcher_.Watch(InterfaceMonitor::Watcher::kAny);
+}
+
+void InterfaceWatch::LookForReturn(std::vector<DeviceEvent>& events) {
+  if (!netdev_.Follow().ok()) return;
+  const auto now = Look();
+  if (!now || !now->up || now == offered_) return;
+  offered_ = now;
+  events.push_back({.kind = Kind::kBack, .text = absl::StrCat("an interface ", now->name, " is there (again), with index ", now->index)});
+}
+
+}  // namespace pollux::pmd::af_xdp
