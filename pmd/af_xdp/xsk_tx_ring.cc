@@ -117,7 +117,7 @@ void XskTxRing::Kick(TxCounters& counters) {
   told_to_.store(tx_.submitted(), std::memory_order_relaxed);
   if (!tx_.NeedsWakeup()) {
     // "Write the producer's index, then read the flag" here against "set the flag, then read the index" in the driver.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    FullFence();
     if (!tx_.NeedsWakeup()) return;
   }
   CallUntilDone(counters);
