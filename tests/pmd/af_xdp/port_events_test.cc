@@ -11,8 +11,8 @@
 
 #include "pmd/af_xdp/af_xdp_device.h"
 #include "tests/pmd/af_xdp/veth_pair.h"
-#include "tests/support/patience.h"
 #include "tests/support/pool_fixture.h"
+#include "tools/support/patience.h"
 
 namespace pollux::pmd::af_xdp {
 namespace {
