@@ -90,9 +90,7 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> AttachThroughDispatcher(const std::s
                                                                     const ProgramOptions& options) {
   absl::Status possible = ProbeFunctionReplacement();
   if (!possible.ok()) return possible;
-  ProgramOptions without_injection = options;
-  without_injection.injection.reset();
-  absl::StatusOr<ProgramObject> object = ProgramObject::Open(without_injection, ifindex);
+  absl::StatusOr<ProgramObject> object = ProgramObject::Open(options);
   if (!object.ok()) return object.status();
 
   LibraryMessages messages;

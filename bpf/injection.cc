@@ -1,83 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
+// The system call that injects.
 #include "bpf/injection.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <linux/bpf.h>
-#include <linux/capability.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
-
-#include <absl/strings/str_cat.h>
-
-#include "bpf/privilege.h"
-#include "bpf/program_object.h"
+#include <utility>
 
 namespace pollux::bpf {
 namespace {
 
 constexpr uint32_t kLoopbackIfindex = 1;
-constexpr std::size_t kBlockBytes = INJECT_BLOCKS * sizeof(inject_block);
 
 // What new frames are filled with; the program writes over it.
-constexpr std::array<std::byte, INJECT_LONGEST_FRAME + INJECT_BLOCKS> kNothing{};
-
-absl::StatusOr<UniqueFd> Watch(const ProgramObject& object, const char* program) {
-  const struct ::bpf_program* const found = bpf_object__find_program_by_name(object.object(), program);
-  UniqueFd attached(bpf_raw_tracepoint_open(nullptr, bpf_program__fd(found)));
-  if (!attached) return CallStatus(errno, absl::StrCat("bpf(BPF_RAW_TRACEPOINT_OPEN, ", program, ")"), {CAP_BPF, CAP_PERFMON});
-  return attached;
-}
+constexpr std::array<std::byte, INJECT_LONGEST_MADE + INJECT_BLOCKS> kNothing{};
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Injection>> Injection::Create(const ProgramObject& object, int interface_index) {
-  const uint32_t key = 0, target = static_cast<uint32_t>(interface_index);
-  if (bpf_map_update_elem(object.map_fd(POLLUX_INJECT_TARGET_MAP), &key, &target, BPF_ANY) != 0) {
-    return CallStatus(errno, absl::StrCat("bpf_map_update_elem(", POLLUX_INJECT_TARGET_MAP, ", ifindex ", target, ")"),
-                      {CAP_BPF, CAP_NET_ADMIN}, "the interface's driver takes no XDP frames");
-  }
-  UniqueFd program = UniqueFd::Duplicate(object.program_fd());
-  if (!program) return CallStatus(errno, "dup(XDP program)", {});
-  void* const blocks = mmap(nullptr, kBlockBytes, PROT_READ | PROT_WRITE, MAP_SHARED, object.map_fd(POLLUX_INJECT_BLOCKS_MAP), 0);
-  if (blocks == MAP_FAILED) return CallStatus(errno, absl::StrCat("mmap(", POLLUX_INJECT_BLOCKS_MAP, ")"), {CAP_BPF});
-  std::unique_ptr<Injection> injection(new Injection(std::move(program), {static_cast<inject_block*>(blocks), std::size_t{INJECT_BLOCKS}}));
-  bpf_map_info target_map = {};
-  uint32_t size = sizeof(target_map);
-  if (bpf_obj_get_info_by_fd(object.map_fd(POLLUX_INJECT_TARGET_MAP), &target_map, &size) != 0)
-    return CallStatus(errno, absl::StrCat("bpf(BPF_OBJ_GET_INFO_BY_FD, ", POLLUX_INJECT_TARGET_MAP, ")"), {});
-  for (inject_block& block : injection->blocks_) block.target_map = target_map.id;
-  const char* const names[] = {POLLUX_INJECT_TRANSMITTED_PROGRAM, POLLUX_INJECT_REFUSED_PROGRAM};
-  for (std::size_t index = 0; index < injection->watches_.size(); ++index) {
-    auto watch = Watch(object, names[index]);
-    if (!watch.ok()) return watch.status();
-    injection->watches_[index] = std::move(*watch);
-  }
-  return injection;
+Injection::Injection(std::shared_ptr<Injector> injector, uint32_t port, bool added, const InjectRegion& region)
+    : blocks_(*injector->blocks_),
+      state_(*injector->state_),
+      region_base_(region.base),
+      region_bytes_(region.map < 0 ? 0 : region.bytes),
+      port_(port),
+      added_(added),
+      injector_(std::move(injector)) {}
+
+absl::StatusOr<std::unique_ptr<Injection>> Injection::Open(std::shared_ptr<Injector> injector, int interface_index,
+                                                           const InjectRegion& region) {
+  const auto port = injector->AddPort(interface_index);
+  if (!port.ok()) return port.status();
+  return std::unique_ptr<Injection>(new Injection(std::move(injector), *port, true, region));
+}
+
+std::unique_ptr<Injection> Injection::Join(std::shared_ptr<Injector> injector, uint32_t port, const InjectRegion& region) {
+  return std::unique_ptr<Injection>(new Injection(std::move(injector), port, false, region));
 }
 
 Injection::~Injection() {
-  if (program_) munmap(blocks_.data(), kBlockBytes);
+  if (added_) injector_->RemovePort(port_);
 }
 
-int Injection::Emit(unsigned number, uint32_t count, uint32_t longest) {
-  inject_block& counts = blocks_[number];
-  counts.emitted = counts.sent = counts.dropped = counts.refused = counts.flushed = 0;
+// Nobody else writes to a block that was taken.
+void Injection::Prepare(inject_block& block) const {
+  if (block.refused + block.dropped != 0) std::fill(std::begin(block.errors), std::end(block.errors), uint16_t{0});
+  block.emitted = block.sent = block.dropped = block.refused = block.flushed = block.held = 0;
+  block.port = port_;
+}
+
+int Injection::Emit(inject_block& block, uint32_t longest) {
+  Prepare(block);
   // The length that frames are made with tells the program its block.
-  const uint32_t length = (longest + INJECT_BLOCKS - 1) / INJECT_BLOCKS * INJECT_BLOCKS + number;
+  const uint32_t rounded = (longest + INJECT_BLOCKS - 1) / INJECT_BLOCKS * INJECT_BLOCKS;
+  const uint32_t length = std::min<uint32_t>(rounded, INJECT_LONGEST_MADE) + NumberOf(block);
   xdp_md context = {};
   context.data_end = length;
   context.ingress_ifindex = kLoopbackIfindex;
   bpf_attr attributes = {};
-  attributes.test.prog_fd = static_cast<uint32_t>(program_.get());
+  attributes.test.prog_fd = static_cast<uint32_t>(injector_->parts_[Injector::kProgram].get());
   attributes.test.data_in = reinterpret_cast<uint64_t>(kNothing.data());
   attributes.test.data_size_in = length;
   attributes.test.ctx_in = reinterpret_cast<uint64_t>(&context);
   attributes.test.ctx_size_in = sizeof(context);
-  attributes.test.repeat = count;
+  attributes.test.repeat = block.count;
   attributes.test.batch_size = INJECT_BATCH;
   attributes.test.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
   return syscall(__NR_bpf, BPF_PROG_TEST_RUN, &attributes, sizeof(attributes.test)) == 0 ? 0 : errno;

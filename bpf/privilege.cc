@@ -16,7 +16,7 @@
 #include "lcore/errno_status.h"
 
 // From Linux 5.8.
-static_assert(CAP_BPF == 39 && CAP_NET_ADMIN == 12 && CAP_SYS_ADMIN == 21, "capability numbers");
+static_assert(CAP_BPF == 39 && CAP_PERFMON == 38 && CAP_NET_ADMIN == 12 && CAP_NET_RAW == 13 && CAP_SYS_ADMIN == 21, "capability numbers");
 
 namespace pollux::bpf {
 namespace {
@@ -27,6 +27,10 @@ const char* Name(int capability) {
       return "CAP_BPF";
     case CAP_NET_ADMIN:
       return "CAP_NET_ADMIN";
+    case CAP_NET_RAW:
+      return "CAP_NET_RAW";
+    case CAP_PERFMON:
+      return "CAP_PERFMON";
     case CAP_SYS_ADMIN:
       return "CAP_SYS_ADMIN";
     default:

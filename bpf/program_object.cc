@@ -11,13 +11,10 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
-#include "bpf/inject_shared.h"
 #include "bpf/library_messages.h"
 #include "bpf/privilege.h"
 #include "bpf/xdp_redirect.skel.h"
-#include "bpf/xdp_redirect_inject.skel.h"
 #include "bpf/xdp_steer.skel.h"
-#include "bpf/xdp_steer_inject.skel.h"
 
 namespace pollux::bpf {
 namespace {
@@ -46,7 +43,7 @@ ProgramObject::ProgramObject() = default;
 ProgramObject::ProgramObject(ProgramObject&&) noexcept = default;
 ProgramObject::~ProgramObject() = default;
 
-absl::StatusOr<ProgramObject> ProgramObject::Open(const ProgramOptions& options, int ifindex) {
+absl::StatusOr<ProgramObject> ProgramObject::Open(const ProgramOptions& options) {
   ProgramObject result;
   if (!options.steer.empty()) {
     absl::StatusOr<steer_options> steering = MakeSteerOptions(options.steer);
@@ -54,10 +51,7 @@ absl::StatusOr<ProgramObject> ProgramObject::Open(const ProgramOptions& options,
     result.steering_ = *steering;
   }
   result.custom_ = !options.object_file.empty();
-  if (result.custom_ && options.injection) result.injection_refused_ = "the XDP program is not the built-in one";
-  result.injecting_ = !result.custom_ && options.injection;
   absl::Status status = result.custom_ ? result.OpenFile(options) : result.OpenBuiltIn();
-  if (status.ok() && result.injecting_) status = result.SetUpInjection(*options.injection, ifindex);
   if (!status.ok()) return status;
   return result;
 }
@@ -79,9 +73,7 @@ absl::Status ProgramObject::OpenFile(const ProgramOptions& options) {
 absl::Status ProgramObject::OpenBuiltIn() {
   LibraryMessages messages;
   size_t size = 0;
-  const void* bytes = injecting_  ? steering_ ? xdp_steer_inject_bpf::elf_bytes(&size) : xdp_redirect_inject_bpf::elf_bytes(&size)
-                       : steering_ ? xdp_steer_bpf::elf_bytes(&size)
-                                  : xdp_redirect_bpf::elf_bytes(&size);
+  const void* bytes = steering_ ? xdp_steer_bpf::elf_bytes(&size) : xdp_redirect_bpf::elf_bytes(&size);
   const char* const name = steering_ ? POLLUX_STEER_PROGRAM : POLLUX_REDIRECT_PROGRAM;
   DECLARE_LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = name);
   object_.reset(bpf_object__open_mem(bytes, size, &open_options));
@@ -111,36 +103,15 @@ absl::Status ProgramObject::FindParts(const std::string& source) {
   return absl::OkStatus();
 }
 
-absl::Status ProgramObject::SetUpInjection(const InjectionSource& source, int ifindex) {
-  const inject_options values = {.region_bytes = static_cast<uint32_t>(source.bytes), .target_ifindex = static_cast<uint32_t>(ifindex)};
-  struct ::bpf_object* const object = object_.get();
-  int error = bpf_map__set_initial_value(bpf_object__find_map_by_name(object, POLLUX_INJECT_OPTIONS_MAP), &values, sizeof(values));
-  if (error == 0) error = bpf_map__reuse_fd(bpf_object__find_map_by_name(object, POLLUX_INJECT_FRAMES_MAP), source.map);
-  if (error != 0) return absl::InternalError(absl::StrCat("prepare ", name_, " to inject: ", std::strerror(-error)));
-  return absl::OkStatus();
-}
-
 absl::Status ProgramObject::Load() {
   if (loaded_) return absl::OkStatus();
-  absl::Status status = LoadOnce();
-  if (!status.ok() && injecting_) {
-    injection_refused_ = std::string(status.message());
-    injecting_ = false;
-    status = OpenBuiltIn();
-    if (status.ok()) status = LoadOnce();
-  }
-  loaded_ = status.ok();
-  return status;
-}
-
-absl::Status ProgramObject::LoadOnce() {
   LibraryMessages messages;
-  int error = bpf_object__load(object_.get());
-  if (error == 0) return absl::OkStatus();
-  std::string call = absl::StrCat("load XDP program '", name_, "'");
-  if (error == -EPERM && injecting_) return CallStatus(-error, call, {CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON});
+  const int error = bpf_object__load(object_.get());
+  const std::string call = absl::StrCat("load XDP program '", name_, "'");
   if (error == -EPERM) return CallStatus(-error, call, {CAP_BPF, CAP_NET_ADMIN});
-  return absl::InternalError(absl::StrCat(call, ": ", std::strerror(-error), Words(messages)));
+  if (error != 0) return absl::InternalError(absl::StrCat(call, ": ", std::strerror(-error), Words(messages)));
+  loaded_ = true;
+  return absl::OkStatus();
 }
 
 int ProgramObject::program_fd() const {

@@ -22,13 +22,11 @@ class ProgramObject {
  public:
   // The redirect program; the steering program, if there are rules; or the object file. INVALID_ARGUMENT for a file that cannot be
   // read, has no XDP program or no map "xsks_map", or together with rules (which only our program reads).
-  // `ifindex` is where injected frames will leave.
-  static absl::StatusOr<ProgramObject> Open(const ProgramOptions& options, int ifindex);
+  static absl::StatusOr<ProgramObject> Open(const ProgramOptions& options);
   ProgramObject(ProgramObject&&) noexcept;
   ~ProgramObject();
 
-  // To the kernel, once: a second call does nothing. INTERNAL with the verifier's words if it refuses the program. A kernel that only
-  // refuses to inject gets the program without it.
+  // To the kernel, once: a second call does nothing. INTERNAL with the verifier's words if it refuses the program.
   absl::Status Load();
 
   struct ::bpf_object* object() const {
@@ -40,8 +38,6 @@ class ProgramObject {
   const std::string& name() const { return name_; }
   bool custom() const { return custom_; }
   const std::optional<steer_options>& steering() const { return steering_; }
-  // Empty, or why the program cannot inject though it was asked for.
-  const std::string& injection_refused() const { return injection_refused_; }
 
   // After Load(); -1 where the object has no such map.
   int program_fd() const;
@@ -55,8 +51,6 @@ class ProgramObject {
   absl::Status OpenFile(const ProgramOptions& options);
   absl::Status OpenBuiltIn();
   absl::Status FindParts(const std::string& source);
-  absl::Status SetUpInjection(const InjectionSource& source, int ifindex);
-  absl::Status LoadOnce();
 
   std::unique_ptr<struct ::bpf_object, Close> object_;
   struct ::bpf_program* program_ = nullptr;
@@ -64,8 +58,6 @@ class ProgramObject {
   bool custom_ = false;
   bool loaded_ = false;
   std::optional<steer_options> steering_;
-  bool injecting_ = false;
-  std::string injection_refused_;
 };
 
 }  // namespace pollux::bpf

@@ -14,7 +14,6 @@
 #include "bpf/attached_link.h"
 #include "bpf/attached_programs.h"
 #include "bpf/dispatcher.h"
-#include "bpf/injection.h"
 #include "bpf/passed_counter.h"
 #include "bpf/privilege.h"
 #include "bpf/program_info.h"
@@ -34,23 +33,6 @@ class LinkedProgram final : public XdpProgram {
   LinkedProgram(const std::string& interface, AttachedLink link, uint32_t queues)
       : link_(std::move(link)), sockets_(interface, std::move(link_.sockets), queues) {}
 
-  // Asks for it in vain if the program cannot inject; the reason is kept.
-  void StartInjection(const ProgramObject& object, int ifindex) {
-    absl::StatusOr<std::unique_ptr<Injection>> injection = absl::FailedPreconditionError(object.injection_refused());
-    if (link_.joined) {
-      injection = absl::FailedPreconditionError("the interface's program is that of another process, which cannot read our frames");
-    } else if (!link_.native) {
-      injection = absl::FailedPreconditionError("the XDP program is not attached natively");
-    } else if (object.injection_refused().empty()) {
-      injection = Injection::Create(object, ifindex);
-    }
-    if (injection.ok()) {
-      injection_ = *std::move(injection);
-    } else {
-      injection_refused_ = std::string(injection.status().message());
-    }
-  }
-
   absl::Status AddSocket(uint32_t queue, int socket) override { return sockets_.Add(queue, socket); }
   absl::Status RemoveSocket(uint32_t queue) override { return sockets_.Remove(queue); }
   absl::Status ResumeSocket(uint32_t queue, int socket) override { return sockets_.Resume(queue, socket); }
@@ -63,8 +45,6 @@ class LinkedProgram final : public XdpProgram {
   void Detach() override { link_.link = UniqueFd(); }
   bool native() const override { return link_.native; }
   std::string fallback_reason() const override { return link_.fallback_reason; }
-  Injection* injection() override { return injection_.get(); }
-  std::string injection_refused() const override { return injection_refused_; }
   bool joined() const override { return link_.joined; }
   uint32_t program_id() const override { return link_.program_id; }
   uint64_t passed_packets() const override { return ReadPassedPackets(link_.passed.get()); }
@@ -72,17 +52,12 @@ class LinkedProgram final : public XdpProgram {
  private:
   AttachedLink link_;
   SocketMap sockets_;
-  std::unique_ptr<Injection> injection_;
-  std::string injection_refused_;
 };
 
-absl::StatusOr<std::unique_ptr<XdpProgram>> Hold(const std::string& interface, int ifindex, AttachedLink link,
-                                                 const ProgramOptions& options, const ProgramObject& object) {
+absl::StatusOr<std::unique_ptr<XdpProgram>> Hold(const std::string& interface, AttachedLink link) {
   absl::StatusOr<uint32_t> queues = MapEntries(link.sockets.get());
   if (!queues.ok()) return queues.status();
-  auto program = std::make_unique<LinkedProgram>(interface, std::move(link), *queues);
-  if (options.injection.has_value()) program->StartInjection(object, ifindex);
-  return std::unique_ptr<XdpProgram>(std::move(program));
+  return std::unique_ptr<XdpProgram>(std::make_unique<LinkedProgram>(interface, std::move(link), *queues));
 }
 
 }  // namespace
@@ -114,7 +89,7 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Attach(const std::string
   absl::StatusOr<int> ifindex = InterfaceIndex(interface);
   if (!ifindex.ok()) return ifindex.status();
   if (options.dispatcher) return AttachThroughDispatcher(interface, *ifindex, options);
-  absl::StatusOr<ProgramObject> object = ProgramObject::Open(options, *ifindex);
+  absl::StatusOr<ProgramObject> object = ProgramObject::Open(options);
   if (!object.ok()) return object.status();
 
   std::string last_seen = "none";
@@ -124,14 +99,14 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Attach(const std::string
     if (!attached.ok()) return attached.status();
     if (attached->empty()) {
       absl::StatusOr<AttachedLink> made = MakeLink(interface, *ifindex, options.mode, &*object);
-      if (made.ok()) return Hold(interface, *ifindex, std::move(*made), options, *object);
+      if (made.ok()) return Hold(interface, std::move(*made));
       if (!absl::IsAlreadyExists(made.status())) return made.status();
       continue;
     }
     last_seen = Describe(attached->front());
     absl::StatusOr<std::optional<AttachedLink>> joined = JoinLink(interface, *ifindex, options.mode, attached->front(), &*object);
     if (!joined.ok()) return joined.status();
-    if (joined->has_value()) return Hold(interface, *ifindex, std::move(**joined), options, *object);
+    if (joined->has_value()) return Hold(interface, std::move(**joined));
   }
   return absl::AlreadyExistsError(
       absl::StrCat("XDP program ", last_seen, " on ", interface,

@@ -3,10 +3,8 @@
 #ifndef BPF_XDP_PROGRAM_H_
 #define BPF_XDP_PROGRAM_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,23 +16,13 @@
 
 namespace pollux::bpf {
 
-class Injection;
-
 enum class AttachMode { kAutomatic, kNative, kGeneric };  // automatic: native, and generic where the driver has no native mode
-
-// The memory that frames may be injected from: visible_memory.h.
-struct InjectionSource {
-  int map = -1;
-  std::size_t bytes = 0;  // without the padding
-};
 
 struct ProgramOptions {
   AttachMode mode = AttachMode::kAutomatic;
   std::vector<SteerRule> steer;  // empty: every packet is ours
   bool dispatcher = false;       // through libxdp's dispatcher, beside other programs; not crash-safe as a bpf_link is
   std::string object_file;       // empty: ours; else a BPF object whose first XDP program and map "xsks_map" are used
-  // Makes the program able to inject, where it is ours, made here and attached natively; else injection_refused() says why not.
-  std::optional<InjectionSource> injection;
 };
 
 // What a program needs to live on in another process (tools/broker); empty where it has no such thing.
@@ -76,9 +64,6 @@ class XdpProgram {
   virtual bool native() const = 0;
   // Why automatic mode ended with generic; empty where it did not.
   virtual std::string fallback_reason() const { return {}; }
-  // For sending without sk_buffs; null if it was not asked for, or for the reason in injection_refused(). Lives as long as this.
-  virtual Injection* injection() { return nullptr; }
-  virtual std::string injection_refused() const { return {}; }
   // Another process attached it.
   virtual bool joined() const = 0;
   virtual uint32_t program_id() const = 0;

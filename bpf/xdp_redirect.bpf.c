@@ -5,9 +5,6 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/xdp_shared.h"
-#ifdef POLLUX_INJECT
-#include "bpf/inject.bpf.h"
-#endif
 
 struct {
   __uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -18,9 +15,6 @@ struct {
 
 SEC("xdp")
 int pollux_redirect(struct xdp_md* context) {
-#ifdef POLLUX_INJECT
-  if (is_injected(context)) return inject_frame(context);
-#endif
   return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
 }
 

@@ -3,9 +3,6 @@
 // docs/steering.md.
 #include "bpf/parsing.bpf.h"
 #include "bpf/xdp_shared.h"
-#ifdef POLLUX_INJECT
-#include "bpf/inject.bpf.h"
-#endif
 
 struct {
   __uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -88,9 +85,6 @@ static __always_inline int is_ours(const struct packet_facts* facts) {
 
 SEC("xdp")
 int pollux_steer(struct xdp_md* context) {
-#ifdef POLLUX_INJECT
-  if (is_injected(context)) return inject_frame(context);
-#endif
   struct packet_facts facts = {};
   parse_packet(context, &facts);
   if (is_ours(&facts)) return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);

@@ -11,8 +11,8 @@
 
 namespace pollux::pmd {
 
-// As Region::Create, where BPF programs can read the memory too: net_af_xdp's tx=inject and tx=auto need that (docs/inject.md). It has
-// ordinary pages; where huge ones are asked for by name, or the kernel gives no such memory (size, CAP_BPF), the region is one that
+// As Region::Create, where BPF programs can map the memory too: net_af_xdp injects from it faster than from any other (docs/inject.md). It
+// has ordinary pages; where huge ones are asked for by name, or the kernel gives no such memory (size, CAP_BPF), the region is one that
 // programs cannot read, and its report says why.
 absl::StatusOr<std::unique_ptr<mempool::Region>> CreateVisibleRegion(const mempool::RegionOptions& options);
 

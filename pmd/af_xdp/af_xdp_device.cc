@@ -268,9 +268,7 @@ absl::Status AfXdpDevice::Start() {
   const auto index = netdev_->Index();
   if (!index.ok()) return lcore::Annotate(index.status(), name_);
   driver_features_ = bpf::ProbeDevice(*index).value_or(bpf::DeviceFeatures{});
-  bpf::ProgramOptions program_options = options_.program;
-  program_options.injection = engines_->Source();
-  auto program = bpf::XdpProgram::Attach(netdev_->name(), program_options);
+  auto program = bpf::XdpProgram::Attach(netdev_->name(), options_.program);
   if (!program.ok()) return lcore::Annotate(program.status(), name_);
   program_ = *std::move(program);
   passed_at_start_ = program_->passed_packets();
@@ -338,7 +336,7 @@ absl::Status AfXdpDevice::StartQueues(int interface_index) {
   }
   std::vector<bool> zero_copy;
   for (const auto& queue : queues_) zero_copy.push_back(queue->socket()->zero_copy());
-  engines_->Start(*program_, driver_features_, zero_copy);
+  engines_->Start(interface_index, driver_features_, zero_copy);
   return absl::OkStatus();
 }
 

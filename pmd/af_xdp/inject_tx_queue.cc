@@ -2,6 +2,8 @@
 // The injecting transmit path.
 #include "pmd/af_xdp/inject_tx_queue.h"
 
+#include <net/ethernet.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -15,10 +17,15 @@ namespace {
 constexpr uint64_t kFirstRetriesPerSecond = 1000;
 constexpr uint64_t kLastRetriesPerSecond = 4;
 
-// Of one packet, and not of the device.
-bool IsAboutThePacket(uint16_t error) {
-  return error == EMSGSIZE || error == EINVAL;
+// Of one packet (EFAULT: not in memory), or of the machine (EBUSY: too many page pools), and not of the device.
+bool IsAboutTheDevice(uint16_t error) {
+  return error != EMSGSIZE && error != EINVAL && error != EFAULT && error != EBUSY;
 }
+
+// Page pools on the machine for each frame of a call that may add one. With bursts of one that is some 16 a second, since a pool lives
+// for a second at least; calls of 64 frames come to the program's own bound.
+constexpr uint64_t kPoolsPerFrame = 16;
+static_assert(kPoolsPerFrame * INJECT_BATCH == INJECT_MOST_POOLS);
 
 }  // namespace
 
@@ -57,10 +64,14 @@ bool InjectTxQueue::IsDue() const {
   return staged_count_ >= enough_ || timer_.Passed();
 }
 
-bool InjectTxQueue::PrefersInjection(std::size_t depth) const {
+bool InjectTxQueue::PrefersInjection(std::size_t depth) {
   if (depth == 0) return false;
   if (policy_ == Policy::kCheapest && cost_.Choose(depth) == TransmitEngine::kRing) return false;
-  return ready() || lcore::ReadCycles() >= retry_at_;
+  if (!ready() && lcore::ReadCycles() < retry_at_) return false;
+  if (injection_->pools() < std::min<uint64_t>(kPoolsPerFrame * depth, INJECT_MOST_POOLS)) [[likely]]
+    return true;
+  counters_.held_back.Add(1);
+  return false;
 }
 
 std::size_t InjectTxQueue::Stage(std::span<const Packet> packets) {
@@ -88,70 +99,88 @@ void InjectTxQueue::Inject() {
       return;
     }
   }
-  if (!Describe()) {
+  // As many threads inject as there are blocks: this one takes the ring.
+  inject_block* const block = injection_->TakeBlock(last_block_);
+  if (block == nullptr) return;
+  last_block_ = injection_->NumberOf(*block);
+  InjectBlock(*block, begin);
+  injection_->ReturnBlock(*block);
+}
+
+void InjectTxQueue::InjectBlock(inject_block& block, Cycles begin) {
+  if (!Describe(block)) {
     counters_.not_injectable.Add(1);
     return;
   }
   const std::size_t depth = staged_count_;
-  const int error = injection_->Emit(block_, static_cast<uint32_t>(depth), described_longest_);
-  Settle(error != 0);
+  const int error = injection_->Emit(block, described_longest_);
+  Settle(block, error != 0);
   if (staged_count_ > 0) return;  // part of a burst says nothing of a whole one
+  // Where a receiver holds frames, another thread of the kernel has work with what is left of the call.
+  const Cycles elsewhere = block.held == 0 ? 0 : CyclesOfPool(injection_->pools(), lcore::CyclesPerSecond());
   // What the device had no room for was cheap, and is no use.
-  const uint64_t sent = std::max<uint64_t>(injection_->block(block_).sent, 1);
-  cost_.Learn(TransmitEngine::kInject, depth, (lcore::ReadCycles() - begin) * depth / sent);
+  const uint64_t sent = std::max<uint64_t>(block.sent, 1);
+  cost_.Learn(TransmitEngine::kInject, depth, (lcore::ReadCycles() - begin + elsewhere) * depth / sent);
 }
 
-bool InjectTxQueue::Describe() {
-  inject_descriptor* descriptor = injection_->block(block_).descriptors;
-  const std::byte* const base = pool_->region().base();
+// Our pool's packets as the ring would take them, and any others that are not too short or too long.
+bool InjectTxQueue::MayInject(const Packet& packet) const {
+  if (socket_.MaySend(packet)) [[likely]]
+    return true;
+  return packet.pool != pool_->id() && packet.length >= ETH_HLEN && packet.length <= socket_.maximum_length();
+}
+
+bool InjectTxQueue::Describe(inject_block& block) {
+  __u64* descriptor = block.descriptors;
   uint32_t longest = 0;
   uint64_t bytes = 0;
   for (const Packet& packet : std::span(staged_.data(), staged_count_)) {
-    if (!socket_.MaySend(packet)) return false;
-    *descriptor++ = {.offset = static_cast<uint32_t>(packet.data - base), .length = static_cast<uint16_t>(packet.length), .error = 0};
+    if (!MayInject(packet)) return false;
+    *descriptor++ = injection_->Describe(packet.data, packet.length);
     longest = std::max(longest, packet.length);
     bytes += packet.length;
   }
+  block.count = static_cast<uint32_t>(staged_count_);
   described_longest_ = longest;
   described_bytes_ = bytes;
   return longest <= INJECT_LONGEST_FRAME;
 }
 
 // After a call: what the kernel copied, sent or not, is free.
-void InjectTxQueue::Settle(bool failed) {
-  const inject_block& block = injection_->block(block_);
+void InjectTxQueue::Settle(const inject_block& block, bool failed) {
   counters_.calls.Add(1);
   counters_.injected.Add(block.sent);
   if (block.dropped != 0) counters_.dropped_no_room.Add(block.dropped);
+  if (block.held != 0) counters_.pools_left.Add(1);
   const uint32_t told = block.sent + block.dropped + block.refused;
   if (told < block.emitted) [[unlikely]]
     counters_.dropped_untold.Add(block.emitted - told);
-  if (block.refused == 0 && block.emitted == staged_count_) [[likely]] {
+  if (block.sent == staged_count_) [[likely]] {
     mempool::Pool::Free({staged_.data(), staged_count_});
     counters_.bytes.Add(described_bytes_);
     staged_count_ = 0;
-    if (!ready() && block.sent > 0) Recover();
   } else {
-    KeepUnsettled();
+    KeepUnsettled(block);
   }
+  if (!ready() && block.sent > 0 && block.refused == 0) Recover();
   if (failed && block.emitted == 0) AskAgainLater();
 }
 
 // A call that a signal ended, or packets that were refused: they stay staged, in their order.
-void InjectTxQueue::KeepUnsettled() {
-  const inject_block& block = injection_->block(block_);
+void InjectTxQueue::KeepUnsettled(const inject_block& block) {
   if (block.emitted < staged_count_) counters_.cut_short.Add(1);
   if (block.refused != 0) counters_.refused.Add(block.refused);
   std::size_t kept = 0;
   bool device_refuses = false;
   for (std::size_t index = 0; index < staged_count_; ++index) {
-    const uint16_t error = block.descriptors[index].error;
-    if (index < block.emitted && error == 0) {
-      counters_.bytes.Add(staged_[index].length);
+    const uint16_t error = block.errors[index];
+    if (index < block.emitted && (error == 0 || error == INJECT_NO_ROOM)) {
+      if (error == 0 && index < block.flushed) counters_.bytes.Add(staged_[index].length);
       mempool::Pool::Free({&staged_[index], 1});
       continue;
     }
-    device_refuses |= error != 0 && !IsAboutThePacket(error);
+    if (error == EFAULT) counters_.not_resident.Add(1);
+    device_refuses |= error != 0 && IsAboutTheDevice(error);
     staged_[kept++] = staged_[index];
   }
   staged_count_ = kept;
@@ -190,9 +219,8 @@ std::size_t InjectTxQueue::SendThroughRing(std::span<const Packet> packets) {
   return taken;
 }
 
-void InjectTxQueue::Open(bpf::Injection* injection, unsigned block, bool ready, uint32_t flush_us) {
+void InjectTxQueue::Open(bpf::Injection* injection, bool ready, uint32_t flush_us) {
   injection_ = injection;
-  block_ = block;
   cost_ = {};
   retry_in_ = 0;
   retry_at_ = 0;

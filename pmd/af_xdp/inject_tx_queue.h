@@ -36,7 +36,7 @@ struct RingEnd {
 struct InjectCounters {
   lcore::Counter staged;           // packets taken that did not go to the ring at once
   lcore::Counter injected;         // taken by the device
-  lcore::Counter bytes;            // of what was handed to the device, and what it then had no room for
+  lcore::Counter bytes;            // of these
   lcore::Counter dropped_no_room;  // not taken by the device: its ring, or the receiver's, was full
   lcore::Counter dropped_untold;   // emitted, and the kernel did not tell what became of it
   lcore::Counter dropped_at_stop;  // staged when the queue was closed, and the ring did not take them
@@ -44,10 +44,13 @@ struct InjectCounters {
   lcore::Counter calls;            // system calls that injected
   lcore::Counter cut_short;        // calls that a signal or a lack of memory ended early
   lcore::Counter refused;          // packets that the kernel refused before the device saw them; the ring sends them
+  lcore::Counter not_resident;     // of these, packets whose memory was not present
   lcore::Counter fallbacks;        // times the device stopped taking XDP frames
   lcore::Counter recoveries;       // times it took them again
   lcore::Counter kept_in_order;    // bursts sent through the ring since it still held earlier packets
-  lcore::Counter not_injectable;   // bursts with a packet that only the ring can send: of another pool, or too long
+  lcore::Counter not_injectable;   // bursts with a packet that only the ring can send, or drop
+  lcore::Counter held_back;        // bursts sent through the ring since calls of their depth have left enough page pools behind
+  lcore::Counter pools_left;       // calls whose page pool outlived them, since a receiver holds a frame
 };
 
 // Packets are staged; a flush hands them all to one engine, by the rule of PushTimer. Enough is a full block, or as much as the ring waits
@@ -65,7 +68,7 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
   bool Poll() override;
 
   // Without an injection everything goes through the ring. `ready`: the device takes XDP frames now.
-  void Open(bpf::Injection* injection, unsigned block, bool ready, uint32_t flush_us);
+  void Open(bpf::Injection* injection, bool ready, uint32_t flush_us);
   // Sends what is staged; returns how many packets are left, as the ring took no more.
   std::size_t Drain();
   // Drops what is staged. Before the ring is closed.
@@ -75,26 +78,30 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
   bool ready() const { return ready_.load(std::memory_order_relaxed); }
   const InjectCounters& counters() const { return counters_; }
   std::size_t staged() const { return staged_count_; }
+  // How long a device that stopped taking XDP frames is left alone; 0 while it takes them.
+  uint64_t retry_in_cycles() const { return retry_in_; }
   void CollectFrames(absl::string_view holder, mempool::FrameAudit& audit) const;
 
  private:
   using Cycles = uint64_t;
 
-  bool PrefersInjection(std::size_t depth) const;
+  bool PrefersInjection(std::size_t depth);
   std::size_t Stage(std::span<const Packet> packets);
   bool IsDue() const;
   void Flush();
   void Inject();
-  bool Describe();
-  void Settle(bool failed);
-  void KeepUnsettled();
+  void InjectBlock(inject_block& block, Cycles begin);
+  bool MayInject(const Packet& packet) const;
+  bool Describe(inject_block& block);
+  void Settle(const inject_block& block, bool failed);
+  void KeepUnsettled(const inject_block& block);
   void AskAgainLater();
   void Recover();
   void FlushToRing();
   std::size_t SendThroughRing(std::span<const Packet> packets);
 
   bpf::Injection* injection_ = nullptr;
-  unsigned block_ = 0;
+  unsigned last_block_ = 0;
   const Policy policy_;
   std::atomic<bool> ready_{false};
   Cycles retry_at_ = 0;  // while not ready: when to try again

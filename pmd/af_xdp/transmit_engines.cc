@@ -15,6 +15,13 @@ namespace {
 constexpr char kNotReady[] =
     "the device takes no XDP frames now (a veth does while its other end has GRO on or an XDP program); it is asked again as it runs";
 
+// The fast way needs no remark.
+std::string HowFramesAreRead(const mempool::Region& memory) {
+  if (memory.map_descriptor() >= 0) return "";
+  const std::string& why = memory.report().not_visible;
+  return absl::StrCat("frames are read as user memory, which takes a little longer than a BPF map does", why.empty() ? "" : ": ", why);
+}
+
 }  // namespace
 
 TransmitEngines::TransmitEngines(TransmitPolicy policy, uint32_t flush_us, std::shared_ptr<mempool::Pool> pool, std::vector<RingEnd> rings)
@@ -25,33 +32,33 @@ TransmitEngines::TransmitEngines(TransmitPolicy policy, uint32_t flush_us, std::
   ResetStats();
 }
 
-std::optional<bpf::InjectionSource> TransmitEngines::Source() {
-  refused_.clear();
-  const mempool::Region& region = pool_->region();
-  if (policy_ == TransmitPolicy::kRing) {
-    refused_ = "tx=ring was asked for";
-  } else if (region.map_descriptor() < 0) {
-    const std::string& why = region.report().not_visible;
-    refused_ = absl::StrCat("the frames are in memory that BPF programs cannot read", why.empty() ? "" : ": ", why);
-  } else {
-    return bpf::InjectionSource{.map = region.map_descriptor(), .bytes = region.size()};
-  }
-  return std::nullopt;
+absl::Status TransmitEngines::OpenInjection(int interface_index) {
+  const mempool::Region& memory = pool_->region();
+  bpf::InjectRegion region;
+  if (memory.map_descriptor() >= 0) region = {.base = memory.base(), .bytes = memory.size(), .map = memory.map_descriptor()};
+  auto injector = bpf::Injector::ForProcess(region);
+  if (!injector.ok()) return injector.status();
+  auto injection = bpf::Injection::Open(*std::move(injector), interface_index, region);
+  if (!injection.ok()) return injection.status();
+  injection_ = *std::move(injection);
+  return absl::OkStatus();
 }
 
-void TransmitEngines::Start(bpf::XdpProgram& program, const bpf::DeviceFeatures& driver, const std::vector<bool>& zero_copy) {
-  bpf::Injection* const injection = queues_.empty() ? nullptr : program.injection();
-  if (refused_.empty()) refused_ = program.injection_refused();
-  if (injection == nullptr && refused_.empty()) refused_ = "the XDP program is attached through libxdp's dispatcher";
+void TransmitEngines::Start(int interface_index, const bpf::DeviceFeatures& driver, const std::vector<bool>& zero_copy) {
+  refused_.clear();
+  const auto is_useful = [&](const RingEnd& ring) { return !zero_copy[ring.pair]; };
+  if (queues_.empty()) {
+    refused_ = "tx=ring was asked for";
+  } else if (std::none_of(rings_.begin(), rings_.end(), is_useful)) {
+    refused_ = "zero-copy needs no other engine than the ring";
+  } else if (const absl::Status status = OpenInjection(interface_index); !status.ok()) {
+    refused_ = std::string(status.message());
+  }
   // A kernel that cannot tell is asked by the first call.
   const bool ready = !driver.known || (driver.xdp_actions & bpf::kXdpActionTransmit) != 0;
-  injecting_ = false;
   for (std::size_t number = 0; number < queues_.size(); ++number) {
-    const bool useful = injection != nullptr && !zero_copy[rings_[number].pair] && number < INJECT_BLOCKS;
-    queues_[number]->Open(useful ? injection : nullptr, static_cast<unsigned>(number), ready, flush_us_);
-    injecting_ |= useful;
+    queues_[number]->Open(is_useful(rings_[number]) ? injection_.get() : nullptr, ready, flush_us_);
   }
-  if (injection != nullptr && !injecting_) refused_ = "zero-copy needs no other engine than the ring";
 }
 
 void TransmitEngines::Stop(int patience_ms) {
@@ -59,6 +66,7 @@ void TransmitEngines::Stop(int patience_ms) {
     for (int waited_ms = 0; queue->Drain() > 0 && waited_ms < patience_ms; ++waited_ms) poll(nullptr, 0, 1);
     queue->Close();
   }
+  injection_.reset();
 }
 
 QueueStats TransmitEngines::Totals(std::size_t number) const {
@@ -93,6 +101,9 @@ std::vector<NamedCounter> TransmitEngines::Counters(std::size_t number) const {
           {prefix + "staged", counters.staged.value()},
           {prefix + "to_ring", counters.to_ring.value()},
           {prefix + "refused", counters.refused.value()},
+          {prefix + "not_resident", counters.not_resident.value()},
+          {prefix + "held_back", counters.held_back.value()},
+          {prefix + "pools_left", counters.pools_left.value()},
           {queue + "dropped_no_room", counters.dropped_no_room.value()},
           {queue + "dropped_untold", counters.dropped_untold.value()},
           {queue + "dropped_staged_at_stop", counters.dropped_at_stop.value()},
@@ -131,10 +142,10 @@ void TransmitEngines::ResetStats() {
 void TransmitEngines::AppendFeatures(std::vector<FeatureState>& features) const {
   const char* const asked[] = {"auto", "ring", "inject"};
   FeatureState state{.feature = kFeatureInject, .asked = asked[static_cast<int>(policy_)], .got = "ring", .reason = refused_};
-  if (injecting_) {
+  if (injection_ != nullptr) {
     state.present = std::any_of(queues_.begin(), queues_.end(), [](const auto& queue) { return queue->ready(); });
     state.got = !state.present ? "ring" : policy_ == TransmitPolicy::kInject ? "inject" : "the cheaper one";
-    state.reason = state.present ? "" : kNotReady;
+    state.reason = state.present ? HowFramesAreRead(pool_->region()) : kNotReady;
   }
   features.push_back(std::move(state));
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bpf/feature_probe.h"
-#include "bpf/xdp_program.h"
+#include "bpf/injection.h"
 #include "mempool/frame_audit.h"
 #include "pmd/af_xdp/af_xdp_options.h"
 #include "pmd/af_xdp/inject_tx_queue.h"
@@ -24,8 +24,8 @@ class TransmitEngines {
 
   TxQueue& queue(std::size_t number) { return queues_.empty() ? *rings_[number].queue : *queues_[number]; }
 
-  // After the sockets are bound and the program is attached. `zero_copy[n]`: socket n needs no other engine.
-  void Start(bpf::XdpProgram& program, const bpf::DeviceFeatures& driver, const std::vector<bool>& zero_copy);
+  // After the sockets are bound. `zero_copy[n]`: socket n needs no other engine.
+  void Start(int interface_index, const bpf::DeviceFeatures& driver, const std::vector<bool>& zero_copy);
   // Sends what is staged, for up to `patience_ms`, and drops the rest. The rings are still open.
   void Stop(int patience_ms);
 
@@ -37,9 +37,6 @@ class TransmitEngines {
   void AppendFeatures(std::vector<FeatureState>& features) const;
   void CollectFrames(const std::string& device, mempool::FrameAudit& audit) const;
 
-  // What program attachments need to be able to inject; empty: they need not, or cannot, for the reason that is reported.
-  std::optional<bpf::InjectionSource> Source();
-
  private:
   std::vector<NamedCounter> Counters(std::size_t number) const;
   QueueStats Totals(std::size_t number) const;
@@ -48,9 +45,11 @@ class TransmitEngines {
   const uint32_t flush_us_;
   const std::shared_ptr<mempool::Pool> pool_;
   const std::vector<RingEnd> rings_;
+  absl::Status OpenInjection(int interface_index);
+
   std::vector<std::unique_ptr<InjectTxQueue>> queues_;
-  bool injecting_ = false;
-  std::string refused_;  // why not
+  std::unique_ptr<bpf::Injection> injection_;  // null: the ring only
+  std::string refused_;                        // why
   std::vector<std::vector<NamedCounter>> baseline_;
   std::vector<QueueStats> totals_baseline_;
 };

@@ -1,160 +1,207 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames from visible memory leave through a veth without sk_buffs, and what the device does not take is told.
+// Frames from any memory leave through a veth without sk_buffs, and what the device does not take is told.
 #include "bpf/injection.h"
 
 #include <sched.h>
+#include <sys/mman.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <thread>
 
-#include "bpf/visible_memory.h"
-#include "tests/bpf/attachment_fixture.h"
-#include "tests/support/frame_socket.h"
-#include "tests/support/packet_builder.h"
-#include "tools/support/child_process.h"
+#include "tests/bpf/injection_fixture.h"
 
 namespace pollux::bpf {
 namespace {
 
-constexpr std::size_t kBytes = 1 << 20;
-constexpr std::size_t kFrameBytes = 2048;
-
-class InjectionTest : public AttachmentTest {
+// From the region, and from ordinary memory of the process.
+class MemoryTest : public InjectionTest, public testing::WithParamInterface<const char*> {
  protected:
   void SetUp() override {
-    AttachmentTest::SetUp();
+    InjectionTest::SetUp();
     if (IsSkipped()) return;
-    auto memory = VisibleMemory::Create(kBytes, -1);
-    ASSERT_TRUE(memory.ok()) << memory.status();
-    memory_ = std::make_unique<VisibleMemory>(std::move(*memory));
-    options_.injection = InjectionSource{.map = memory_->map(), .bytes = kBytes};
+    ordinary_.resize(kBytes);
+    base_ = std::string(GetParam()) == "Region" ? memory_->base() : ordinary_.data();
   }
 
-  void Attach() {
-    auto program = XdpProgram::Attach("p0", options_);
-    ASSERT_TRUE(program.ok()) << program.status();
-    program_ = std::move(*program);
-    ASSERT_NE(program_->injection(), nullptr) << program_->injection_refused();
-  }
-
-  void SetGro(bool on) { ASSERT_TRUE(support::RunSuccessfully({"ethtool", "-K", "c0", "gro", on ? "on" : "off"}, &rig_->client(0)).ok()); }
-
-  // A frame of `length` bytes whose content depends on `number`.
-  static support::FrameSocket::Frame FrameOf(std::size_t number, std::size_t length) {
-    auto frame = support::PacketBuilder().Ethernet({.source = VethRig::PortMac(0), .destination = VethRig::ClientMac(0)}).Build();
-    frame.resize(length);
-    frame[12] = std::byte{0x88}, frame[13] = std::byte{0xb5};  // local experimental EtherType
-    for (std::size_t at = 14; at < length; ++at) frame[at] = static_cast<std::byte>(number * 31 + at);
-    return frame;
-  }
-
-  void Put(unsigned block, std::size_t position, std::size_t length) {
-    const std::size_t offset = position * kFrameBytes + 256 + position % 64;
-    const auto frame = FrameOf(position, length);
-    std::memcpy(memory_->base() + offset, frame.data(), length);
-    program_->injection()->block(block).descriptors[position] = {
-        .offset = static_cast<uint32_t>(offset), .length = static_cast<uint16_t>(length), .error = 0};
-  }
-
-  std::unique_ptr<VisibleMemory> memory_;
-  ProgramOptions options_;
-  std::unique_ptr<XdpProgram> program_;
-};
-
-TEST_F(InjectionTest, FramesOfEveryLengthArriveInOrder) {
-  ASSERT_NO_FATAL_FAILURE(SetGro(true));
-  ASSERT_NO_FATAL_FAILURE(Attach());
-  auto socket = support::FrameSocket::Open(rig_->client(0), "c0");
-  ASSERT_TRUE(socket.ok());
-  const std::size_t lengths[] = {14, 60, 64, 65, 127, 128, 1499, 1500, 1514};
-  for (unsigned block : {0u, 1u, 63u}) {
-    std::size_t count = 0;
-    for (std::size_t length : lengths) Put(block, count++, length);
-    EXPECT_EQ(program_->injection()->Emit(block, static_cast<uint32_t>(count), 1514), 0);
-    const inject_block& counts = program_->injection()->block(block);
-    EXPECT_EQ(counts.emitted, count);
-    EXPECT_EQ(counts.sent, count);
-    EXPECT_EQ(counts.dropped, 0u);
-    EXPECT_EQ(counts.refused, 0u);
-    EXPECT_EQ(counts.flushed, count);
-    for (std::size_t position = 0; position < count; ++position) {
-      auto arrived = (*socket)->Receive(milliseconds(2000));
+  void ExpectArrival(const std::vector<Frame>& frames) {
+    auto socket = support::FrameSocket::Open(rig_->client(0), "c0");
+    ASSERT_TRUE(socket.ok());
+    std::size_t longest = 0;
+    for (const Frame& frame : frames) {
+      Put(*block_, block_->count, frame, base_);
+      longest = std::max(longest, frame.size());
+    }
+    EXPECT_EQ(injection_->Emit(*block_, static_cast<uint32_t>(longest)), 0);
+    EXPECT_EQ(block_->emitted, frames.size());
+    EXPECT_EQ(block_->sent, frames.size());
+    EXPECT_EQ(block_->dropped, 0u);
+    EXPECT_EQ(block_->refused, 0u);
+    EXPECT_EQ(block_->flushed, frames.size());
+    for (const Frame& frame : frames) {
+      auto arrived = (*socket)->Receive(support::Patience(milliseconds(2000)));
       ASSERT_TRUE(arrived.ok()) << arrived.status();
-      EXPECT_EQ(*arrived, FrameOf(position, lengths[position])) << "block " << block << ", position " << position;
+      EXPECT_EQ(*arrived, frame) << "of " << frame.size() << " bytes";
     }
   }
+
+  std::vector<std::byte> ordinary_;
+  std::byte* base_ = nullptr;
+};
+INSTANTIATE_TEST_SUITE_P(Memories, MemoryTest, testing::Values("Region", "Ordinary"), [](const auto& memory) { return memory.param; });
+
+TEST_P(MemoryTest, FramesOfEveryLengthArriveInOrder) {
+  for (const unsigned number : {0u, 1u, 63u}) {
+    injection_->ReturnBlock(*block_);
+    block_ = injection_->TakeBlock(number);
+    ASSERT_EQ(injection_->NumberOf(*block_), number);
+    std::vector<Frame> frames;
+    for (const std::size_t length : {14, 60, 64, 65, 127, 128, 1499, 1500, 1514}) frames.push_back(FrameOf(frames.size(), length));
+    ASSERT_NO_FATAL_FAILURE(ExpectArrival(frames));
+  }
+}
+
+TEST_P(MemoryTest, TaggedFramesOfTheWholeMtuArrive) {
+  const support::EthernetFields ethernet{.source = VethRig::PortMac(0), .destination = VethRig::ClientMac(0)};
+  std::vector<Frame> frames;
+  for (const std::size_t length : {68, 1518}) {
+    frames.push_back(support::PacketBuilder().Ethernet(ethernet).Vlan(100).Ipv4().Udp().FillTo(length).Build());
+  }
+  ExpectArrival(frames);
+}
+
+TEST_P(MemoryTest, TheLongestFrameOfAVethArrives) {
+  ASSERT_TRUE(support::RunSuccessfully({"ip", "link", "set", "p0", "mtu", "3506"}, &rig_->switch_namespace()).ok());
+  ASSERT_TRUE(support::RunSuccessfully({"ip", "link", "set", "c0", "mtu", "3506"}, &rig_->client(0)).ok());
+  std::vector<Frame> frames;
+  for (const std::size_t length : {3264, 3328, 3368, 3408, 3409, 3500, 3520}) frames.push_back(FrameOf(frames.size(), length));
+  ExpectArrival(frames);
+}
+
+TEST_F(InjectionTest, WhatIsNotInMemoryIsRefusedAndTheOthersGo) {
+  constexpr std::size_t kPages = 1 << 20;
+  void* const absent = mmap(nullptr, kPages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(absent, MAP_FAILED);
+  for (std::size_t position = 0; position < 100; ++position) Put(*block_, position, 100);
+  for (std::size_t position = 3; position < 100; position += 10) {
+    block_->descriptors[position] = injection_->Describe(static_cast<std::byte*>(absent) + position * 4096, 100);
+  }
+  EXPECT_EQ(injection_->Emit(*block_, 100), 0);
+  munmap(absent, kPages);
+  EXPECT_EQ(block_->sent, 90u);
+  EXPECT_EQ(block_->refused, 10u);
+  EXPECT_EQ(block_->errors[13], EFAULT);
+  EXPECT_EQ(block_->errors[14], 0);
+  EXPECT_EQ(injection_->Emit(*block_, 100), 0);
+  EXPECT_EQ(block_->errors[14], 0) << "errors of an earlier call are forgotten";
 }
 
 TEST_F(InjectionTest, WithoutGroAtTheOtherEndEveryFrameIsRefused) {
   ASSERT_NO_FATAL_FAILURE(SetGro(false));
-  ASSERT_NO_FATAL_FAILURE(Attach());
-  for (std::size_t position = 0; position < 200; ++position) Put(3, position, 100);
-  program_->injection()->Emit(3, 200, 100);
-  const inject_block& counts = program_->injection()->block(3);
-  EXPECT_EQ(counts.emitted, 200u);
-  EXPECT_EQ(counts.sent, 0u);
-  EXPECT_EQ(counts.refused, 200u);
+  for (std::size_t position = 0; position < 200; ++position) Put(*block_, position, 100);
+  injection_->Emit(*block_, 100);
+  EXPECT_EQ(block_->emitted, 200u);
+  EXPECT_EQ(block_->sent, 0u);
+  EXPECT_EQ(block_->refused, 200u);
   for (std::size_t position = 0; position < 200; ++position) {
     // Linux says so when it asks the driver (ENXIO), and from 6.3 on before it does (EOPNOTSUPP).
-    EXPECT_TRUE(counts.descriptors[position].error == EOPNOTSUPP || counts.descriptors[position].error == ENXIO) << position;
+    EXPECT_TRUE(block_->errors[position] == EOPNOTSUPP || block_->errors[position] == ENXIO) << position;
   }
 }
 
 TEST_F(InjectionTest, TooLongForTheMtuIsRefusedAndTheOthersGo) {
-  ASSERT_NO_FATAL_FAILURE(SetGro(true));
-  ASSERT_NO_FATAL_FAILURE(Attach());
-  for (std::size_t position = 0; position < 100; ++position) Put(0, position, position % 10 == 5 ? 1700 : 100);
-  EXPECT_EQ(program_->injection()->Emit(0, 100, 1700), 0);
-  const inject_block& counts = program_->injection()->block(0);
-  EXPECT_EQ(counts.sent, 90u);
-  EXPECT_EQ(counts.refused, 10u);
-  EXPECT_EQ(counts.descriptors[15].error, EMSGSIZE);
-  EXPECT_EQ(counts.descriptors[16].error, 0);
+  for (std::size_t position = 0; position < 100; ++position) Put(*block_, position, position % 10 == 5 ? 1700 : 100);
+  EXPECT_EQ(injection_->Emit(*block_, 1700), 0);
+  EXPECT_EQ(block_->sent, 90u);
+  EXPECT_EQ(block_->refused, 10u);
+  EXPECT_EQ(block_->errors[15], EMSGSIZE);
+  EXPECT_EQ(block_->errors[16], 0);
 }
 
 TEST_F(InjectionTest, WhatTheReceiverHasNoRoomForIsCountedAsDropped) {
-  ASSERT_NO_FATAL_FAILURE(SetGro(true));
-  ASSERT_NO_FATAL_FAILURE(Attach());
-  for (std::size_t position = 0; position < INJECT_BLOCK_FRAMES; ++position) Put(0, position % 512, 64);
-  uint64_t sent = 0, dropped = 0;
-  for (std::size_t position = 0; position < INJECT_BLOCK_FRAMES; ++position) {
-    program_->injection()->block(0).descriptors[position] = program_->injection()->block(0).descriptors[position % 512];
-  }
-  EXPECT_EQ(program_->injection()->Emit(0, INJECT_BLOCK_FRAMES, 64), 0);
-  const inject_block& counts = program_->injection()->block(0);
-  sent = counts.sent, dropped = counts.dropped;
-  EXPECT_EQ(sent + dropped, uint64_t{INJECT_BLOCK_FRAMES});
+  for (std::size_t position = 0; position < INJECT_BLOCK_FRAMES; ++position) Put(*block_, position, 64);
+  EXPECT_EQ(injection_->Emit(*block_, 64), 0);
+  EXPECT_EQ(block_->sent + block_->dropped, uint32_t{INJECT_BLOCK_FRAMES});
 }
 
-// Two ports, one of the same interface index in another namespace: neither counts the other's frames.
+TEST_F(InjectionTest, ABlockThatIsNotReadySendsNothing) {
+  Put(*block_, 0, 100);
+  block_->count = 0;
+  auto socket = support::FrameSocket::Open(rig_->client(0), "c0");
+  ASSERT_TRUE(socket.ok());
+  injection_->Emit(*block_, 100);
+  EXPECT_EQ(block_->emitted, 0u);
+  Put(*block_, 1, 200);
+  block_->descriptors[0] = block_->descriptors[1];
+  block_->count = 1;
+  injection_->Emit(*block_, 200);
+  auto arrived = (*socket)->Receive(support::Patience(milliseconds(2000)));
+  ASSERT_TRUE(arrived.ok()) << arrived.status();
+  EXPECT_EQ(arrived->size(), 200u) << "the first to arrive";
+}
+
+// Whatever program the port has, or none: the injector is another one.
+TEST_F(InjectionTest, AForeignProgramOnThePortIsNoObstacle) {
+  for (const uint32_t mode : {0u, 1u << 1, 1u << 2}) {  // none, XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE
+    const int ifindex = static_cast<int>(if_nametoindex("p0"));
+    const int program = LoadForeign("foreign");
+    ASSERT_GE(program, 0);
+    if (mode != 0) {
+      ASSERT_EQ(bpf_xdp_attach(ifindex, program, mode, nullptr), 0);
+    }
+    block_->count = 0;
+    Put(*block_, 0, 100);
+    EXPECT_EQ(injection_->Emit(*block_, 100), 0);
+    EXPECT_EQ(block_->sent, 1u) << mode;
+    if (mode != 0) {
+      ASSERT_EQ(bpf_xdp_detach(ifindex, mode, nullptr), 0);
+    }
+    close(program);
+  }
+}
+
+TEST_F(InjectionTest, PortsShareTheInjectorAndItsBlocks) {
+  const auto second = OpenInjection(region_);
+  EXPECT_EQ(second->NumberOf(*second->TakeBlock(0)), 1u) << "0 is in use";
+  std::vector<inject_block*> blocks = {block_};
+  while (inject_block* block = injection_->TakeBlock(63)) blocks.push_back(block);
+  EXPECT_EQ(blocks.size(), std::size_t{INJECT_BLOCKS - 1});
+  EXPECT_EQ(injection_->NumberOf(*blocks[1]), 63u);
+  EXPECT_EQ(second->TakeBlock(0), nullptr);
+  for (inject_block* block : blocks) injection_->ReturnBlock(*block);
+  block_ = injection_->TakeBlock(0);
+}
+
+TEST_F(InjectionTest, MemoryLargerThanTheVerifierBoundsIsRefused) {
+  EXPECT_TRUE(absl::IsOutOfRange(VisibleMemory::Create(INJECT_LARGEST_REGION + 1, -1).status()));
+}
+
+// Two injectors, as in two processes, and one port: neither counts the other's frames.
 class ForeignInjectionTest : public InjectionTest {
  protected:
   void SetUp() override {
     InjectionTest::SetUp();
     if (IsSkipped()) return;
-    ASSERT_NO_FATAL_FAILURE(SetGro(true));
-    ASSERT_NO_FATAL_FAILURE(Attach());
-    auto network = NetworkNamespace::Create("other");
-    ASSERT_TRUE(network.ok()) << network.status();
-    network_ = std::move(*network);
-    const std::string index = std::to_string(if_nametoindex("p0"));
-    const std::vector<std::vector<std::string>> commands = {
-        {"ip", "link", "add", "p0", "index", index, "type", "veth", "peer", "name", "c0", "index", "77"},
-        {"ip", "link", "set", "p0", "up"},
-        {"ip", "link", "set", "c0", "up"},
-        {"ethtool", "-K", "c0", "gro", "on"}};
-    for (const auto& command : commands) ASSERT_TRUE(support::RunSuccessfully(command, network_.get()).ok());
-    const auto scope = NamespaceScope::Enter(*network_);
-    ASSERT_TRUE(scope.ok());
-    auto attached = XdpProgram::Attach("p0", options_);
-    ASSERT_TRUE(attached.ok()) << attached.status();
-    other_program_ = std::move(*attached);
-    ASSERT_NE(other_program_->injection(), nullptr) << other_program_->injection_refused();
-    Put(0, 0, 100);
-    other().block(0) = own().block(0);
-    other().block(0).target_map = 0;
+    auto memory = VisibleMemory::Create(kBytes, -1);
+    ASSERT_TRUE(memory.ok()) << memory.status();
+    other_memory_ = std::make_unique<VisibleMemory>(std::move(*memory));
+    other_ = OpenInjection({.base = other_memory_->base(), .bytes = kBytes, .map = other_memory_->map()});
+    ASSERT_NE(other_, nullptr);
+    other_block_ = other_->TakeBlock(0);
+    Fill(1);
+  }
+  void TearDown() override {
+    if (other_block_ != nullptr) other_->ReturnBlock(*other_block_);
+    InjectionTest::TearDown();
+  }
+
+  void Fill(uint32_t frames) {
+    const Frame frame = FrameOf(0, 100);
+    for (uint32_t position = 0; position < frames; ++position) {
+      Put(*block_, position, frame, memory_->base());
+      Put(*other_block_, position, frame, other_memory_->base());
+      other_block_->descriptors[position] = block_->descriptors[position];
+    }
   }
 
   static void RunOn(int cpu) {
@@ -164,62 +211,45 @@ class ForeignInjectionTest : public InjectionTest {
     ASSERT_EQ(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
   }
 
-  Injection& own() { return *program_->injection(); }
-  Injection& other() { return *other_program_->injection(); }
-
- private:
-  std::unique_ptr<NetworkNamespace> network_;
-  std::unique_ptr<XdpProgram> other_program_;
+  std::unique_ptr<VisibleMemory> other_memory_;
+  std::unique_ptr<Injection> other_;
+  inject_block* other_block_ = nullptr;
 };
 
 TEST_F(ForeignInjectionTest, OneAfterTheOther) {
-  EXPECT_EQ(own().Emit(0, 1, 100), 0);
-  for (int call = 0; call < 100; ++call) other().Emit(0, 1, 100);
-  EXPECT_EQ(own().block(0).sent, 1u);
-  EXPECT_EQ(other().block(0).sent, 1u);
+  EXPECT_EQ(injection_->Emit(*block_, 100), 0);
+  for (int call = 0; call < 100; ++call) other_->Emit(*other_block_, 100);
+  EXPECT_EQ(block_->sent, 1u);
+  EXPECT_EQ(other_block_->sent, 1u);
 }
 
 // A thread that zeroes the counts one by one may lose the CPU in between.
 TEST_F(ForeignInjectionTest, WhileTheCountsAreZeroed) {
   std::thread([&] {
     RunOn(0);
-    EXPECT_EQ(own().Emit(0, 1, 100), 0);
-    own().block(0).sent = 0;  // "emitted" is still 1
-    std::thread([&] { other().Emit(0, 1, 100); }).join();
+    EXPECT_EQ(injection_->Emit(*block_, 100), 0);
+    block_->sent = 0;  // "emitted" is still 1
+    std::thread([&] { other_->Emit(*other_block_, 100); }).join();
   }).join();
-  EXPECT_EQ(own().block(0).sent, 0u);
-  EXPECT_EQ(other().block(0).sent, 1u);
+  EXPECT_EQ(block_->sent, 0u);
+  EXPECT_EQ(other_block_->sent, 1u);
 }
 
 TEST_F(ForeignInjectionTest, AtTheSameTime) {
   constexpr uint32_t kFrames = INJECT_BATCH;
-  for (uint32_t position = 0; position < kFrames; ++position) own().block(0).descriptors[position] = own().block(0).descriptors[0];
-  other().block(0) = own().block(0);
+  Fill(kFrames);
   std::atomic<bool> ended = false;
   std::thread thread([&] {
-    while (!ended.load(std::memory_order_relaxed)) other().Emit(0, kFrames, 100);
+    while (!ended.load(std::memory_order_relaxed)) other_->Emit(*other_block_, 100);
   });
   uint32_t wrong = 0;
   for (int call = 0; call < 3000; ++call) {
-    own().Emit(0, kFrames, 100);
-    const inject_block& counts = own().block(0);
-    wrong += counts.emitted != kFrames || counts.sent + counts.dropped != kFrames;
+    injection_->Emit(*block_, 100);
+    wrong += block_->emitted != kFrames || block_->sent + block_->dropped != kFrames;
   }
   ended.store(true, std::memory_order_relaxed);
   thread.join();
   EXPECT_EQ(wrong, 0u);
-}
-
-TEST_F(InjectionTest, AGenericProgramCannot) {
-  options_.mode = AttachMode::kGeneric;
-  auto program = XdpProgram::Attach("p0", options_);
-  ASSERT_TRUE(program.ok()) << program.status();
-  EXPECT_EQ((*program)->injection(), nullptr);
-  EXPECT_EQ((*program)->injection_refused(), "the XDP program is not attached natively");
-}
-
-TEST_F(InjectionTest, MemoryLargerThanTheVerifierBoundsIsRefused) {
-  EXPECT_TRUE(absl::IsOutOfRange(VisibleMemory::Create(INJECT_LARGEST_REGION + 1, -1).status()));
 }
 
 }  // namespace

@@ -2,16 +2,22 @@
 // tx=inject and tx=auto on a veth whose other end takes XDP frames, stops taking them and takes them again, all under traffic.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "pmd/af_xdp/af_xdp_device.h"
 #include "pmd/visible_region.h"
 #include "tests/pmd/af_xdp/veth_pair.h"
 #include "tests/support/pool_fixture.h"
+#include "tools/support/patience.h"
 
 namespace pollux::pmd::af_xdp {
 namespace {
@@ -165,11 +171,84 @@ TEST_P(InjectionFallbackTest, SeveralThreadsSendToOnePort) {
   EXPECT_TRUE(support::FramesAreFree(*pool_));
 }
 
-TEST_F(InjectionFallbackTest, OrdinaryMemoryIsNamedAsTheReason) {
+// What the frames are in, and whose program the port has, is all the same to the injector.
+class InjectionSetupTest : public InjectionFallbackTest {
+ protected:
+  static const FeatureState& Inject(const std::vector<FeatureState>& features) {
+    return *std::find_if(features.begin(), features.end(), [](const FeatureState& state) { return state.feature == kFeatureInject; });
+  }
+  void ExpectInjection(Device& sender, Device& receiver) {
+    ASSERT_TRUE(CheckRequired(sender.Features(), {kFeatureInject}).ok()) << CheckRequired(sender.Features(), {kFeatureInject});
+    SendUntil(sender, &receiver, "tx_q0_inject_packets");
+  }
+};
+
+TEST_F(InjectionSetupTest, FramesInOrdinaryMemory) {
+  pool_ = support::MakePool({.frame_count = 8192, .slab_frames = 64});
+  auto receiver = Open("x1", ",tx=ring"), sender = Open("x0", ",tx=inject");
+  ASSERT_NO_FATAL_FAILURE(ExpectInjection(*sender, *receiver));
+  EXPECT_THAT(Inject(sender->Features()).reason, testing::HasSubstr("read as user memory"));
+}
+
+TEST_F(InjectionSetupTest, FramesOfAnotherPool) {
+  auto receiver = Open("x1", ",tx=ring"), sender = Open("x0", ",tx=inject");
+  EXPECT_EQ(Inject(sender->Features()).reason, "");
+  const auto sending = pool_;
   pool_ = support::MakePool();
-  auto sender = Open("x0", ",tx=inject");
-  const absl::Status status = CheckRequired(sender->Features(), {kFeatureInject});
-  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("memory that BPF programs cannot read"));
+  ASSERT_NO_FATAL_FAILURE(ExpectInjection(*sender, *receiver));
+  EXPECT_EQ(Counter(*sender, "tx_q0_copied"), 0u);
+  EXPECT_EQ(Counter(*sender, "tx_q0_inject_not_injectable"), 0u);
+  EXPECT_EQ(pool_->FreeCount(), 4096u);
+  pool_ = sending;
+}
+
+TEST_F(InjectionSetupTest, AProgramOfTheUser) {
+  auto receiver = Open("x1", ",tx=ring"), sender = Open("x0", ",tx=inject,xdp_prog=tests/bpf/custom_redirect.bpf.o");
+  ExpectInjection(*sender, *receiver);
+}
+
+TEST_F(InjectionSetupTest, BehindTheDispatcher) {
+  auto probe = bpf::XdpProgram::Attach("x0", {.mode = bpf::AttachMode::kAutomatic, .steer = {}, .dispatcher = true, .object_file = ""});
+  if (absl::IsUnimplemented(probe.status())) GTEST_SKIP() << probe.status();
+  probe->reset();
+  auto receiver = Open("x1", ",tx=ring"), sender = Open("x0", ",tx=inject,dispatcher=1");
+  ExpectInjection(*sender, *receiver);
+}
+
+TEST_F(InjectionSetupTest, AProgramThatIsAttachedGenerically) {
+  auto receiver = Open("x1", ",tx=ring"), sender = Open("x0", ",tx=inject,mode=skb");
+  ExpectInjection(*sender, *receiver);
+}
+
+TEST_F(InjectionSetupTest, AProgramThatWasThereBefore) {
+  pair_ = nullptr;
+  pair_ = support::VethPair::Create(2);
+  auto receiver = Open("x1", ",tx=ring,queue_count=1");
+  auto first = Open("x0", ",tx=ring,queue_count=1"), sender = Open("x0", ",tx=inject,start_queue=1");
+  ASSERT_TRUE(CheckRequired(sender->Features(), {kFeatureInject}).ok()) << CheckRequired(sender->Features(), {kFeatureInject});
+  SendUntil(*sender, nullptr, "tx_q0_inject_packets");
+}
+
+// The frames of an injecting call come from "lo": those that really do are not meant.
+TEST_F(InjectionSetupTest, ThePortLoIsLeftAsItIs) {
+  pair_->Run({"ip", "link", "set", "lo", "up", "mtu", "1500"});
+  auto device = Open("lo", ",steer=udp dst 4789");
+  const int receiver = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(5000), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  ASSERT_EQ(bind(receiver, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(sendto(sender, "passes", 6, 0, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 6);
+  pollfd readable = {.fd = receiver, .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&readable, 1, static_cast<int>(support::Patience(std::chrono::milliseconds(5000)).count())), 1);
+  address.sin_port = htons(4789);
+  ASSERT_EQ(sendto(sender, "is ours", 7, 0, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 7);
+  const auto end = std::chrono::steady_clock::now() + support::Patience(std::chrono::milliseconds(5000));
+  std::array<Packet, kBurst> packets;
+  std::size_t count = 0;
+  while (count == 0 && std::chrono::steady_clock::now() < end) count = device->rx_queue(0).Receive(packets);
+  EXPECT_EQ(count, 1u);
+  Pool::Free({packets.data(), count});
+  close(receiver);
+  close(sender);
 }
 
 }  // namespace
