@@ -51,6 +51,9 @@ class Injector {
   absl::StatusOr<uint32_t> AddPort(int interface_index);
   void RemovePort(uint32_t port);
 
+  // As Injection::pools. Any thread.
+  uint32_t pools() const { return __atomic_load_n(&state_->pools, __ATOMIC_RELAXED); }
+
  private:
   friend class Injection;
 
