@@ -394,7 +394,7 @@ TEST_F(InjectTxQueueTest, WithoutAnInjectionItIsTheRing) {
 // Every zero-copy port, and wherever injection is refused: the ring waits for enough, too.
 TEST_F(InjectTxQueueTest, WithoutAnInjectionTheRingHoldsBack) {
   rings_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), 1518, {.flush_us = kMaximumFlushUs});
-  queue_->Open(nullptr, 0, false, kMaximumFlushUs);
+  queue_->Open(nullptr, false, kMaximumFlushUs);
   for (int burst = 0; burst < 8; ++burst) EXPECT_EQ(queue_->SendMore(Packets(32)), 32u);
   EXPECT_EQ(kernel_.tx_wakeups, 2);
   EXPECT_EQ(kernel_.sent.size(), 256u);
