@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What injection may do to the machine at its worst: two threads with bursts of one, into a socket that is read too slowly, or never.
-// POLLUX_HAZARD_SECONDS=30 takes longer than the usual 3.
+// POLLUX_HAZARD_SECONDS=30 takes longer than the usual 3, and is stricter about the longest send: for a machine with nothing else to do.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -35,7 +35,11 @@ using std::chrono::milliseconds;
 constexpr std::size_t kThreads = 2;
 constexpr uint16_t kPort = 9;
 constexpr uint32_t kMostPools = 4000;
-constexpr milliseconds kLongestSend(20);
+
+// Without an end to the pools a send took up to 900 ms. A CPU that the machine's host takes away looks like a long send too.
+milliseconds LongestSend() {
+  return std::getenv("POLLUX_HAZARD_SECONDS") == nullptr ? support::Patience(milliseconds(100)) : milliseconds(20);
+}
 
 std::chrono::seconds Duration() {
   const char* const seconds = std::getenv("POLLUX_HAZARD_SECONDS");
@@ -153,7 +157,7 @@ class InjectionHazardTest : public testing::TestWithParam<const char*> {
     EXPECT_LT(Clock::now() - begin, support::Patience(milliseconds(3000)));
     stop = true;
     for (std::thread& thread : threads) thread.join();
-    for (const auto send : longest) EXPECT_LT(send, support::Patience(kLongestSend)) << send.count() / 1e6 << " ms";
+    for (const auto send : longest) EXPECT_LT(send, LongestSend()) << send.count() / 1e6 << " ms";
     EXPECT_LT(most_pools, kMostPools);
     EXPECT_LT(most_objects, objects_before + kMostPools);
     ASSERT_TRUE(device->Stop().ok());
