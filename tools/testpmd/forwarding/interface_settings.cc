@@ -35,13 +35,13 @@ InterfaceSettings::~InterfaceSettings() {
 }
 
 absl::StatusOr<short> InterfaceSettings::Flags(std::string& name) const {
-  char buffer[IF_NAMESIZE] = "";
+  char buffer[IFNAMSIZ] = "";
   if (if_indextoname(static_cast<unsigned>(index_), buffer) == nullptr) {
     return lcore::ErrnoStatus(errno, absl::StrCat("if_indextoname(", index_, ")"), "the interface is gone");
   }
   name = buffer;
   ifreq request{};
-  std::strncpy(request.ifr_name, buffer, sizeof(request.ifr_name) - 1);
+  std::memcpy(request.ifr_name, buffer, sizeof(request.ifr_name));
   if (ioctl(descriptor_, SIOCGIFFLAGS, &request) != 0) return lcore::ErrnoStatus(errno, absl::StrCat("ioctl(SIOCGIFFLAGS, ", name, ")"));
   return request.ifr_flags;
 }
