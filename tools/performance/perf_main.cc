@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Performance runs: options.h has the command line, campaign.h the order of things, measurement.h what one figure is.
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
