@@ -26,7 +26,7 @@ class VethRig final : public DriverRig {
   RigTraits Traits() const override {
     // A veth passes frames of its MTU, the Ethernet header and one VLAN tag.
     // Without a native program its receiving end forgets the queue that a frame was sent on.
-    const bool keeps_queue = arguments_ != "mode=skb" && !Injects();
+    const bool keeps_queue = arguments_.find("mode=skb") == std::string::npos && !Injects();
     return {.keeps_queue = keeps_queue, .has_limit = true, .minimum_length = 14, .maximum_length = 1518, .too_long = 1519};
   }
   std::shared_ptr<mempool::Pool> MakePool(const mempool::PoolOptions& options) const override {
@@ -34,7 +34,7 @@ class VethRig final : public DriverRig {
   }
 
  private:
-  bool Injects() const { return arguments_.find("tx=inject") != std::string::npos; }
+  bool Injects() const { return arguments_.find("tx=ring") == std::string::npos; }
 
   // Injected frames arrive on the queue of the CPU that sent them: those of CPU 0 on queue 0, in order.
   struct OnFirstCpu {
@@ -59,8 +59,9 @@ DriverCase Case(const std::string& name, const std::string& arguments) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AfXdp, DriverContract,
-                         testing::Values(Case("native", "mode=drv"), Case("generic", "mode=skb"), Case("wakeupOff", "need_wakeup=0"),
-                                         Case("busyPolling", "busy_budget=64"), Case("inject", "tx=inject"), Case("cheapest", "tx=auto")),
+                         testing::Values(Case("native", "mode=drv,tx=ring"), Case("generic", "mode=skb,tx=ring"),
+                                         Case("wakeupOff", "need_wakeup=0,tx=ring"), Case("busyPolling", "busy_budget=64,tx=ring"),
+                                         Case("inject", "tx=inject"), Case("cheapest", "tx=auto")),
                          DriverCaseName);
 
 }  // namespace
