@@ -120,7 +120,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"MoreQueuesThanThereAre", {"net_af_xdp0,iface=p0"}, {"--rxq=3", "--txq=3"}, {"3"}},
         BadInput{"FrameSizeThatIsNoFrame", {"net_af_xdp0,iface=p0"}, {"--mbuf-size=9000"}, {"9000"}},
         BadInput{"FrameSizeThatIsNoNumber", {"net_af_xdp0,iface=p0"}, {"--mbuf-size=big"}, {"big"}},
-        BadInput{"TooFewFrames", {"net_af_xdp0,iface=p0"}, {"--total-num-mbufs=512"}, {"512"}},
+        BadInput{"TooFewFrames", {"net_af_xdp0,iface=p0"}, {"--total-num-mbufs=512", "--rxd=1024"}, {"512"}},
         BadInput{"MoreMemoryThanAllowed", {"net_af_xdp0,iface=p0"}, {"--total-num-mbufs=1000000"}, {"512"}},
         BadInput{"UnknownDeviceKey", {"net_af_xdp0,iface=p0,colour=red"}, {}, {"colour"}},
         BadInput{"UnknownDriver", {"net_warp0"}, {}, {"net_warp"}},

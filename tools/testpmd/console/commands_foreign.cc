@@ -48,7 +48,7 @@ constexpr Foreign kForeign[] = {
     {"dump_physmem|dump_memzone|dump_struct_sizes|dump_ring|dump_log_types|dump_socket_mem|dump_lcores",
      "there is no EAL behind this testpmd (dump_mempool)"},
     {"read|write [TEXT...]", kNoHardware},
-    {"ptype|ddp|E-tag|add|del [TEXT...]", kNoHardware},
+    {"ptype|ddp|add|del [TEXT...]", kNoHardware},
 };
 
 }  // namespace

@@ -28,7 +28,8 @@
 namespace pollux::testpmd {
 namespace {
 
-constexpr std::size_t kEthernetOverhead = 18;  // header and checksum, as DPDK counts them in --max-pkt-len
+constexpr std::size_t kFramesOfAModestQueue = 1024;  // what a queue with a ring of the default size can do with
+constexpr std::size_t kEthernetOverhead = 18;        // header and checksum, as DPDK counts them in --max-pkt-len
 
 absl::Status CheckQueueCounts(const std::string& name, const pmd::DeviceInfo& info, std::size_t rx_queues, std::size_t tx_queues) {
   // A device without any queue says itself what is wrong with its arguments.
@@ -275,7 +276,9 @@ absl::Status Session::CheckMemoryOfNoisy() const {
   for (const StreamEnds& stream : config_.Streams()) {
     const Port& port = *ports_[stream.rx_port];
     held[port.config().pool.get()] += config_.engine.noisy.buffer_packets;
-    rings[port.config().pool.get()] += FramesOfRxQueue(port.Info(), port.config().rx_ring);
+    // Where the ring's size is not asked for, a queue makes do with few when the pool is short.
+    const std::size_t frames = FramesOfRxQueue(port.Info(), port.config().rx_ring);
+    rings[port.config().pool.get()] += port.config().rx_ring != 0 ? frames : std::min(frames, kFramesOfAModestQueue);
   }
   for (const auto& [pool, packets] : held) {
     if (pool == nullptr || packets + rings[pool] <= pool->frame_count()) continue;
