@@ -101,6 +101,7 @@ TEST_F(SteeringTest, TheDocumentedRulesForSshWorkOverBothFamilies) {
   ASSERT_NO_FATAL_FAILURE(BuildRig());
   ShareThePorts();
   ASSERT_OK(support::RunSuccessfully({"ip", "address", "add", "10.77.0.100/24", "dev", "p0"}, &rig().switch_namespace()));
+  ASSERT_OK(support::RunSuccessfully({"sysctl", "-qw", "net.ipv6.conf.p0.disable_ipv6=0"}, &rig().switch_namespace()));
   ASSERT_OK(support::RunSuccessfully({"ip", "address", "add", "fd77::100/64", "dev", "p0", "nodad"}, &rig().switch_namespace()));
   ASSERT_NO_FATAL_FAILURE(
       StartForwarding({.options = {"--forward-mode=io", "--steer", "not tcp port 22", "--steer", "not arp", "--steer", "not icmp6"}}));

@@ -274,7 +274,8 @@ TEST_F(AfXdpDeviceTest, ABusyQueueIsNamed) {
 // A socket that only sends must not swallow what arrives on its queue: nobody would receive it.
 TEST_F(AfXdpDeviceTest, WhatArrivesOnAQueueThatOnlySendsIsTheKernels) {
   auto device = Started("net_af_xdp0,iface=x0,mode=drv", {.rx_queues = 1, .tx_queues = 2});
-  auto peer = Started("net_af_xdp1,iface=x1,mode=drv", {.rx_queues = 2, .tx_queues = 2});
+  // Injected frames would arrive on the queue of the CPU that sends them.
+  auto peer = Started("net_af_xdp1,iface=x1,mode=drv,tx=ring", {.rx_queues = 2, .tx_queues = 2});
   for (int burst = 0; burst < 20; ++burst) {
     std::vector<Packet> packets(32);
     ASSERT_EQ(pool_->Allocate(packets), packets.size());
