@@ -25,7 +25,7 @@ constexpr char kHelp[] =
     R"(usage: pollux-broker [--config=FILE] [--check]
 
 Opens AF_XDP ports for processes without privileges: attaches the XDP program, makes and binds the sockets, and hands the descriptors
-over. A port asks with broker=SOCKET among its arguments. Serves DPDK (use_cni=1, use_pinned_map=1) and CNDP as well.
+over. Clients are programs that speak its protocol (pmd/af_xdp/broker_protocol.h), and DPDK (use_cni=1, use_pinned_map=1) and CNDP.
 
   --config=FILE  who may have what (default /etc/pollux/broker.json)
   --check        read the configuration, say what is wrong with it, and end
@@ -44,7 +44,7 @@ A configuration:
 examples:
   pollux-broker --config=broker.json --check
   pollux-broker --config=broker.json
-  pollux-testpmd -l 0,1 --vdev net_af_xdp0,iface=eth1,broker=/run/pollux/broker.sock -- --auto-start    # as nobody
+  dpdk-testpmd --vdev net_af_xdp0,iface=eth2,use_cni=1,dp_path=/tmp/afxdp_dp/eth2/afxdp.sock ...    # as nobody
 
 Needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_IPC_LOCK, and CAP_CHOWN to start with a device plugin's folder; gives away the others.
 )";

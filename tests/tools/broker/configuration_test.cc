@@ -64,7 +64,7 @@ TEST(ConfigurationTest, ErrorsNameThePlaceAndWhatIsAllowedThere) {
       {R"({"clients": [{"users": [0], "ports": [{"interface": "p0", "queues": "3-1"}]}]})", "ports[0].queues", "a range of queues"},
       {R"({"clients": [{"users": [0], "ports": [{"interface": "p0", "queues": "0-1024"}]}]})", "ports[0].queues", "below 1024"},
       {R"({"clients": [{"users": [0], "ports": [{"interface": "p0", "queues": "0-"}]}]})", "ports[0].queues", "a range of queues"},
-      {R"({"clients": [{"users": [0], "ports": [{"interface": "p0", "allow": ["root"]}]}]})", "ports[0].allow[0]", "inject, busy_poll"},
+      {R"({"clients": [{"users": [0], "ports": [{"interface": "p0", "allow": ["root"]}]}]})", "ports[0].allow[0]", "busy_poll, steer"},
       {R"({"clients": [{"users": [0], "ports": [{"interface": "p0", "memory_mib": 512}]}]})", "ports[0].memory_mib", "1 to 511"},
       {R"({"clients": [{"cgroups": ["x"], "ports": [{"interface": "p0"}]}]})", "cgroups[0]", "control group"},
       {R"({"device_plugin": [{"interface": "p0"}]})", "device_plugin[0].user", "who may use it"},
