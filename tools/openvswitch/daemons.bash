@@ -67,20 +67,37 @@ ovs_start() {
   ovs_start_switch || { quote <"$ovs_rig/ovs-vswitchd.log"; die vswitchd "ovs-vswitchd does not start (above: its log)"; }
 }
 
-# Ends what a pid file names, if that still is what wrote it.
-ovs_end() {
-  local pid deadline=$((SECONDS + 10))
-  pid=$(cat "$ovs_rig/$1.pid" 2>/dev/null) || return 0
-  [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "${1:0:15}" ]] || return 0
-  kill -TERM "$pid" 2>/dev/null || return 0
-  while kill -0 "$pid" 2>/dev/null && ((SECONDS <= deadline)); do sleep 0.05; done
-  ! kill -0 "$pid" 2>/dev/null || kill -KILL "$pid"
+# Whether what a pid file names runs still; prints its number.
+ovs_runs() {
+  local pid
+  pid=$(cat "$ovs_rig/$1.pid" 2>/dev/null) && [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "${1:0:15}" ]] && echo "$pid"
 }
 
-# Ends both and removes the folder. Asked to clean up, ovs-vswitchd removes the interfaces of its bridges, which a signal leaves.
+# ovs_await_end NAME: returns once it has ended, or 1 after 10 s.
+ovs_await_end() {
+  local deadline=$((SECONDS + 10))
+  while ovs_runs "$1" >/dev/null; do
+    ((SECONDS <= deadline)) || return 1
+    sleep 0.05
+  done
+}
+
+# Ends what a pid file names, if that still is what wrote it.
+ovs_end() {
+  local pid
+  pid=$(ovs_runs "$1") || return 0
+  kill -TERM "$pid" 2>/dev/null || return 0
+  ovs_await_end "$1" || kill -KILL "$pid"
+}
+
+# Ends both and removes the folder. Asked to clean up, ovs-vswitchd removes the interfaces of its bridges, which a signal leaves: it gets the
+# time for that, since before 3.2 it answers first and cleans up then.
 ovs_stop() {
+  local pid
   [[ -n ${ovs_rig:-} && -d $ovs_rig ]] || return 0
-  timeout 10 ovs-appctl -t "$ovs_rig/ovs-vswitchd.$(cat "$ovs_rig/ovs-vswitchd.pid" 2>/dev/null).ctl" exit --cleanup >/dev/null 2>&1 || true
+  if pid=$(ovs_runs ovs-vswitchd); then
+    ! timeout 10 ovs-appctl -t "$ovs_rig/ovs-vswitchd.$pid.ctl" exit --cleanup >/dev/null 2>&1 || ovs_await_end ovs-vswitchd || true
+  fi
   ovs_end ovs-vswitchd
   ovs_end ovsdb-server
   rm -rf "$ovs_rig"
