@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
 
 namespace pollux::support {
 namespace {
@@ -37,7 +38,8 @@ std::unique_ptr<BrokerRig> BrokerRig::Create() {
 
 BrokerRig::~BrokerRig() {
   broker_.reset();
-  if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  std::error_code ignored;  // the keeper may be about to take its socket away
+  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
 }
 
 std::string BrokerRig::Run(const std::vector<std::string>& command) const {
