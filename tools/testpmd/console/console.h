@@ -12,7 +12,7 @@
 namespace pollux::testpmd {
 
 // How long input may be waited for without looking after anything else.
-inline constexpr int kConsoleTickMs = 500;
+inline constexpr int kConsoleTickMs = 200;
 
 struct ConsoleHooks {
   int stop_descriptor = -1;           // readable: the console ends

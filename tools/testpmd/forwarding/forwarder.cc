@@ -2,6 +2,7 @@
 #include "tools/testpmd/forwarding/forwarder.h"
 
 #include <algorithm>
+#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -198,19 +199,30 @@ absl::Status Forwarder::SetObserver(BurstObserver* observer) {
   return running_ ? Launch() : absl::OkStatus();
 }
 
-absl::Status Forwarder::SetMacOf(std::size_t port, const pmd::MacAddress& mac) {
-  if (running_) Pause();
-  for (const auto& running : streams_) {
-    if (running->stream.tx_port == port) running->stream.tx_port_mac = mac;
-  }
-  return running_ ? Launch() : absl::OkStatus();
+bool Forwarder::Uses(std::size_t port) const {
+  return running_ && std::find(config_.ports.begin(), config_.ports.end(), port) != config_.ports.end();
 }
 
-void Forwarder::StopGenerating(std::size_t port) {
-  if (!running_ || !FindForwardMode(config_.mode)->generates) return;
+absl::Status Forwarder::ChangePort(std::size_t port, const std::function<absl::Status()>& change) {
+  if (!Uses(port)) return change();
+  std::vector<RunningStream*> streams;
   for (const auto& running : streams_) {
-    if (running->stream.tx_port == port) running->idle.store(true, std::memory_order_relaxed);
+    if (running->stream.rx_port == port || running->stream.tx_port == port) streams.push_back(running.get());
   }
+  const uint64_t number = ++changes_;
+  for (RunningStream* running : streams) running->idle.store(number, std::memory_order_release);
+  for (RunningStream* running : streams) {
+    while (running->quiet.load(std::memory_order_acquire) != number) std::this_thread::yield();
+  }
+  const absl::Status status = change();
+  const pmd::MacAddress mac = ports_[port]->Info().mac;
+  const bool generates = FindForwardMode(config_.mode)->generates;
+  for (RunningStream* running : streams) {
+    const std::size_t tx_port = running->stream.tx_port;
+    if (tx_port == port) running->stream.tx_port_mac = mac;
+    running->idle.store(generates && !ports_[tx_port]->started() ? number : 0, std::memory_order_release);
+  }
+  return status;
 }
 
 }  // namespace pollux::testpmd

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -75,19 +77,25 @@ class Forwarder {
   void CollectFrames(mempool::FrameAudit& audit) const;
   // Null: nobody looks. A running forwarder pauses for it.
   absl::Status SetObserver(BurstObserver* observer);
-  // What the streams that send there write as source; a running forwarder pauses for it.
-  absl::Status SetMacOf(std::size_t port, const pmd::MacAddress& mac);
-  // Streams that make packets for a port which is gone make no more, until the next Start: they would only be dropped.
-  void StopGenerating(std::size_t port);
+  // True for a port that lcores may be at.
+  bool Uses(std::size_t port) const;
+  // Changes a port (stop, start, another address) while no lcore is at it; streams between other ports go on meanwhile. Afterwards its
+  // streams write its address of now, and none makes packets for it unless it is started: they would only be dropped.
+  absl::Status ChangePort(std::size_t port, const std::function<absl::Status()>& change);
 
  private:
   struct RunningStream {
     Stream stream;
     std::unique_ptr<ForwardEngine> engine;
-    std::atomic<bool> idle{false};  // not polled
+    std::atomic<uint64_t> idle{0};   // not to be polled, by the change of this number; 0: to be polled
+    std::atomic<uint64_t> quiet{0};  // the lcore has seen that number, and leaves everything of the stream to the main lcore
   };
   static std::size_t Poll(RunningStream& running) {
-    return running.idle.load(std::memory_order_relaxed) ? 0 : running.engine->Poll(running.stream);
+    if (const uint64_t change = running.idle.load(std::memory_order_acquire); change != 0) [[unlikely]] {
+      running.quiet.store(change, std::memory_order_release);
+      return 0;
+    }
+    return running.engine->Poll(running.stream);
   }
 
   absl::Status MakeStreams(BurstObserver* observer);
@@ -105,6 +113,7 @@ class Forwarder {
   std::vector<std::unique_ptr<RunningStream>> streams_;
   std::vector<std::unique_ptr<LcoreUse>> lcores_;
   std::map<std::size_t, uint64_t> flushed_;
+  uint64_t changes_ = 0;  // numbers them
 };
 
 }  // namespace pollux::testpmd

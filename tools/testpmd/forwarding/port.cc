@@ -118,6 +118,11 @@ absl::StatusOr<InterfaceSettings*> Port::interface_settings() {
   return interface_settings_.get();
 }
 
+void Port::ForgetInterface() {
+  interface_settings_.reset();
+  info_ = Info();
+}
+
 std::string Port::ShortName() const {
   return info_.interface.empty() ? info_.name : info_.interface;
 }

@@ -49,6 +49,8 @@ class Port {
   const pmd::Device* device_or_null() const { return device_.get(); }
   const pmd::DeviceConfig& config() const { return config_; }
   pmd::DeviceInfo Info() const { return device_ != nullptr ? device_->Info() : info_; }
+  // Its interface has another name, or is gone or another one: what was known of it is asked anew.
+  void ForgetInterface();
   // "net_af_xdp0" or "p0" if there is a kernel interface.
   std::string ShortName() const;
   // "port 0 (p0)".
@@ -73,9 +75,10 @@ class Port {
   // A second, since the last call; 0 at the first.
   Rates TakeRates(std::chrono::steady_clock::time_point now);
 
-  // What was found wrong with the link or the interface last time, so that a change is reported once.
+  // As it was last time, so that a change is reported once.
   std::optional<bool> link_up;
-  bool vanished = false;
+  // Its interface is gone, and the port stopped because of that: it starts again when there is another of that name.
+  bool awaits_interface = false;
   // What it is to be, and is once configured. As in DPDK's testpmd: a forwarder is to see what is addressed to those behind it.
   bool promiscuous = true;
 
@@ -86,7 +89,7 @@ class Port {
   const std::string text_;
   std::unique_ptr<pmd::Device> device_;
   std::unique_ptr<InterfaceSettings> interface_settings_;  // from the first question on
-  pmd::DeviceInfo info_;                                   // as of Open
+  pmd::DeviceInfo info_;                                   // as of Open or ForgetInterface
   pmd::DeviceConfig config_;
   PortState state_ = PortState::kStopped;
   bool configured_ = false;

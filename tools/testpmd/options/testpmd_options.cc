@@ -98,6 +98,12 @@ absl::StatusOr<mempool::PageKind> ParsePages(absl::string_view name) {
   return absl::InvalidArgumentError(absl::StrCat("'", name, "': auto, 2M, 1G or ordinary is expected"));
 }
 
+absl::StatusOr<bool> ParseOnReplace(absl::string_view how) {
+  if (how == "reopen") return true;
+  if (how == "stop") return false;
+  return absl::InvalidArgumentError(absl::StrCat("'", how, "': reopen or stop is expected"));
+}
+
 absl::Status ReadPeersFile(const std::string& file, TestpmdOptions& options) {
   std::ifstream stream(file);
   if (!stream) return absl::InvalidArgumentError("cannot be read");
@@ -222,6 +228,10 @@ void AddPortOptions(OptionTable& table, TestpmdOptions& options) {
              [&](const std::string& file) { return ReadPeersFile(file, options); }});
   table.Add({"no-flush-rx", 0, kNone, "", "keep what waits in the rx queues at the start", SetFlag(options.flush_rx, false)});
   table.Add({"disable-link-check", 0, kNone, "", "start though a link is down, without a word", SetFlag(options.link_check, false)});
+  table.Add({"on-replace", 0, kRequired, "HOW",
+             "reopen (default): a port whose interface is made again starts again;\nstop: it stays stopped, and forwarding ends with "
+             "the last port",
+             SetParsed(options.reopen_replaced, ParseOnReplace)});
   table.Add({"steer", 0, kRequired, "RULE",
              "only these packets are ours, the rest stays the kernel's:\n'udp dst 4789', arp, "
              "'not tcp port 22'; repeatable",

@@ -44,6 +44,7 @@ struct TestpmdOptions {
   std::size_t burst = mempool::kDefaultBurst;  // 0: the drivers' recommendation
   bool flush_rx = true;
   bool link_check = true;
+  bool reopen_replaced = true;  // --on-replace: a port whose interface is made again starts again
   std::map<std::size_t, pmd::MacAddress> peers;
   std::vector<std::string> steer;
   std::vector<std::string> require;

@@ -12,6 +12,7 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
+#include <absl/strings/strip.h>
 
 #include "lcore/capabilities.h"
 #include "lcore/cycle_clock.h"
@@ -216,8 +217,7 @@ absl::Status Session::StartPorts() {
     if (absl::Status status = ConfigurePort(*port, port_defaults_); !status.ok()) return Explained(status, port->text());
   }
   for (const auto& port : ports_) {
-    if (absl::Status status = port->Start(); !status.ok()) return Explained(status, port->text());
-    if (absl::Status status = CheckRequired(*port); !status.ok()) return status;
+    if (absl::Status status = Start(*port); !status.ok()) return Explained(status, port->text());
   }
   return absl::OkStatus();
 }
@@ -341,30 +341,41 @@ absl::StatusOr<std::vector<std::size_t>> Session::SelectPorts(const std::string&
 
 absl::Status Session::StartPort(std::size_t port) {
   if (ports_[port]->started()) return absl::FailedPreconditionError(absl::StrCat("Port ", port, " is now not stopped"));
-  if (absl::Status status = ports_[port]->Start(); !status.ok()) return status;
-  if (absl::Status status = CheckRequired(*ports_[port]); !status.ok()) {
-    status.Update(ports_[port]->Stop());
-    return status;
-  }
-  ports_[port]->vanished = false;
+  if (absl::Status status = Start(*ports_[port]); !status.ok()) return status;
   Print(absl::StrCat("Port ", port, ": ", ports_[port]->Info().mac.ToString(), "\nDone\n"));
   return absl::OkStatus();
 }
 
+absl::Status Session::Start(Port& port) {
+  return forwarder_->ChangePort(port.number(), [&]() -> absl::Status {
+    if (absl::Status status = port.Start(); !status.ok()) return status;
+    port.awaits_interface = false;
+    port.ForgetInterface();
+    absl::Status status = CheckRequired(port);
+    if (!status.ok()) status.Update(port.Stop());
+    return status;
+  });
+}
+
+absl::Status Session::CheckNotInUse(std::size_t port) const {
+  if (!forwarder_->Uses(port)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("Please remove port ", port, " from forwarding configuration (stop, set portlist)."));
+}
+
 absl::Status Session::StopPort(std::size_t port) {
-  const std::vector<std::size_t>& used = forwarder_->config().ports;
-  if (forwarding() && std::find(used.begin(), used.end(), port) != used.end()) {
-    return absl::FailedPreconditionError(absl::StrCat("Please remove port ", port, " from forwarding configuration (stop, set portlist)."));
-  }
+  if (absl::Status status = CheckNotInUse(port); !status.ok()) return status;
   Print("Stopping ports...\n");
   if (absl::Status status = ports_[port]->Stop(); !status.ok()) return status;
+  ports_[port]->awaits_interface = false;
   Print("Done\n");
   return absl::OkStatus();
 }
 
 absl::Status Session::ClosePort(std::size_t port) {
   if (ports_[port]->started()) return absl::FailedPreconditionError(absl::StrCat("Port ", port, " is not stopped (port stop ", port, ")"));
+  if (absl::Status status = CheckNotInUse(port); !status.ok()) return status;
   Print("Closing ports...\n");
+  LetGo(*ports_[port]);
   if (absl::Status status = ports_[port]->Close(); !status.ok()) return status;
   config_.ports.erase(std::remove(config_.ports.begin(), config_.ports.end(), port), config_.ports.end());
   Print(absl::StrCat("Port ", port, " is closed\nDone\n"));
@@ -375,15 +386,18 @@ absl::Status Session::ReconfigurePort(std::size_t port, std::size_t rx_queues, s
                                       std::size_t tx_ring) {
   if (ports_[port]->started())
     return absl::FailedPreconditionError(absl::StrCat("Please stop port ", port, " first (port stop ", port, ")"));
+  if (absl::Status status = CheckNotInUse(port); !status.ok()) return status;
   return ConfigurePort(*ports_[port], {.rx_queues = rx_queues, .tx_queues = tx_queues, .rx_ring = rx_ring, .tx_ring = tx_ring});
 }
 
 absl::Status Session::ResetPort(std::size_t port) {
   if (ports_[port]->started()) return absl::FailedPreconditionError(absl::StrCat("Port ", port, " is not stopped (port stop ", port, ")"));
+  if (absl::Status status = CheckNotInUse(port); !status.ok()) return status;
   const pmd::DeviceConfig config = ports_[port]->config();
   Print("Resetting ports...\n");
+  LetGo(*ports_[port]);
   if (absl::Status status = ports_[port]->Reopen(); !status.ok()) return status;
-  ports_[port]->vanished = false;
+  ports_[port]->awaits_interface = false;
   ports_[port]->link_up.reset();
   if (absl::Status status = ConfigurePort(*ports_[port], config); !status.ok()) return status;
   Print(absl::StrCat("Port ", port, " is reset (port start ", port, ")\nDone\n"));
@@ -391,8 +405,7 @@ absl::Status Session::ResetPort(std::size_t port) {
 }
 
 absl::Status Session::SetMac(std::size_t port, const pmd::MacAddress& mac) {
-  if (absl::Status status = ports_[port]->device().SetMac(mac); !status.ok()) return status;
-  return forwarder_->SetMacOf(port, mac);
+  return forwarder_->ChangePort(port, [&] { return ports_[port]->device().SetMac(mac); });
 }
 
 absl::Status Session::SetPromiscuous(std::size_t port, bool on) {
@@ -401,41 +414,108 @@ absl::Status Session::SetPromiscuous(std::size_t port, bool on) {
   return status;
 }
 
+// --- what happens to interfaces ---
+
 bool Session::WatchPorts() {
   bool printed = false;
   for (const auto& port : ports_) {
-    if (!port->started() || port->vanished) continue;
-    const absl::StatusOr<pmd::LinkState> link = port->device().Link();
-    const std::string name = absl::StrCat("Port ", port->number(), " (", port->ShortName(), ")");
-    if (!link.ok()) {
-      printed = true;
-      NoticeLoss(*port, link.status());
-      continue;
+    if (port->state() == PortState::kClosed) continue;
+    for (const pmd::DeviceEvent& event : port->device().PollEvents()) {
+      Handle(*port, event);
+      printed = printed || event.kind != pmd::DeviceEvent::Kind::kLink;
     }
-    const std::optional<bool> before = std::exchange(port->link_up, link->up);
-    if (before == link->up || (!before.has_value() && link->up)) continue;
-    printed = true;
-    Print(absl::StrCat("\n", name, ": link state change: ", link->up ? "up" : "down", "\n"));
-    output_.PrintJson({{"event", "link"}, {"port", port->number()}, {"up", link->up}});
+    if (port->started() && NoticeLink(*port)) printed = true;
   }
   return printed;
 }
 
-void Session::NoticeLoss(Port& port, const absl::Status& reason) {
-  port.vanished = true;
-  const std::vector<std::size_t>& used = forwarding() ? forwarder_->config().ports : config_.ports;
-  const auto is_there = [this](std::size_t number) { return ports_[number]->started() && !ports_[number]->vanished; };
-  const bool any_left = std::any_of(used.begin(), used.end(), is_there);
-  Print(absl::StrCat("\nPort ", port.number(), " (", port.ShortName(), "): the interface is gone, ",
-                     any_left ? "the other ports go on: " : "and no port is left to forward: ", reason.message(), "\n"));
-  output_.PrintJson({{"event", "vanished"}, {"port", port.number()}, {"reason", std::string(reason.message())}});
-  if (!forwarding()) return;
-  if (any_left) {
-    forwarder_->StopGenerating(port.number());
-    return;
+void Session::Tell(const Port& port, const std::string& text, nlohmann::json event) {
+  Print(absl::StrCat("\nPort ", port.number(), " (", port.ShortName(), "): ", absl::StripPrefix(text, port.ShortName() + ": "), "\n"));
+  event["port"] = port.number();
+  event["interface"] = port.ShortName();
+  event["text"] = text;
+  output_.PrintJson(event);
+}
+
+void Session::Handle(Port& port, const pmd::DeviceEvent& event) {
+  nlohmann::json object = {{"event", pmd::EventName(event.kind)}};
+  switch (event.kind) {
+    case pmd::DeviceEvent::Kind::kGone:
+      return NoticeLoss(port, event.text);
+    case pmd::DeviceEvent::Kind::kBack:
+      return NoticeReturn(port, event.text);
+    case pmd::DeviceEvent::Kind::kLink:
+      return;  // as of drivers without events: NoticeLink
+    case pmd::DeviceEvent::Kind::kRenamed:
+      port.ForgetInterface();
+      break;
+    case pmd::DeviceEvent::Kind::kMtu:
+      object["mtu"] = event.value;
+      break;
+    case pmd::DeviceEvent::Kind::kQueues:
+      object["queues"] = event.value;
+      break;
+    default:
+      break;
   }
+  Tell(port, event.text, object);
+}
+
+bool Session::NoticeLink(Port& port) {
+  const absl::StatusOr<pmd::LinkState> link = port.device().Link();
+  if (!link.ok()) return false;  // what became of it is an event
+  const std::optional<bool> before = std::exchange(port.link_up, link->up);
+  if (before == link->up || (!before.has_value() && link->up)) return false;
+  Tell(port, absl::StrCat("link state change: ", link->up ? "up" : "down"), {{"event", "link"}, {"up", link->up}});
+  return true;
+}
+
+bool Session::AnyPortLeft() const {
+  const std::vector<std::size_t>& used = forwarding() ? forwarder_->config().ports : config_.ports;
+  return std::any_of(used.begin(), used.end(), [this](std::size_t number) { return ports_[number]->started(); });
+}
+
+void Session::NoticeLoss(Port& port, const std::string& reason) {
+  const bool was_started = port.started();
+  // Its frames come back, and each is accounted for. What is still sent there is dropped by the streams, and counted.
+  Fail(forwarder_->ChangePort(port.number(), [&] { return port.Stop(); }));
+  port.ForgetInterface();
+  port.link_up.reset();
+  port.awaits_interface = options_.reopen_replaced && (was_started || port.awaits_interface);
+  const bool any_left = AnyPortLeft();
+  const bool waits = !any_left && port.awaits_interface;
+  Tell(port,
+       absl::StrCat("the interface is gone, ", any_left ? "the other ports go on: " : "and no port is left to forward: ", reason,
+                    waits ? "; waiting for it to be made again (--on-replace=stop: not)" : ""),
+       {{"event", "gone"}, {"awaited", port.awaits_interface}});
+  if (!forwarding() || any_left || options_.reopen_replaced) return;
   Fail(absl::UnavailableError("all forwarding ports are gone: forwarding ends"));
   Fail(StopForwarding());
+}
+
+void Session::NoticeReturn(Port& port, const std::string& text) {
+  if (!port.awaits_interface) {
+    Tell(port, absl::StrCat(text, "; port start ", port.number(), " takes it"), {{"event", "back"}, {"started", false}});
+    return;
+  }
+  const absl::Status status = Start(port);
+  Tell(port, absl::StrCat(text, status.ok() ? "; the port goes on with it" : absl::StrCat("; it cannot be started: ", status.message())),
+       {{"event", "back"}, {"started", status.ok()}});
+  if (status.ok()) {
+    Print(FormatFeatures(absl::StrCat("Port ", port.number(), " (", port.ShortName(), ")"), numa_.FeaturesOf(port, config_),
+                         /*colour=*/false));
+  } else if (!port.awaits_interface) {
+    Fail(status);  // it could start, and is not what --require asks for
+  }
+}
+
+// What became of the settings is said; the port's end would put them back without a word.
+void Session::LetGo(Port& port) {
+  if (port.state() == PortState::kClosed) return;
+  port.device().RestoreSettings();
+  for (const pmd::DeviceEvent& event : port.device().PollEvents()) {
+    if (event.kind == pmd::DeviceEvent::Kind::kSettings) Handle(port, event);
+  }
 }
 
 std::vector<ShownCounter> Session::ShownCounters(const Port& port, const Port::Rates& rates) const {
@@ -532,10 +612,16 @@ bool Session::Close() {
   if (std::exchange(closed_, true)) return !failed_;
   if (!set_up_) {
     // Half a session: whoever made it says what failed.
-    for (const auto& port : ports_) Fail(port->Close());
+    for (const auto& port : ports_) {
+      LetGo(*port);
+      Fail(port->Close());
+    }
     return false;
   }
-  if (forwarding()) Fail(StopForwarding());
+  if (forwarding()) {
+    if (!AnyPortLeft()) Fail(absl::UnavailableError("all forwarding ports are gone, and none has come back"));
+    Fail(StopForwarding());
+  }
   for (const auto& port : ports_) {
     if (!port->started()) continue;
     Print(absl::StrCat("\nStopping port ", port->number(), "...\nStopping ports...\n"));
@@ -546,6 +632,7 @@ bool Session::Close() {
   for (const auto& port : ports_) {
     if (port->state() == PortState::kClosed) continue;
     Print(absl::StrCat("\nShutting down port ", port->number(), "...\nClosing ports...\n"));
+    LetGo(*port);
     Fail(port->Close());
     Print(absl::StrCat("Port ", port->number(), " is closed\nDone\n"));
   }

@@ -72,8 +72,9 @@ class Session {
   absl::Status SetPromiscuous(std::size_t port, bool on);
   // While forwarding too: the streams that send there go on with the new address.
   absl::Status SetMac(std::size_t port, const pmd::MacAddress& mac);
-  // Reports links that changed and interfaces that are gone, once each; true if something was printed. When no forwarding port is
-  // left, forwarding stops, and the exit code will say so.
+  // Reports what happened to links and interfaces, once each; true if something was printed. A port whose interface is gone is stopped,
+  // and starts again when there is another of that name. With --on-replace=stop it does not, and forwarding ends when no port is left;
+  // the exit code says if none was at the end.
   bool WatchPorts();
 
   // --- display ---
@@ -99,7 +100,16 @@ class Session {
   absl::Status ConfigurePort(Port& port, const pmd::DeviceConfig& config);
   absl::Status CheckMemoryOfNoisy() const;
   absl::Status CheckRequired(const Port& port) const;
-  void NoticeLoss(Port& port, const absl::Status& reason);
+  absl::Status CheckNotInUse(std::size_t port) const;
+  // Also of a port that lcores are at.
+  absl::Status Start(Port& port);
+  bool AnyPortLeft() const;
+  void Tell(const Port& port, const std::string& text, nlohmann::json event);
+  void Handle(Port& port, const pmd::DeviceEvent& event);
+  void NoticeLoss(Port& port, const std::string& reason);
+  void NoticeReturn(Port& port, const std::string& text);
+  bool NoticeLink(Port& port);
+  void LetGo(Port& port);
   absl::Status StartPorts();
   void ReportStart();
 
