@@ -58,7 +58,7 @@ static int run(struct port ports[2], pollux_pool* pool) {
     forward(&ports[1], &ports[0]);
   }
   for (int number = 0; number < 2; ++number) {
-    struct pollux_stats stats;
+    struct pollux_stats stats = POLLUX_STATS;
     if (pollux_device_stop(ports[number].device) != 0) return failed("stop");
     if (pollux_device_get_stats(ports[number].device, POLLUX_WHOLE_DEVICE, &stats) != 0) return failed("statistics");
     printf("%s: received %" PRIu64 ", sent %" PRIu64 ", dropped %" PRIu64 "\n", ports[number].name, stats.rx_packets, stats.tx_packets,

@@ -16,6 +16,7 @@
 #include "pmd/c/error.h"
 #include "pmd/c/pollux.h"
 #include "pmd/c/pool_handle.h"
+#include "pmd/c/sized.h"
 #include "pmd/drivers.h"
 
 struct pollux_device {
@@ -105,19 +106,20 @@ void pollux_device_close(pollux_device* device) noexcept {
 
 int pollux_device_get_info(const pollux_device* device, pollux_device_info* info) noexcept {
   return c::WithDevice(device, "pollux_device_get_info", [&](const Device& from) {
-    if (info == nullptr) return c::NullArgument("pollux_device_get_info", "info");
+    if (absl::Status status = c::CheckSized("pollux_device_get_info", "info", info); !status.ok()) return status;
     const pollux::pmd::DeviceInfo got = from.Info();
-    *info = {};
-    c::CopyText(got.name, info->name);
-    c::CopyText(got.driver, info->driver);
-    c::CopyText(got.interface, info->interface);
-    info->numa_node = got.numa_node.value_or(POLLUX_ANY_NODE);
-    info->mtu = static_cast<uint32_t>(got.mtu);
-    info->maximum_rx_queues = static_cast<uint32_t>(got.maximum_rx_queues);
-    info->maximum_tx_queues = static_cast<uint32_t>(got.maximum_tx_queues);
-    info->recommended_burst = static_cast<uint32_t>(got.recommended_burst);
-    info->recommended_ring = static_cast<uint32_t>(got.recommended_ring);
-    std::copy(got.mac.bytes.begin(), got.mac.bytes.end(), info->mac);
+    pollux_device_info known = POLLUX_DEVICE_INFO;
+    c::CopyText(got.name, known.name);
+    c::CopyText(got.driver, known.driver);
+    c::CopyText(got.interface, known.interface);
+    known.numa_node = got.numa_node.value_or(POLLUX_ANY_NODE);
+    known.mtu = static_cast<uint32_t>(got.mtu);
+    known.maximum_rx_queues = static_cast<uint32_t>(got.maximum_rx_queues);
+    known.maximum_tx_queues = static_cast<uint32_t>(got.maximum_tx_queues);
+    known.recommended_burst = static_cast<uint32_t>(got.recommended_burst);
+    known.recommended_ring = static_cast<uint32_t>(got.recommended_ring);
+    std::copy(got.mac.bytes.begin(), got.mac.bytes.end(), known.mac);
+    c::WriteSized(known, *info);
     return absl::OkStatus();
   });
 }
@@ -150,27 +152,30 @@ size_t pollux_device_poll_events(pollux_device* device, pollux_event* events, si
 
 int pollux_device_get_link(const pollux_device* device, pollux_link* link) noexcept {
   return c::WithDevice(device, "pollux_device_get_link", [&](const Device& from) {
-    if (link == nullptr) return c::NullArgument("pollux_device_get_link", "link");
+    if (absl::Status status = c::CheckSized("pollux_device_get_link", "link", link); !status.ok()) return status;
     const auto got = from.Link();
     if (!got.ok()) return got.status();
-    *link = {.speed_mbps = got->speed_mbps, .up = got->up, .full_duplex = got->full_duplex};
+    const pollux_link known = {
+        .size = sizeof(known), .up = got->up, .full_duplex = got->full_duplex, .speed_mbps = static_cast<uint32_t>(got->speed_mbps)};
+    c::WriteSized(known, *link);
     return absl::OkStatus();
   });
 }
 
 int pollux_device_configure(pollux_device* device, const pollux_device_config* config) noexcept {
   return c::WithDevice(device, "pollux_device_configure", [&](Device& to) {
-    if (config == nullptr) return c::NullArgument("pollux_device_configure", "config");
-    if (config->pool == nullptr) return c::NullArgument("pollux_device_configure", "config->pool");
-    const absl::Status status = to.Configure({.rx_queues = config->rx_queues,
-                                              .tx_queues = config->tx_queues,
-                                              .rx_ring = config->rx_ring,
-                                              .tx_ring = config->tx_ring,
-                                              .pool = config->pool->pool,
-                                              .promiscuous = config->promiscuous != 0});
+    pollux_device_config known = POLLUX_DEVICE_DEFAULTS;
+    if (absl::Status status = c::ReadSized("pollux_device_configure", "config", config, known); !status.ok()) return status;
+    if (known.pool == nullptr) return c::NullArgument("pollux_device_configure", "config->pool");
+    const absl::Status status = to.Configure({.rx_queues = known.rx_queues,
+                                              .tx_queues = known.tx_queues,
+                                              .rx_ring = known.rx_ring,
+                                              .tx_ring = known.tx_ring,
+                                              .pool = known.pool->pool,
+                                              .promiscuous = known.promiscuous != 0});
     if (!status.ok()) return status;
-    device->rx_queues = config->rx_queues;
-    device->tx_queues = config->tx_queues;
+    device->rx_queues = known.rx_queues;
+    device->tx_queues = known.tx_queues;
     return absl::OkStatus();
   });
 }
@@ -224,21 +229,24 @@ int pollux_device_require(const pollux_device* device, const char* features) noe
 
 int pollux_device_get_stats(const pollux_device* device, int queue, pollux_stats* stats) noexcept {
   return c::WithDevice(device, "pollux_device_get_stats", [&](const Device& from) {
-    if (stats == nullptr) return c::NullArgument("pollux_device_get_stats", "stats");
+    if (absl::Status status = c::CheckSized("pollux_device_get_stats", "stats", stats); !status.ok()) return status;
     const auto queues = static_cast<int64_t>(std::max(device->rx_queues, device->tx_queues));
     if (queue < POLLUX_WHOLE_DEVICE || queue >= queues) {
       return absl::InvalidArgumentError(absl::StrCat(device->name, ": statistics of queue ", queue, ": ", queues, " are configured"));
     }
     const pollux::pmd::QueueStats got = queue == POLLUX_WHOLE_DEVICE ? from.Stats() : from.Stats(static_cast<std::size_t>(queue));
-    *stats = {.rx_packets = got.rx_packets,
-              .rx_bytes = got.rx_bytes,
-              .rx_missed = got.rx_missed,
-              .rx_errors = got.rx_errors,
-              .rx_nombuf = got.rx_nombuf,
-              .tx_packets = got.tx_packets,
-              .tx_bytes = got.tx_bytes,
-              .tx_dropped = got.tx_dropped,
-              .tx_pending = got.tx_pending};
+    const pollux_stats known = {.size = sizeof(known),
+                                .reserved = 0,
+                                .rx_packets = got.rx_packets,
+                                .rx_bytes = got.rx_bytes,
+                                .rx_missed = got.rx_missed,
+                                .rx_errors = got.rx_errors,
+                                .rx_nombuf = got.rx_nombuf,
+                                .tx_packets = got.tx_packets,
+                                .tx_bytes = got.tx_bytes,
+                                .tx_dropped = got.tx_dropped,
+                                .tx_pending = got.tx_pending};
+    c::WriteSized(known, *stats);
     return absl::OkStatus();
   });
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pmd/c/error.h"
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <new>
+#include <string>
 
 #include <absl/strings/str_cat.h>
 
@@ -12,7 +12,8 @@
 namespace pollux::pmd::c {
 namespace {
 
-constinit thread_local char last_error[2048] = "";
+// A string, and not an array: where a program loads the library while it runs, there are some hundred bytes for the threads' own variables.
+thread_local std::string last_error;
 
 int ErrnoOf(absl::StatusCode code) {
   switch (code) {
@@ -50,9 +51,11 @@ int ErrnoOf(absl::StatusCode code) {
 int Report(const absl::Status& status) noexcept {
   if (status.ok()) return 0;
   const absl::string_view message = status.message();
-  const std::size_t length = std::min(message.size(), sizeof(last_error) - 1);
-  std::memcpy(last_error, message.data(), length);
-  last_error[length] = '\0';
+  try {
+    last_error.assign(message.data(), message.size());
+  } catch (const std::bad_alloc&) {
+    last_error = "out of memory";  // short enough for no memory
+  }
   return ErrnoOf(status.code());
 }
 
@@ -63,7 +66,7 @@ absl::Status NullArgument(const char* call, const char* argument) {
 }  // namespace pollux::pmd::c
 
 const char* pollux_last_error(void) noexcept {
-  return pollux::pmd::c::last_error;
+  return pollux::pmd::c::last_error.c_str();
 }
 
 const char* pollux_version(void) noexcept {
@@ -72,9 +75,9 @@ const char* pollux_version(void) noexcept {
 
 int pollux_check_abi(uint32_t header_version) noexcept {
   return pollux::pmd::c::Guarded([&] {
-    if (header_version == POLLUX_ABI_VERSION) return absl::OkStatus();
+    if (header_version >= POLLUX_ABI_OLDEST && header_version <= POLLUX_ABI_VERSION) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat("pollux_check_abi: the program was compiled for version ", header_version,
-                                                   " of pollux.h, and this library (", POLLUX_VERSION, ") has version ", POLLUX_ABI_VERSION,
-                                                   "; compile it again"));
+                                                   " of pollux.h, and this library (", POLLUX_VERSION, ") serves versions ",
+                                                   POLLUX_ABI_OLDEST, " to ", POLLUX_ABI_VERSION, "; compile it again"));
   });
 }

@@ -24,6 +24,11 @@
 // called in a signal handler.
 //
 // No C++ exception crosses this line, nothing is printed, no signal handler is installed.
+//
+// Structures. Those that begin with `size` may grow at their end: the caller sets it to sizeof of the structure, which the initialisers
+// here do, and the library reads and writes no more than that. A smaller one than the library's is filled as far as it goes; of a larger
+// one the rest is zeroed on the way out, and must be zero on the way in (EINVAL: the program asks for what this library does not know). The
+// others (packet, event, feature, counter) stand in arrays and stay as they are.
 #ifndef PMD_C_POLLUX_H_
 #define PMD_C_POLLUX_H_
 
@@ -39,11 +44,14 @@ extern "C" {
 
 // --- Version ---------------------------------------------------------------------------------------------------------------------
 
-// Counts up whenever a function, a structure or a meaning here changes in a way that a compiled consumer would notice.
-#define POLLUX_ABI_VERSION 1
+// Counts up with every change here. POLLUX_ABI_OLDEST is the oldest that a program may have been compiled with to run with this library: it
+// follows when a function, a structure or a meaning changes in a way that such a program would notice, and the library gets another
+// soname then. What is only added leaves it.
+#define POLLUX_ABI_VERSION 2
+#define POLLUX_ABI_OLDEST 2
 
-// 0 if the library was built with the header that the caller was compiled with; else EINVAL and both numbers in the text. To be called
-// first: pollux_check_abi(POLLUX_ABI_VERSION).
+// 0 if the library can serve a program that was compiled with a header of this version; else EINVAL and the numbers in the text. To be
+// called first: pollux_check_abi(POLLUX_ABI_VERSION).
 int pollux_check_abi(uint32_t header_version) POLLUX_NOEXCEPT;
 // "0.1.0"
 const char* pollux_version(void) POLLUX_NOEXCEPT;
@@ -88,6 +96,7 @@ enum pollux_pages {
 };
 
 struct pollux_pool_options {
+  uint32_t size;           // sizeof(struct pollux_pool_options)
   uint32_t frame_count;    // 0: 32768
   uint32_t frame_size;     // bytes: 2048 or 4096; 0: 2048
   uint32_t headroom;       // bytes before a packet: 256 to frame_size - 256; 0: 256
@@ -97,7 +106,7 @@ struct pollux_pool_options {
   uint32_t require_node;   // 1: a page on another node is an error
 };
 #define POLLUX_POOL_DEFAULTS \
-  { 0, 0, 0, POLLUX_ANY_NODE, POLLUX_PAGES_AUTOMATIC, 0, 0 }
+  { sizeof(struct pollux_pool_options), 0, 0, 0, POLLUX_ANY_NODE, POLLUX_PAGES_AUTOMATIC, 0, 0 }
 
 // Memory for frames, all of it touched. All ports of a NUMA node should share a pool: packets then travel between them without a
 // copy. A port needs frames for its fill rings, what is under way in the tx rings, and what the caller holds; a thread caches up to 512. Of
@@ -117,23 +126,29 @@ size_t pollux_pools_lingering(void) POLLUX_NOEXCEPT;
 // Where the frames are. Constant for the life of the pool: copy it to where the hot path reads it. Frame n starts at
 // base + n * frame_size, and every frame at a multiple of frame_size in memory.
 struct pollux_pool_layout {
-  unsigned char* base;
+  uint32_t size;  // sizeof(struct pollux_pool_layout)
   uint32_t frame_count;
   uint32_t frame_size;   // bytes, power of two
   uint32_t frame_shift;  // frame_size == 1 << frame_shift
   uint32_t headroom;     // of a packet that pollux_allocate returns
-  uint16_t id;           // pollux_packet.pool
+  uint32_t id;           // pollux_packet.pool
+  unsigned char* base;
 };
+#define POLLUX_POOL_LAYOUT \
+  { sizeof(struct pollux_pool_layout), 0, 0, 0, 0, 0, NULL }
 int pollux_pool_get_layout(const pollux_pool* pool, struct pollux_pool_layout* layout) POLLUX_NOEXCEPT;
 
 // What was asked and what was got.
 struct pollux_pool_report {
+  uint32_t size;           // sizeof(struct pollux_pool_report)
   int32_t numa_node;       // where the pages are; POLLUX_ANY_NODE: on several nodes, or unknown
-  uint32_t pages;          // enum pollux_pages
   uint64_t pages_total;    // pages that were looked at
   uint64_t pages_on_node;  // of these, on the node that was asked for (on any one node if none was)
+  uint32_t pages;          // enum pollux_pages
   char fallback[512];      // "", or what is missing and what would cure it
 };
+#define POLLUX_POOL_REPORT \
+  { sizeof(struct pollux_pool_report), POLLUX_ANY_NODE, 0, 0, 0, "" }
 int pollux_pool_get_report(const pollux_pool* pool, struct pollux_pool_report* report) POLLUX_NOEXCEPT;
 
 // Free frames now, those in threads' caches included. Exact only while no other thread allocates or frees.
@@ -183,30 +198,37 @@ int pollux_device_open(const char* name, const char* interface, const char* argu
 void pollux_device_close(pollux_device* device) POLLUX_NOEXCEPT;
 
 struct pollux_device_info {
-  char name[64];       // as opened
-  char driver[32];     // "net_af_xdp"
-  char interface[32];  // "" if none
-  int32_t numa_node;   // POLLUX_ANY_NODE: unknown, or no hardware
-  uint32_t mtu;        // bytes behind the Ethernet header
+  uint32_t size;      // sizeof(struct pollux_device_info)
+  int32_t numa_node;  // POLLUX_ANY_NODE: unknown, or no hardware
+  uint32_t mtu;       // bytes behind the Ethernet header
   uint32_t maximum_rx_queues;
   uint32_t maximum_tx_queues;  // logical ones: see pollux_device_config
   uint32_t recommended_burst;  // packets
   uint32_t recommended_ring;   // descriptors, of a tx ring
-  uint8_t mac[6];
+  uint8_t mac[8];              // 6 bytes, and 2 of zero
+  char name[64];               // as opened
+  char driver[32];             // "net_af_xdp"
+  char interface[32];          // "" if none
 };
+#define POLLUX_DEVICE_INFO \
+  { sizeof(struct pollux_device_info), POLLUX_ANY_NODE, 0, 0, 0, 0, 0, {0}, "", "", "" }
 int pollux_device_get_info(const pollux_device* device, struct pollux_device_info* info) POLLUX_NOEXCEPT;
 
 // 1 if this device can send frames of a pool of POLLUX_PAGES_VISIBLE at less cost than others; 0 if not, or if device is NULL.
 int pollux_device_wants_visible(const pollux_device* device) POLLUX_NOEXCEPT;
 
 struct pollux_link {
-  uint64_t speed_mbps;  // 0: unknown
-  uint32_t up;          // administratively up, with a carrier
+  uint32_t size;  // sizeof(struct pollux_link)
+  uint32_t up;    // administratively up, with a carrier
   uint32_t full_duplex;
+  uint32_t speed_mbps;  // 0: unknown
 };
+#define POLLUX_LINK \
+  { sizeof(struct pollux_link), 0, 0, 0 }
 int pollux_device_get_link(const pollux_device* device, struct pollux_link* link) POLLUX_NOEXCEPT;
 
 struct pollux_device_config {
+  uint32_t size;       // sizeof(struct pollux_device_config)
   uint32_t rx_queues;  // 0 to maximum_rx_queues
   // 0 to maximum_tx_queues. Of net_af_xdp these are logical queues: there may be more than the interface has, one for every
   // thread that sends. Queue i then uses socket i modulo their number; one that has a socket for itself takes no lock, others share
@@ -218,7 +240,7 @@ struct pollux_device_config {
   uint32_t promiscuous;
 };
 #define POLLUX_DEVICE_DEFAULTS \
-  { 1, 1, 0, 0, NULL, 0 }
+  { sizeof(struct pollux_device_config), 1, 1, 0, 0, NULL, 0 }
 
 // Configure acquires what it can check; Start binds the sockets, attaches the program and lets packets in. The device must be stopped
 // to be configured (again); queue handles end with the next successful configure. After Stop nothing is in flight: every frame is back in
@@ -277,6 +299,8 @@ int pollux_device_require(const pollux_device* device, const char* features) POL
 
 // packets taken by pollux_send = tx_packets + tx_dropped + tx_pending
 struct pollux_stats {
+  uint32_t size;        // sizeof(struct pollux_stats)
+  uint32_t reserved;    // 0
   uint64_t rx_packets;  // handed to the caller
   uint64_t rx_bytes;
   uint64_t rx_missed;   // reached the queue, never the caller: ring full, no frame to fill, discarded at stop
@@ -287,6 +311,8 @@ struct pollux_stats {
   uint64_t tx_dropped;  // taken and not sent: the sum of the named causes
   uint64_t tx_pending;  // taken, outcome not yet known
 };
+#define POLLUX_STATS \
+  { sizeof(struct pollux_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 // Of one queue number, or of POLLUX_WHOLE_DEVICE; since configure or the last reset.
 int pollux_device_get_stats(const pollux_device* device, int queue, struct pollux_stats* stats) POLLUX_NOEXCEPT;
 

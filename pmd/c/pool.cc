@@ -14,6 +14,7 @@
 #include "pmd/c/packet_cast.h"
 #include "pmd/c/pollux.h"
 #include "pmd/c/pool_handle.h"
+#include "pmd/c/sized.h"
 #include "pmd/visible_region.h"
 
 namespace pollux::pmd::c {
@@ -92,10 +93,11 @@ namespace c = pollux::pmd::c;
 
 int pollux_pool_create(const pollux_pool_options* options, pollux_pool** pool) noexcept {
   return c::Guarded([&]() -> absl::Status {
-    if (options == nullptr) return c::NullArgument("pollux_pool_create", "options");
+    pollux_pool_options known = POLLUX_POOL_DEFAULTS;
+    if (absl::Status status = c::ReadSized("pollux_pool_create", "options", options, known); !status.ok()) return status;
     if (pool == nullptr) return c::NullArgument("pollux_pool_create", "pool");
     c::LingeringPools::OfProcess().Sweep();
-    auto created = c::CreatePool(*options);
+    auto created = c::CreatePool(known);
     if (!created.ok()) return created.status();
     *pool = new pollux_pool{*std::move(created)};
     return absl::OkStatus();
@@ -119,14 +121,16 @@ size_t pollux_pools_lingering(void) noexcept {
 int pollux_pool_get_layout(const pollux_pool* pool, pollux_pool_layout* layout) noexcept {
   return c::Guarded([&]() -> absl::Status {
     if (pool == nullptr) return c::NullArgument("pollux_pool_get_layout", "pool");
-    if (layout == nullptr) return c::NullArgument("pollux_pool_get_layout", "layout");
+    if (absl::Status status = c::CheckSized("pollux_pool_get_layout", "layout", layout); !status.ok()) return status;
     const pollux::mempool::Pool& from = *pool->pool;
-    *layout = {.base = reinterpret_cast<unsigned char*>(from.FrameStart(0)),
-               .frame_count = static_cast<uint32_t>(from.frame_count()),
-               .frame_size = static_cast<uint32_t>(from.frame_size()),
-               .frame_shift = from.frame_shift(),
-               .headroom = static_cast<uint32_t>(from.headroom()),
-               .id = from.id()};
+    const pollux_pool_layout known = {.size = sizeof(known),
+                                      .frame_count = static_cast<uint32_t>(from.frame_count()),
+                                      .frame_size = static_cast<uint32_t>(from.frame_size()),
+                                      .frame_shift = from.frame_shift(),
+                                      .headroom = static_cast<uint32_t>(from.headroom()),
+                                      .id = from.id(),
+                                      .base = reinterpret_cast<unsigned char*>(from.FrameStart(0))};
+    c::WriteSized(known, *layout);
     return absl::OkStatus();
   });
 }
@@ -134,14 +138,16 @@ int pollux_pool_get_layout(const pollux_pool* pool, pollux_pool_layout* layout) 
 int pollux_pool_get_report(const pollux_pool* pool, pollux_pool_report* report) noexcept {
   return c::Guarded([&]() -> absl::Status {
     if (pool == nullptr) return c::NullArgument("pollux_pool_get_report", "pool");
-    if (report == nullptr) return c::NullArgument("pollux_pool_get_report", "report");
+    if (absl::Status status = c::CheckSized("pollux_pool_get_report", "report", report); !status.ok()) return status;
     const pollux::mempool::RegionReport& from = pool->pool->region().report();
-    *report = {.numa_node = from.node,
-               .pages = c::PagesOf(from.pages),
-               .pages_total = from.pages_total,
-               .pages_on_node = from.pages_on_node,
-               .fallback = ""};
-    c::CopyText(from.fallback, report->fallback);
+    pollux_pool_report known = {.size = sizeof(known),
+                                .numa_node = from.node,
+                                .pages_total = from.pages_total,
+                                .pages_on_node = from.pages_on_node,
+                                .pages = c::PagesOf(from.pages),
+                                .fallback = ""};
+    c::CopyText(from.fallback, known.fallback);
+    c::WriteSized(known, *report);
     return absl::OkStatus();
   });
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs the library into a folder and builds tools/l2_forward.cc and tools/c_forward.c outside the tree: against the shared library,
+# Installs the libraries into a folder and builds tools/l2_forward.cc and tools/c_forward.c outside the tree: against the shared library,
 # against the archive alone, and through --destdir.
 set -euo pipefail
 
@@ -17,7 +17,7 @@ while IFS=: read -r header line; do
   [[ -f $included ]] || fail "$header includes $included, which is not installed"
 done < <(grep -r -H --include='*.h' -E '^#include "' .)
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
-read -r -a compile_flags < <(pkg-config --cflags pollux)
+read -r -a compile_flags < <(pkg-config --cflags pollux-cxx)
 # In either order: a header that leans on one before it fails in the other.
 for order in sort 'sort -r'; do
   find . -name '*.h' -printf '#include "%P"\n' | $order >"$TEST_TMPDIR/all.cc"
@@ -39,30 +39,36 @@ run() {
   grep -q -E '^net_null0: received [1-9]' "$kind.log" && grep -q '^balanced: ' "$kind.log" || fail "$kind: nothing was forwarded"
 }
 
-read -r -a shared_flags < <(pkg-config --cflags --libs pollux)
+read -r -a shared_flags < <(pkg-config --cflags --libs pollux-cxx)
 g++ -std=c++20 main.cc -o shared "${shared_flags[@]}"
-readelf -d shared | grep -q 'NEEDED.*libpollux\.so\.0' || fail "the program does not need libpollux.so.0"
+readelf -d shared | grep -q 'NEEDED.*libpollux-cxx\.so\.0\.1' || fail "the program does not need libpollux-cxx.so.0.1"
 LD_LIBRARY_PATH=$prefix/lib ldd -r shared 2>&1 | grep -E 'not found|undefined symbol' && fail "the shared library lacks something (above)"
 run shared env LD_LIBRARY_PATH="$prefix/lib" ./shared
 
 # A program in C takes no notice of what is behind the library.
 c_flags=(-std=c11 -Wall -Wextra -pedantic -Werror)
+read -r -a shared_flags < <(pkg-config --cflags --libs pollux)
+! grep -q absl <<<"${shared_flags[*]}" || fail "a program in C would need Abseil: ${shared_flags[*]}"
 gcc "${c_flags[@]}" main.c -o shared_c "${shared_flags[@]}"
+readelf -d shared_c | grep -q 'NEEDED.*libpollux\.so\.0' || fail "the program in C does not need libpollux.so.0"
 run shared_c env LD_LIBRARY_PATH="$prefix/lib" ./shared_c
 
-rm "$prefix"/lib/libpollux.so*
-read -r -a static_flags < <(pkg-config --static --cflags --libs pollux)
+rm "$prefix"/lib/libpollux*.so*
+read -r -a static_flags < <(pkg-config --static --cflags --libs pollux-cxx)
 g++ -std=c++20 main.cc -o static "${static_flags[@]}"
 ! readelf -d static | grep -q libpollux || fail "the static program needs a shared libpollux"
 run static ./static
+read -r -a static_flags < <(pkg-config --static --cflags --libs pollux)
 gcc "${c_flags[@]}" main.c -o static_c "${static_flags[@]}"
 ! readelf -d static_c | grep -q libpollux || fail "the static program in C needs a shared libpollux"
 run static_c ./static_c
 
 cd "$TEST_SRCDIR/$TEST_WORKSPACE"
 tools/install --prefix=/usr/local --destdir="$TEST_TMPDIR/staging" --libdir=lib64
-grep -q '^prefix=/usr/local$' "$TEST_TMPDIR/staging/usr/local/lib64/pkgconfig/pollux.pc" || fail "pollux.pc names the staging folder"
-[[ -f $TEST_TMPDIR/staging/usr/local/lib64/libpollux.so ]] || fail "libpollux.so does not lead to the library"
+for name in pollux pollux-cxx; do
+  grep -q '^prefix=/usr/local$' "$TEST_TMPDIR/staging/usr/local/lib64/pkgconfig/$name.pc" || fail "$name.pc names the staging folder"
+  [[ -f $TEST_TMPDIR/staging/usr/local/lib64/lib$name.so ]] || fail "lib$name.so does not lead to the library"
+done
 
 # A prefix is no pattern. Nothing of what was installed is left behind by --uninstall, and nothing else is taken.
 odd="$TEST_TMPDIR/a|b&c\\d"

@@ -1,7 +1,12 @@
 """The installable library: the project's cc_libraries merged into one archive, its headers, and what an application has to link."""
 
 VERSION = "0.1.0"
-SONAME = "libpollux.so.0"
+
+# The library for C: the number follows POLLUX_ABI_OLDEST of pmd/c/pollux.h.
+C_SONAME = "libpollux.so.0"
+
+# The library for C++, whose classes change from one minor version to the next.
+CXX_SONAME = "libpollux-cxx.so." + VERSION.rpartition(".")[0]
 
 def _ours(label):
     return label.workspace_name == ""
@@ -22,7 +27,7 @@ def _merged_archive_impl(ctx):
             archives.append(library.pic_static_library or library.static_library)
 
     # An MRI script, because "addlib" copies the members of an archive, also those of equal name.
-    archive = ctx.actions.declare_file(ctx.attr.archive)
+    archive = ctx.actions.declare_file("lib" + ctx.attr.library + ".a")
     script = ctx.actions.declare_file(ctx.label.name + ".mri")
     ctx.actions.write(script, "\n".join(
         ["create " + archive.path] + ["addlib " + member.path for member in archives] + ["save", "end", ""],
@@ -40,20 +45,20 @@ def _merged_archive_impl(ctx):
         progress_message = "Merging %d archives into %s" % (len(archives), archive.short_path),
     )
 
-    # Abseil is in the public headers, so an application links it itself ("Requires"); the rest only a static one needs.
-    private = [flag for flag in link_flags if not flag.startswith("-labsl_")]
-    pkg_config = ctx.actions.declare_file(ctx.attr.pkg_config)
+    # Where Abseil is in the public headers, an application links it itself ("Requires"); the rest only a static one needs.
+    private = [flag for flag in link_flags if not ctx.attr.requires or not flag.startswith("-labsl_")]
+    pkg_config = ctx.actions.declare_file(ctx.attr.library + ".pc")
     ctx.actions.write(pkg_config, "\n".join([
         "prefix=@PREFIX@",
         "libdir=${prefix}/@LIBDIR@",
         "includedir=${prefix}/include/pollux",
         "",
-        "Name: pollux",
-        "Description: Poll-mode drivers over AF_XDP",
+        "Name: " + ctx.attr.library,
+        "Description: " + ctx.attr.description,
         "Version: " + VERSION,
-        "Requires: absl_statusor absl_status absl_strings",
+    ] + ["Requires: " + " ".join(ctx.attr.requires)] * (1 if ctx.attr.requires else 0) + [
         "Cflags: -I${includedir}",
-        "Libs: -L${libdir} -lpollux",
+        "Libs: -L${libdir} -l" + ctx.attr.library,
         # For a program in C, whose compiler does not bring the C++ library itself.
         "Libs.private: " + " ".join(private + ["-lstdc++"]),
         "",
@@ -80,9 +85,10 @@ merged_archive = rule(
     doc = "Merges the archives of `deps` and of all that they need of this project into one, and writes the pkg-config file. As a " +
           "dependency of a cc_binary it is linked in whole.",
     attrs = {
-        "archive": attr.string(mandatory = True),
         "deps": attr.label_list(providers = [CcInfo]),
-        "pkg_config": attr.string(mandatory = True),
+        "description": attr.string(mandatory = True),
+        "library": attr.string(mandatory = True, doc = "the archive is lib<this>.a, the pkg-config file <this>.pc"),
+        "requires": attr.string_list(doc = "pkg-config's names of what is in the public headers"),
         "_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
     },
     fragments = ["cpp"],

@@ -54,7 +54,7 @@ static uint64_t counter(const pollux_device* device, const char* name) {
 // From every tx queue of one port to the other, and the same frames back, without a copy.
 static const char* there_and_back(pollux_pool* pool, pollux_device* here, pollux_device* there) {
   struct pollux_packet packets[BURST];
-  struct pollux_stats stats;
+  struct pollux_stats stats = POLLUX_STATS;
   for (uint32_t number = 0; number < TX_QUEUES; ++number) {
     EXPECT(pollux_allocate(pool, packets, BURST) == BURST);
     for (size_t index = 0; index < BURST; ++index) {
@@ -78,8 +78,8 @@ static const char* there_and_back(pollux_pool* pool, pollux_device* here, pollux
 
 static const char* settings_and_features(pollux_device* device, const char* interface) {
   const uint8_t mac[6] = {2, 0, 0, 0, 0, 7};
-  struct pollux_device_info info;
-  struct pollux_link link;
+  struct pollux_device_info info = POLLUX_DEVICE_INFO;
+  struct pollux_link link = POLLUX_LINK;
   struct pollux_feature features[16];
   EXPECT(pollux_device_get_info(device, &info) == 0 && strcmp(info.interface, interface) == 0);
   EXPECT(pollux_device_wants_visible(device));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pollux.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "tests/pmd/c/expect.h"
@@ -22,15 +23,53 @@ static pollux_pool* make_pool(void) {
 
 static const char* tells_its_version(void) {
   EXPECT(pollux_check_abi(POLLUX_ABI_VERSION) == 0);
-  EXPECT_ERROR(pollux_check_abi(POLLUX_ABI_VERSION + 1), EINVAL, "compiled for version 2");
+  EXPECT_ERROR(pollux_check_abi(POLLUX_ABI_VERSION + 1), EINVAL, "serves versions");
   EXPECT(strlen(pollux_version()) >= strlen("0.0.0"));
   return NULL;
 }
 
+// What a program that was compiled with another version of the header hands over: less, or more.
+static const char* structures_of_other_versions(void) {
+  struct {
+    struct pollux_pool_options known;
+    uint64_t later;
+  } options = {POLLUX_POOL_DEFAULTS, 0};
+  struct {
+    struct pollux_pool_layout known;
+    uint64_t later;
+  } layout = {POLLUX_POOL_LAYOUT, UINT64_MAX};
+  pollux_pool* pool = NULL;
+  options.known.frame_count = FRAMES;
+  options.known.size = 0;
+  EXPECT_ERROR(pollux_pool_create(&options.known, &pool), EINVAL, "options->size is 0");
+  options.known.size = sizeof options;
+  options.later = 1;
+  EXPECT_ERROR(pollux_pool_create(&options.known, &pool), EINVAL, "a later pollux.h");
+  EXPECT(pool == NULL);
+  options.later = 0;
+  EXPECT(pollux_pool_create(&options.known, &pool) == 0);
+  layout.known.size = 0;
+  EXPECT_ERROR(pollux_pool_get_layout(pool, &layout.known), EINVAL, "layout->size is 0");
+  // A larger one is zeroed behind what is known, of a smaller one nothing behind its end is touched.
+  layout.known.size = sizeof layout;
+  EXPECT(pollux_pool_get_layout(pool, &layout.known) == 0);
+  EXPECT(layout.known.size == sizeof layout && layout.known.frame_count == FRAMES && layout.known.base != NULL && layout.later == 0);
+  layout.known.size = offsetof(struct pollux_pool_layout, frame_size);
+  layout.known.frame_count = layout.known.frame_size = 7;
+  EXPECT(pollux_pool_get_layout(pool, &layout.known) == 0 && layout.known.frame_count == FRAMES && layout.known.frame_size == 7);
+  pollux_pool_release(pool);
+  // Options that end early: what is behind them has its default, whatever lies there.
+  options.known.size = offsetof(struct pollux_pool_options, frame_size);
+  options.known.frame_size = 3000;
+  EXPECT(pollux_pool_create(&options.known, &pool) == 0);
+  pollux_pool_release(pool);
+  return NULL;
+}
+
 static const char* null_arguments_are_refused(void) {
-  struct pollux_device_info info;
-  struct pollux_link link;
-  struct pollux_stats stats;
+  struct pollux_device_info info = POLLUX_DEVICE_INFO;
+  struct pollux_link link = POLLUX_LINK;
+  struct pollux_stats stats = POLLUX_STATS;
   const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
   pollux_device* device = NULL;
   EXPECT_ERROR(pollux_device_open(NULL, NULL, NULL, &device), EINVAL, "name is NULL");
@@ -93,7 +132,7 @@ static const char* pools_check_their_options(void) {
   options = (struct pollux_pool_options)POLLUX_POOL_DEFAULTS;
   options.frame_count = 512;
   options.pages = POLLUX_PAGES_VISIBLE;
-  struct pollux_pool_report report;
+  struct pollux_pool_report report = POLLUX_POOL_REPORT;
   EXPECT(pollux_pool_create(&options, &pool) == 0 && pollux_pool_get_report(pool, &report) == 0);
   EXPECT(report.pages == POLLUX_PAGES_ORDINARY);
   pollux_pool_release(pool);
@@ -102,8 +141,8 @@ static const char* pools_check_their_options(void) {
 
 static const char* packets_lie_where_the_layout_says(void) {
   struct pollux_pool_options options = POLLUX_POOL_DEFAULTS;
-  struct pollux_pool_report report;
-  struct pollux_pool_layout layout;
+  struct pollux_pool_report report = POLLUX_POOL_REPORT;
+  struct pollux_pool_layout layout = POLLUX_POOL_LAYOUT;
   struct pollux_packet packets[FRAMES + 1];
   unsigned char seen[FRAMES] = {0};
   pollux_pool* pool = NULL;
@@ -167,10 +206,10 @@ static const char* pass(pollux_pool* pool, pollux_device* device, uint32_t queue
 
 static const char* bursts_and_statistics(void) {
   struct pollux_packet packets[32];
-  struct pollux_stats stats;
+  struct pollux_stats stats = POLLUX_STATS;
   struct pollux_counter counters[64];
-  struct pollux_device_info info;
-  struct pollux_link link;
+  struct pollux_device_info info = POLLUX_DEVICE_INFO;
+  struct pollux_link link = POLLUX_LINK;
   pollux_pool* const pool = make_pool();
   pollux_device* device = NULL;
   const char* wrong = make_loopback(pool, 2, &device);
@@ -282,6 +321,7 @@ const struct pollux_case pollux_cases[] = {
     {"NullArgumentsAreRefused", null_arguments_are_refused},
     {"WhatCannotBeOpenedIsNamed", what_cannot_be_opened_is_named},
     {"PoolsCheckTheirOptions", pools_check_their_options},
+    {"StructuresOfOtherVersions", structures_of_other_versions},
     {"PacketsLieWhereTheLayoutSays", packets_lie_where_the_layout_says},
     {"BurstsAndStatistics", bursts_and_statistics},
     {"AFailedCallLeavesTheDeviceAsItWas", a_failed_call_leaves_the_device_as_it_was},

@@ -28,7 +28,7 @@ static uint64_t UnknownToKernel(uint64_t device, uint64_t kernel, uint64_t kerne
 
 // Adds what the kernel cannot know of the running device.
 static void AddDevice(const struct netdev_pollux* port, const struct netdev_stats* kernel, struct netdev_stats* sum) {
-  struct pollux_stats device = {0};
+  struct pollux_stats device = POLLUX_STATS;
   if (port->device != NULL) pollux_device_get_stats(port->device, POLLUX_WHOLE_DEVICE, &device);
   sum->rx_dropped += UnknownToKernel(device.rx_missed, kernel->rx_dropped, port->account.kernel_rx_dropped);
   sum->rx_errors += device.rx_errors;

@@ -27,7 +27,8 @@ static void Stop(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
 
 static int Configure(const struct netdev_pollux* port, pollux_device* device, const struct pollux_settings* settings,
                      struct pollux_memory* memory) {
-  const struct pollux_device_config config = {.rx_queues = settings->rx_queues,
+  const struct pollux_device_config config = {.size = sizeof config,
+                                              .rx_queues = settings->rx_queues,
                                               .tx_queues = MAX(port->asked_tx_queues, 1),
                                               .rx_ring = settings->rx_ring,
                                               .tx_ring = settings->tx_ring,
@@ -41,7 +42,7 @@ static int Configure(const struct netdev_pollux* port, pollux_device* device, co
 // Starts the port with `settings`; the port must be stopped. On failure it is still stopped, and pollux_last_error() says why.
 static int Start(struct netdev_pollux* port, const struct pollux_settings* settings) OVS_REQUIRES(port->mutex) {
   const char* name = netdev_get_name(&port->up.up);
-  struct pollux_device_info info;
+  struct pollux_device_info info = POLLUX_DEVICE_INFO;
   pollux_device* device;
   int error = pollux_device_open("net_af_xdp", name, settings->arguments, &device);
   if (error) return error;
@@ -72,7 +73,7 @@ static void SetError(struct netdev_pollux* port, const char* text) OVS_REQUIRES(
 
 // True if what runs is what was asked for, as far as the interface still is what it was.
 static bool RunsAsAsked(const struct netdev_pollux* port) {
-  struct pollux_device_info info;
+  struct pollux_device_info info = POLLUX_DEVICE_INFO;
   return port->device != NULL && port->tx_queue_count == MAX(port->asked_tx_queues, 1) &&
          pollux_settings_equal(&port->running, &port->asked) && !pollux_device_get_info(port->device, &info) &&
          port->memory->layout.frame_size == pollux_frame_size_for(&port->asked, info.mtu);
@@ -192,7 +193,7 @@ static void netdev_pollux_destruct(struct netdev* netdev) {
 
 static int netdev_pollux_get_numa_id(const struct netdev* netdev) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
-  struct pollux_device_info info = {.numa_node = POLLUX_ANY_NODE};
+  struct pollux_device_info info = POLLUX_DEVICE_INFO;
   ovs_mutex_lock(&port->mutex);
   if (port->device != NULL) pollux_device_get_info(port->device, &info);
   ovs_mutex_unlock(&port->mutex);

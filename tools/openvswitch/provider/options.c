@@ -139,7 +139,7 @@ static bool CheckKeys(const struct smap* options, char** error) {
 
 // Opens the device, which looks and changes nothing, for what only the driver and the interface can tell.
 static bool CheckWithDriver(const char* interface, struct pollux_settings* settings, char** error) {
-  struct pollux_device_info info;
+  struct pollux_device_info info = POLLUX_DEVICE_INFO;
   pollux_device* device;
   if (pollux_device_open("net_af_xdp", interface, settings->arguments, &device) || pollux_device_get_info(device, &info)) {
     *error = xstrdup(pollux_last_error());

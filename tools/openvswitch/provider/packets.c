@@ -29,6 +29,7 @@ struct pollux_memory* pollux_memory_get(const struct pollux_pool_options* option
   struct pollux_memory* memory = xzalloc(sizeof *memory);
   struct pollux_pool_options made = memory->asked = *options;
   if (visible && made.pages == POLLUX_PAGES_AUTOMATIC) made.pages = POLLUX_PAGES_VISIBLE;
+  memory->layout = (struct pollux_pool_layout)POLLUX_POOL_LAYOUT;
   if (pollux_pool_create(&made, &memory->pool) || pollux_pool_get_layout(memory->pool, &memory->layout)) {
     free(memory);
     return NULL;

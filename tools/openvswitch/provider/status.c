@@ -72,7 +72,7 @@ int netdev_pollux_get_stats(const struct netdev* netdev, struct netdev_stats* st
 
 static void AddMemoryStatus(const struct pollux_memory* memory, struct smap* status) {
   static const char* const pages[] = {"automatic", "ordinary pages", "2 MiB pages", "1 GiB pages"};
-  struct pollux_pool_report report;
+  struct pollux_pool_report report = POLLUX_POOL_REPORT;
   if (pollux_pool_get_report(memory->pool, &report)) return;
   smap_add_format(status, "memory", "%" PRIu32 " frames of %" PRIu32 " bytes in %s", memory->layout.frame_count, memory->layout.frame_size,
                   pages[MIN(report.pages, ARRAY_SIZE(pages) - 1)]);
@@ -107,7 +107,7 @@ static void AddFeatureStatus(const pollux_device* device, struct smap* status) {
 
 // What a queue that nobody polls receives goes to the kernel's stack, and the bridge never sees it.
 static char* UnpolledQueues(const struct netdev_pollux* port) {
-  struct pollux_device_info info;
+  struct pollux_device_info info = POLLUX_DEVICE_INFO;
   if (pollux_device_get_info(port->device, &info) || info.maximum_rx_queues <= port->running.rx_queues) return NULL;
   return xasprintf("%" PRIu32 " of %" PRIu32 " receive queues are polled, packets of the others go to the kernel (options:n_rxq=%" PRIu32
                    ", or ethtool -L %s combined %" PRIu32 ")",
