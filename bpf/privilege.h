@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors that name the capability which is missing.
+// Errors that name the capability which is missing, and what needs none.
 #ifndef BPF_PRIVILEGE_H_
 #define BPF_PRIVILEGE_H_
 
@@ -17,9 +17,9 @@ std::string MissingCapabilities(std::initializer_list<int> capabilities);
 // lcore::ErrnoStatus; for EPERM and EACCES the hint is which of `capabilities` are missing.
 absl::Status CallStatus(int error, absl::string_view call, std::initializer_list<int> capabilities, absl::string_view hint = "");
 
-// Gives away every capability of this thread but `capabilities`, for good, and the right to get any by executing a program. Before other
-// threads are made: each has its own. Those that the thread lacks stay away.
-absl::Status KeepCapabilities(std::initializer_list<int> capabilities);
+// Whether whoever holds the descriptor of a map or program may use it without any capability: from Linux 5.19 on, and before where
+// kernel.unprivileged_bpf_disabled is 0.
+bool DescriptorsSuffice();
 
 }  // namespace pollux::bpf
 

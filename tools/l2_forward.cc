@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "lcore/capabilities.h"
 #include "lcore/poll_loop.h"
 #include "lcore/stop_signal.h"
 #include "mempool/frame_audit.h"
@@ -70,10 +71,11 @@ absl::Status Run(const char* first, const char* second) {
   Port b{*std::move(opened[1])};
   absl::Status status = Start(a, *pool);
   if (status.ok()) status = Start(b, *pool);
+  if (status.ok()) status = pollux::lcore::KeepCapabilities({});  // packets move by descriptors: no privilege is needed any more
   if (!status.ok()) return status;
 
   pollux::lcore::PollLoopStats loop;
-  std::puts("Forwarding; Ctrl-C ends it.");
+  std::puts("Forwarding, without privileges; Ctrl-C ends it.");
   RunPollLoop((*stop)->flag(), loop, [&] { return Forward(a, b) + Forward(b, a); });
 
   // Stop brings every frame back to the pool, so the audit must find them all free.

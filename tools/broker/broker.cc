@@ -9,7 +9,7 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "bpf/privilege.h"
+#include "lcore/capabilities.h"
 #include "lcore/stop_signal.h"
 #include "tools/broker/configuration.h"
 #include "tools/broker/descriptor_store.h"
@@ -61,7 +61,7 @@ int Run(const Configuration& configuration) {
   if (!store.ok()) return Report(store.status(), kFailure);
   auto server = Server::Open(configuration, *std::move(store), [](const std::string& line) { std::cerr << line << std::endl; });
   if (!server.ok()) return Report(server.status(), kFailure);
-  if (auto status = bpf::KeepCapabilities({CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_PERFMON, CAP_IPC_LOCK}); !status.ok()) {
+  if (auto status = lcore::KeepCapabilities({CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_PERFMON, CAP_IPC_LOCK}); !status.ok()) {
     return Report(status, kFailure);
   }
   std::cout << "pollux-broker: serving at " << configuration.socket() << std::endl;

@@ -107,6 +107,7 @@ absl::Status RunSession(Session& session, lcore::StopSignal& stop, Output& outpu
   if ((!options.interactive || options.auto_start) && !session.forwarding()) {
     if (absl::Status status = session.StartForwarding(options.tx_first_bursts); !status.ok()) return status;
   }
+  if (absl::Status status = session.DropPrivileges(); !status.ok()) return status;
   if (options.run_seconds != 0) end = Clock::now() + std::chrono::seconds(options.run_seconds);
   if (options.interactive) {
     RunInteractive(session, table, runner, stop, output);

@@ -104,6 +104,13 @@ absl::StatusOr<bool> ParseOnReplace(absl::string_view how) {
   return absl::InvalidArgumentError(absl::StrCat("'", how, "': reopen or stop is expected"));
 }
 
+absl::StatusOr<KeptPrivileges> ParsePrivileges(absl::string_view name) {
+  if (name == "none") return KeptPrivileges::kNone;
+  if (name == "ports") return KeptPrivileges::kPorts;
+  if (name == "all") return KeptPrivileges::kAll;
+  return absl::InvalidArgumentError(absl::StrCat("'", name, "': none, ports or all is expected"));
+}
+
 absl::Status ReadPeersFile(const std::string& file, TestpmdOptions& options) {
   std::ifstream stream(file);
   if (!stream) return absl::InvalidArgumentError("cannot be read");
@@ -176,6 +183,16 @@ absl::Status CheckTogether(const TestpmdOptions& options) {
   return absl::OkStatus();
 }
 
+// Without privileges no port can be opened again.
+absl::Status SettleReplacement(const std::vector<std::string>& given, TestpmdOptions& options) {
+  if (options.privileges != KeptPrivileges::kNone) return absl::OkStatus();
+  if (options.reopen_replaced && std::find(given.begin(), given.end(), "on-replace") != given.end()) {
+    return absl::InvalidArgumentError("--on-replace=reopen needs what --privileges=none gives away: choose one of them");
+  }
+  options.reopen_replaced = false;
+  return absl::OkStatus();
+}
+
 void AddRunOptions(OptionTable& table, TestpmdOptions& options) {
   table.Add({"interactive", 'i', kNone, "", "read commands", SetFlag(options.interactive)});
   table.Add({"auto-start", 'a', kNone, "", "start forwarding at once (always so without -i)", SetFlag(options.auto_start)});
@@ -199,6 +216,9 @@ void AddRunOptions(OptionTable& table, TestpmdOptions& options) {
   table.Add(
       {"stats-period", 0, kRequired, "SECONDS", "show port statistics this often (0: never)", SetNumber(options.stats_period_s, 0, 86400)});
   table.Add({"seconds", 0, kRequired, "N", "stop by itself after N seconds", SetNumber(options.run_seconds, 1, 1u << 30)});
+  table.Add({"privileges", 0, kRequired, "WHICH",
+             "capabilities to keep once it runs: none, those of ports, for\ncommands and --on-replace (default where they may be\nneeded), or all",
+             SetParsed(options.privileges, ParsePrivileges)});
   table.Add({"json", 0, kNone, "",
              "one JSON object a line on the standard output: start report,\nstatistics, final account; text goes to "
              "the standard error output",
@@ -313,6 +333,7 @@ absl::StatusOr<TestpmdOptions> ParseTestpmdOptions(const std::vector<std::string
   std::vector<std::string> given;
   if (absl::Status status = table.Parse(arguments, &given); !status.ok()) return status;
   if (absl::Status status = CheckTogether(options); !status.ok()) return status;
+  if (absl::Status status = SettleReplacement(given, options); !status.ok()) return status;
   AddNotes(given, options);
   return options;
 }

@@ -20,6 +20,9 @@
 
 namespace pollux::testpmd {
 
+// Which capabilities stay once testpmd runs (docs/privileges.md). kDefault: kPorts where a port may have to be opened again, else kNone.
+enum class KeptPrivileges { kDefault, kNone, kPorts, kAll };
+
 struct TestpmdOptions {
   // What to run.
   bool interactive = false;
@@ -31,6 +34,7 @@ struct TestpmdOptions {
   std::size_t tx_first_bursts = 0;
   uint32_t stats_period_s = 0;
   uint32_t run_seconds = 0;  // 0: until told to stop
+  KeptPrivileges privileges = KeptPrivileges::kDefault;
 
   // Lcores, ports and queues.
   std::optional<std::size_t> forward_core_count;  // --nb-cores

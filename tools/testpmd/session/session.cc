@@ -70,7 +70,8 @@ std::size_t FramesOfRxQueue(const pmd::DeviceInfo& info, std::size_t asked) {
 
 // --- from options to started ports ---
 
-Session::Session(const EalOptions& eal, const TestpmdOptions& options, Output& output) : eal_(eal), options_(options), output_(output) {}
+Session::Session(const EalOptions& eal, const TestpmdOptions& options, Output& output)
+    : eal_(eal), options_(options), output_(output), privileges_(options.privileges) {}
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(const EalOptions& eal, const TestpmdOptions& options, Output& output) {
   std::unique_ptr<Session> session(new Session(eal, options, output));
@@ -98,7 +99,7 @@ absl::Status Session::SetUpLcores() {
   if (!launcher.ok()) return launcher.status();
   launcher_ = *std::move(launcher);
   worker_lcores_ = plan->WorkerIds();
-  return absl::OkStatus();
+  return privileges_.DropOfLcores(*launcher_);
 }
 
 absl::Status Session::OpenPorts() {
@@ -266,6 +267,18 @@ absl::Status Session::StartForwarding(std::size_t tx_first_bursts) {
   Print(ForwardConfigText());
   Print(RxTxText());
   output_.PrintJson({{"event", "forwarding"}, {"mode", config_.mode}, {"lcores", JsonOfAssignment(config_)}});
+  return absl::OkStatus();
+}
+
+absl::Status Session::DropPrivileges() {
+  // Of what ports change, these last longer than the process.
+  const bool settings_changed = options_.maximum_packet.has_value() || !options_.command_file.empty();
+  const bool has_interfaces = std::any_of(ports_.begin(), ports_.end(), [](const auto& port) { return !port->Info().interface.empty(); });
+  const bool opens_ports = options_.interactive || (options_.reopen_replaced && has_interfaces);
+  const auto held = privileges_.DropOfMain(opens_ports, settings_changed);
+  if (!held.ok()) return held.status();
+  Print(held->text);
+  output_.PrintJson({{"event", "privileges"}, {"kept", held->names}});
   return absl::OkStatus();
 }
 

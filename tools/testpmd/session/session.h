@@ -26,6 +26,7 @@
 #include "tools/testpmd/session/ledger.h"
 #include "tools/testpmd/session/memory_setup.h"
 #include "tools/testpmd/session/numa_map.h"
+#include "tools/testpmd/session/privileges.h"
 
 namespace pollux::testpmd {
 
@@ -41,6 +42,8 @@ class Session {
   // Prints the forward statistics. What does not balance is printed, and the exit code will say so.
   absl::Status StopForwarding();
   bool forwarding() const { return forwarder_->running(); }
+  // Once nothing more is to be set up. Prints what is left.
+  absl::Status DropPrivileges();
   // Stops what runs, closes the ports, prints the closing account. Returns whether everything balanced.
   bool Close();
 
@@ -123,6 +126,7 @@ class Session {
   Output& output_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 
+  Privileges privileges_;
   NumaMap numa_;
   std::unique_ptr<lcore::Launcher> launcher_;
   std::vector<unsigned> worker_lcores_;
