@@ -217,7 +217,8 @@ void AddRunOptions(OptionTable& table, TestpmdOptions& options) {
       {"stats-period", 0, kRequired, "SECONDS", "show port statistics this often (0: never)", SetNumber(options.stats_period_s, 0, 86400)});
   table.Add({"seconds", 0, kRequired, "N", "stop by itself after N seconds", SetNumber(options.run_seconds, 1, 1u << 30)});
   table.Add({"privileges", 0, kRequired, "WHICH",
-             "capabilities to keep once it runs: none, those of ports, for\ncommands and --on-replace (default where they may be\nneeded), or all",
+             "capabilities to keep once it runs: none, those of ports, for\ncommands and --on-replace (default where they may be\nneeded), "
+             "or all",
              SetParsed(options.privileges, ParsePrivileges)});
   table.Add({"json", 0, kNone, "",
              "one JSON object a line on the standard output: start report,\nstatistics, final account; text goes to "

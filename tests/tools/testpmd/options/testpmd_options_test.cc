@@ -38,15 +38,15 @@ TEST(TestpmdOptions, TheCommandLineOfADpdkUser) {
 }
 
 TEST(TestpmdOptions, EveryOtherOption) {
-  absl::StatusOr<TestpmdOptions> options = ParseTestpmdOptions(
-      Words("-i -a --port-topology=chained --rxq=4 --txq=2 --rxd=1024 --txd=512 --burst=64 --mbuf-size=2176 --mbcache=128 "
-            "--eth-peer=0,02:00:00:00:00:07 "
-            "--txpkts=64,128 --tx-ip=10.0.0.1,10.0.0.2 --tx-udp=7,8 --txonly-multi-flow --tx-first --display-xstats=a,b --portlist=1,0 "
-            "--coremask=0x6 "
-            "--no-flush-rx --disable-link-check --on-replace=stop --record-core-cycles --record-burst-stats --max-pkt-len=1518 "
-            "--noisy-tx-sw-buffer-size=99 "
-            "--flowgen-flows=7 --steer=arp --steer=icmp --require=native,numa --json --headroom=512 --pages=2M --seconds=3 --rss-udp "
-            "--rxfreet=32 --rx-offloads=0x0"));
+  absl::StatusOr<TestpmdOptions> options = ParseTestpmdOptions(Words(
+      "-i -a --port-topology=chained --rxq=4 --txq=2 --rxd=1024 --txd=512 --burst=64 --mbuf-size=2176 --mbcache=128 "
+      "--eth-peer=0,02:00:00:00:00:07 "
+      "--txpkts=64,128 --tx-ip=10.0.0.1,10.0.0.2 --tx-udp=7,8 --txonly-multi-flow --tx-first --display-xstats=a,b --portlist=1,0 "
+      "--coremask=0x6 "
+      "--no-flush-rx --disable-link-check --on-replace=stop --privileges=none --record-core-cycles --record-burst-stats --max-pkt-len=1518 "
+      "--noisy-tx-sw-buffer-size=99 "
+      "--flowgen-flows=7 --steer=arp --steer=icmp --require=native,numa --json --headroom=512 --pages=2M --seconds=3 --rss-udp "
+      "--rxfreet=32 --rx-offloads=0x0"));
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_TRUE(options->interactive && options->auto_start && options->json);
   EXPECT_EQ(options->topology, PortTopology::kChained);
@@ -93,6 +93,8 @@ TEST(TestpmdOptions, RefusesWithAReason) {
       {"--total-num-mbufs=16777217", "a number from 256 to 16777216 is expected"},
       {"--steer=icmpv7", "steer rule 'icmpv7'"},
       {"--on-replace=wait", "'wait': reopen or stop is expected"},
+      {"--privileges=some", "'some': none, ports or all is expected"},
+      {"--privileges=none --on-replace=reopen", "choose one of them"},
       {"-i --tx-first", "--tx-first cannot be used with -i alone"},
       {"--mbuf-size=2048,9000", "9000 bytes do not fit an AF_XDP frame"},
       {"--rxq=0 --txq=0", "either rx or tx queues should be non zero"},
