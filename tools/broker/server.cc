@@ -55,11 +55,31 @@ absl::StatusOr<UniqueFd> ListenAt(const std::string& path, mode_t mode, uid_t ow
   const int error = errno;
   umask(mask);
   if (bound != 0) return ErrnoStatus(error, absl::StrCat("bind(", path, ")"), "its folder must exist and be writable");
-  if ((owner != geteuid() && chown(path.c_str(), owner, gid_t(-1)) != 0) || chmod(path.c_str(), mode) != 0) {
-    return ErrnoStatus(errno, absl::StrCat("chown or chmod(", path, ")"), "needs CAP_CHOWN");
+  // In this order: what is another's is no more ours to change.
+  if (chmod(path.c_str(), mode) != 0 || (owner != geteuid() && chown(path.c_str(), owner, gid_t(-1)) != 0)) {
+    return ErrnoStatus(errno, absl::StrCat("chmod or chown(", path, ")"), "needs CAP_CHOWN");
   }
   if (listen(listener.get(), kBacklog) != 0) return ErrnoStatus(errno, absl::StrCat("listen(", path, ")"));
   return listener;
+}
+
+// A folder that we, and nobody else, can put something into; made if it is not there. Everybody may look up what he knows the name of: a
+// socket's own mode says who may connect. So we need no right but to change the socket's owner, at the next start neither.
+absl::Status MakeFolder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return ErrnoStatus(error.value(), absl::StrCat("mkdir(", folder.string(), ")"));
+  for (const auto& path : {folder.parent_path(), folder}) {
+    struct stat found {};
+    if (lstat(path.c_str(), &found) != 0) return ErrnoStatus(errno, absl::StrCat("stat(", path.string(), ")"));
+    const bool is_ours = found.st_uid == 0 || found.st_uid == geteuid();
+    const bool others_write = (found.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (found.st_mode & S_ISVTX) == 0;
+    if (S_ISDIR(found.st_mode) && is_ours && !others_write) continue;
+    return absl::FailedPreconditionError(absl::StrCat(path.string(), ": not a folder of root's alone: user ", found.st_uid,
+                                                      " or others could put another socket there; remove it"));
+  }
+  if (chmod(folder.c_str(), 0711) != 0) return ErrnoStatus(errno, absl::StrCat("chmod(", folder.string(), ")"));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -122,12 +142,7 @@ absl::Status Server::ServeFolder(const PluginFolder& settings) {
     folder.program = *std::move(program);
   }
   folder.socket_map = std::move(folder.program->program->Descriptors().sockets);
-  std::error_code error;
-  std::filesystem::create_directories(settings.folder, error);
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("mkdir(", settings.folder, ")"));
-  if (chmod(settings.folder.c_str(), 0700) != 0 || chown(settings.folder.c_str(), settings.user, gid_t(-1)) != 0) {
-    return ErrnoStatus(errno, absl::StrCat("chmod or chown(", settings.folder, ")"), "needs CAP_CHOWN");
-  }
+  if (auto status = MakeFolder(settings.folder); !status.ok()) return status;
   auto listener = ListenAt(absl::StrCat(settings.folder, "/", kPluginSocket), 0600, settings.user);
   if (!listener.ok()) return listener.status();
   folder.listener = *std::move(listener);
