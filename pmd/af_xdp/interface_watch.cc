@@ -22,7 +22,7 @@ absl::StatusOr<std::unique_ptr<InterfaceWatch>> InterfaceWatch::Create(Netdev& n
 
 void InterfaceWatch::Take() {
   watcher_.Watch(netdev_.index());  // first, so that nothing is missed
-  gone_ = false;
+  gone_ = looks_again_ = false;
   departure_ = Departure::kNone;
   offered_.reset();
   if (const auto now = Look()) state_ = *now;
@@ -50,12 +50,15 @@ std::optional<InterfaceState> InterfaceWatch::Look() const {
 std::vector<DeviceEvent> InterfaceWatch::Poll() {
   std::vector<DeviceEvent> events;
   const InterfaceNews news = watcher_.Take();
-  if (!news.changed) return events;
+  const bool looks_again = std::exchange(looks_again_, false);
+  if (!news.changed && !looks_again) return events;
   if (!gone_) {
     const auto now = news.departure == Departure::kNone ? Look() : std::nullopt;
     const bool another = now && now->creation != state_.creation && now->creation != 0 && state_.creation != 0;
     if (now && !another) {
       Compare(*now, events);
+    } else if (!now && news.departure == Departure::kNone && !looks_again) {
+      looks_again_ = true;
     } else {
       Lose(news.departure, events);
     }

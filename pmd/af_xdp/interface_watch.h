@@ -59,6 +59,7 @@ class InterfaceWatch {
   InterfaceMonitor::Watcher watcher_;
   InterfaceState state_;
   bool gone_ = false;
+  bool looks_again_ = false;  // it is not there, and the message that says what became of it is still to come
   InterfaceNews::Departure departure_ = InterfaceNews::Departure::kNone;
   std::optional<InterfaceState> offered_;
 };

@@ -6,13 +6,14 @@ import sys
 
 import report
 from control import Control
+from interfaces import Interfaces
 from offloads import Offloads
 from packets import Packets
 from run import Run
 from three_ports import ThreePorts
 
 if __name__ == "__main__":
-    passed = report.run(Run, Packets, Control, Offloads, word="".join(sys.argv[1:2]))
+    passed = report.run(Run, Packets, Control, Interfaces, Offloads, word="".join(sys.argv[1:2]))
     if ThreePorts.rig is not None:
         ThreePorts.rig.switch.end_switch()
     sys.exit(0 if passed else 1)

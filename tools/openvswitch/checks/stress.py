@@ -15,6 +15,7 @@ import report
 from rig import Namespace, Switch, attempt, run, wait_for
 
 CYCLES = int(os.environ.get("STRESS_CYCLES", "200"))
+REPLACEMENTS = int(os.environ.get("STRESS_REPLACEMENTS", "50"))
 KILLS = int(os.environ.get("STRESS_KILLS", "50"))
 # What repeated work may leave behind for good: caches of Open vSwitch and of the allocator, not a page a cycle.
 MEMORY_SLACK_KIB = 4096
@@ -107,6 +108,22 @@ class Stress(unittest.TestCase):
         self.await_pings()
         self.check_came_back(before, memory)
 
+    def test_replacement(self):
+        """interfaces that are made again, and renamed, under traffic"""
+        self.await_pings()
+        before, memory = self.held(), self.memory_kib()
+        for cycle in range(REPLACEMENTS):
+            run("ip", "link", "delete", "p1")
+            self.server.attach("p1", "10.0.0.2", "02:00:00:00:00:02")
+            self.await_pings()
+            run("ip", "link", "set", "p0", "name", "q0")
+            self.await_pings()
+            run("ip", "link", "set", "q0", "name", "p0")
+            if cycle == 0:
+                before, memory = self.held(), self.memory_kib()
+        self.await_pings()
+        self.check_came_back(before, memory)
+
     def test_kill(self):
         """kill -9 and restart under traffic"""
         for cycle in range(KILLS):
@@ -138,7 +155,7 @@ class Stress(unittest.TestCase):
             if attached(port):
                 raise AssertionError(f"an XDP program is left on {port}")
         # Interfaces that vanish are worth a warning, of stock ports too; so is a machine that is busy with something else.
-        usual = re.compile("No such device|could not open network device|unknown port|Dropped [0-9]+ log|timeval|ovs_rcu")
+        usual = re.compile("No such device|could not open network device|was deleted|unknown port|Dropped [0-9]+ log|timeval|ovs_rcu")
         unusual = [line for line in self.switch.warnings() if not usual.search(line)]
         if unusual:
             raise AssertionError(f"unexpected warnings: {' '.join(unusual[:20])}")

@@ -10,7 +10,6 @@ static void AddTxCounters(struct pollux_tx_counters* sum, const struct pollux_tx
   pollux_count(&sum->dropped_too_long, __atomic_load_n(&more->dropped_too_long, __ATOMIC_RELAXED));
   pollux_count(&sum->dropped_no_frame, __atomic_load_n(&more->dropped_no_frame, __ATOMIC_RELAXED));
   pollux_count(&sum->dropped_ring_full, __atomic_load_n(&more->dropped_ring_full, __ATOMIC_RELAXED));
-  pollux_count(&sum->dropped_no_queue, __atomic_load_n(&more->dropped_no_queue, __ATOMIC_RELAXED));
 }
 
 struct pollux_tx_counters pollux_account_tx(const struct netdev_pollux* port) {
@@ -38,13 +37,15 @@ static void AddDevice(const struct netdev_pollux* port, const struct netdev_stat
 void pollux_account_add(const struct netdev_pollux* port, struct netdev_stats* stats) {
   const struct netdev_stats kernel = *stats;
   const struct pollux_tx_counters ours = pollux_account_tx(port);
-  uint64_t unfinished;
+  uint64_t unfinished, no_queue, no_interface;
   atomic_read_relaxed(&CONST_CAST(struct netdev_pollux*, port)->dropped_unfinished, &unfinished);
+  atomic_read_relaxed(&CONST_CAST(struct netdev_pollux*, port)->dropped_no_queue, &no_queue);
+  atomic_read_relaxed(&CONST_CAST(struct netdev_pollux*, port)->dropped_no_interface, &no_interface);
   AddDevice(port, &kernel, stats);
   stats->rx_dropped += port->account.closed_rx_dropped;
   stats->rx_errors += port->account.closed_rx_errors;
   stats->tx_dropped += port->account.closed_tx_dropped + ours.dropped_too_long + ours.dropped_no_frame + ours.dropped_ring_full +
-                       ours.dropped_no_queue + unfinished;
+                       unfinished + no_queue + no_interface;
 }
 
 void pollux_account_start(struct netdev_pollux* port) {

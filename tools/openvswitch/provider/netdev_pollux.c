@@ -14,14 +14,23 @@ VLOG_DEFINE_THIS_MODULE(netdev_pollux);
 
 // --- Starting and stopping -------------------------------------------------------------------------------------------------------
 
-static void Stop(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
-  if (port->device != NULL) pollux_account_close(port);
+// No thread uses the queues. Afterwards all that the device has counted is in the account.
+static void StopQueues(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
+  if (port->tx_queues == NULL) return;
   for (uint32_t i = 0; i < port->tx_queue_count; i++) pollux_tx_queue_close(port->tx_queues[i]);
-  pollux_device_close(port->device);
-  port->device = NULL;
+  pollux_device_stop(port->device);
+  pollux_account_close(port);
+  pollux_device_reset_stats(port->device);
   free(port->tx_queues);
   port->tx_queues = NULL;
   port->tx_queue_count = 0;
+}
+
+static void Stop(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
+  StopQueues(port);
+  pollux_device_close(port->device);
+  port->device = NULL;
+  pollux_set_gone(port, NULL);
   pollux_settings_free(&port->running);
 }
 
@@ -79,13 +88,40 @@ static bool RunsAsAsked(const struct netdev_pollux* port) {
          port->memory->layout.frame_size == pollux_frame_size_for(&port->asked, info.mtu);
 }
 
+// The interface is gone, or another one has its place: that one gets a device of its own, with what is asked for now. Until it has, the
+// old device waits, for it knows when there is something new.
+static void Replace(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
+  const char* name = netdev_get_name(&port->up.up);
+  StopQueues(port);
+  if (!port->returned) return;
+  port->returned = false;
+  pollux_device* gone = port->device;
+  struct pollux_settings before = port->running;
+  port->running = (struct pollux_settings){0};
+  if (Start(port, &port->asked)) {
+    char* text = xasprintf("the interface that is there now cannot be used: %s", pollux_last_error());
+    VLOG_ERR("%s: %s", name, text);
+    pollux_set_gone(port, text);
+    free(text);
+    port->running = before;
+    return;
+  }
+  VLOG_INFO("%s: goes on with the interface that is there now", name);
+  pollux_set_gone(port, NULL);
+  pollux_settings_free(&before);
+  pollux_device_close(gone);
+}
+
 // While it runs, no thread uses the port. What cannot be started is said, and not tried again until the options change: what ran before is
 // started again, and is what later calls keep to.
 static int netdev_pollux_reconfigure(struct netdev* netdev) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
   int error = 0;
   ovs_mutex_lock(&port->mutex);
-  if (!RunsAsAsked(port)) {
+  if (port->gone != NULL) {
+    Replace(port);
+    netdev_change_seq_changed(netdev);
+  } else if (!RunsAsAsked(port)) {
     struct pollux_settings before = {0};
     if (port->device != NULL) pollux_settings_copy(&before, &port->running);
     Stop(port);
@@ -106,8 +142,8 @@ static int netdev_pollux_reconfigure(struct netdev* netdev) {
     pollux_settings_free(&before);
     netdev_change_seq_changed(netdev);
   }
-  netdev->n_rxq = port->device != NULL ? port->running.rx_queues : 0;
-  netdev->n_txq = port->tx_queue_count;
+  netdev->n_rxq = port->tx_queue_count > 0 ? port->running.rx_queues : 0;
+  netdev->n_txq = MAX(port->asked_tx_queues, 1);  // the datapath counts on one
   ovs_mutex_unlock(&port->mutex);
   return error;
 }
@@ -200,16 +236,15 @@ static int netdev_pollux_get_numa_id(const struct netdev* netdev) {
   return info.numa_node != POLLUX_ANY_NODE && ovs_numa_numa_id_is_valid(info.numa_node) ? info.numa_node : 0;
 }
 
-// Longer packets need larger frames, and a port with larger frames starts anew.
+// What it means for the port is the same as if somebody else had set it.
 static int netdev_pollux_set_mtu(struct netdev* netdev, int mtu) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
   ovs_mutex_lock(&port->mutex);
   const bool fits = mtu <= pollux_largest_mtu(&port->asked);
-  const bool same_frames = port->device == NULL || port->memory->layout.frame_size == pollux_frame_size_for(&port->asked, mtu);
   ovs_mutex_unlock(&port->mutex);
   if (!fits) return EINVAL;
   int error = netdev_linux_class.set_mtu(netdev, mtu);
-  if (!error && !same_frames) netdev_request_reconfigure(netdev);
+  if (!error) pollux_watch(port);
   return error;
 }
 
@@ -224,7 +259,7 @@ static int netdev_pollux_rxq_construct(struct netdev_rxq* rxq) {
   struct netdev_rxq_pollux* rx = CONTAINER_OF(rxq, struct netdev_rxq_pollux, up);
   struct netdev_pollux* port = netdev_pollux_cast(rxq->netdev);
   ovs_mutex_lock(&port->mutex);
-  rx->queue = port->device != NULL ? pollux_device_rx_queue(port->device, rxq->queue_id) : NULL;
+  rx->queue = port->tx_queue_count > 0 ? pollux_device_rx_queue(port->device, rxq->queue_id) : NULL;
   rx->memory = port->memory;
   ovs_mutex_unlock(&port->mutex);
   return rx->queue != NULL ? 0 : ENODEV;
@@ -251,7 +286,7 @@ static void Register(void) {
   *class = netdev_linux_class;
   class->type = "pollux";
   class->is_pmd = true;
-  class->wait = pollux_tx_queues_wait;  // what netdev-linux waits for it waits for once, for its own class
+  class->wait = pollux_wait;  // what netdev-linux waits for it waits for once, for its own class
   class->alloc = netdev_pollux_alloc;
   class->construct = netdev_pollux_construct;
   class->destruct = netdev_pollux_destruct;

@@ -6,6 +6,7 @@
 //     options.c          what a user may set          queues.c   bursts in and out, tx_queues.c: what is left of them
 //     status.c           what a user is told          packets.c  memory of the packets: struct dp_packet of each frame
 //     account.c          what is counted in all
+//     events.c           what happens to the interfaces
 //     traffic_control.c  what has no effect           unfinished.c   checksums and segments that senders left out
 //   -------------------------------- pollux.h (C) --------------------------------
 //
@@ -53,7 +54,6 @@ struct pollux_tx_counters {
   uint64_t dropped_too_long;   // longer than a frame
   uint64_t dropped_no_frame;   // nothing to copy into
   uint64_t dropped_ring_full;  // the kernel did not keep up
-  uint64_t dropped_no_queue;   // more threads than set_tx_multiq announced
 } __attribute__((aligned(POLLUX_CACHE_LINE)));
 
 static inline void pollux_count(uint64_t* counter, uint64_t n) {
@@ -103,7 +103,7 @@ void pollux_tx_queue_send(struct pollux_tx_queue_state*, struct pollux_memory*, 
 // Visits what this thread has left. To be called with what each receive call returned, before its packets are handled.
 void pollux_tx_queues_visit(size_t received);
 // Visits what nobody else comes back for, as part of the main loop.
-void pollux_tx_queues_wait(const struct netdev_class*);
+void pollux_tx_queues_wait(void);
 
 // What a port has counted under devices that are closed, and what the kernel had counted when the running one was started (account.c).
 struct pollux_account {
@@ -129,10 +129,15 @@ struct netdev_pollux {
   struct pollux_settings asked;    // by set_config
   uint32_t asked_tx_queues;        // by set_tx_multiq
   struct pollux_account account;
-  atomic_uint64_t dropped_unfinished;  // packets whose checksum or segments cannot be made. Any thread
-  bool has_policing;                   // asked for, without effect
+  // Packets, counted by any thread:
+  atomic_uint64_t dropped_unfinished;    // whose checksum or segments cannot be made
+  atomic_uint64_t dropped_no_queue;      // of more threads than set_tx_multiq announced
+  atomic_uint64_t dropped_no_interface;  // sent while the interface was gone
+  bool has_policing;                     // asked for, without effect
   bool has_qos;
   struct smap options;   // as the user wrote them
+  char* gone;            // what became of the interface, or NULL: the device waits for another of that name, and has no queues
+  bool returned;         // that is there: to be started with
   char* error;           // why the last reconfigure failed, or NULL
   bool options_refused;  // that was for `options`: not tried again, and the error stays, until they change
 };
@@ -167,10 +172,15 @@ void pollux_settings_free(struct pollux_settings*);
 uint32_t pollux_frame_size_for(const struct pollux_settings*, int mtu);
 int pollux_largest_mtu(const struct pollux_settings*);
 
+// Handles what happened to the port's interface (events.c); of every port, as part of the main loop.
+void pollux_watch(struct netdev_pollux*);
+void pollux_set_gone(struct netdev_pollux*, const char* text);  // NULL: it is there
+void pollux_wait(const struct netdev_class*);
+
 // Warns of what a device that was started does not do as one would expect (status.c).
 void pollux_warn(const struct netdev_pollux*);
 
-// Called when a device has been started, and before it is closed with its queues.
+// Called when a device has been started, and when it has been stopped, before its queues are forgotten.
 void pollux_account_start(struct netdev_pollux*);
 void pollux_account_close(struct netdev_pollux*);
 // The provider's own counters since the port was made.

@@ -68,7 +68,9 @@ int netdev_pollux_send(struct netdev* netdev, int qid, struct dp_packet_batch* b
     pollux_tx_queue_send(port->tx_queues[number], port->memory, batch);
     return 0;
   }
-  if (port->tx_queue_count > 0) pollux_count(&port->tx_queues[0]->counters.dropped_no_queue, dp_packet_batch_size(batch));
+  uint64_t before;
+  atomic_add_relaxed(port->tx_queue_count == 0 ? &port->dropped_no_interface : &port->dropped_no_queue, dp_packet_batch_size(batch),
+                     &before);
   dp_packet_delete_batch(batch, true);
   return 0;
 }

@@ -33,8 +33,10 @@ int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_cu
   struct pollux_counter* counters = xcalloc(count, sizeof *counters);
   if (count > 0) count = MIN(count, pollux_device_get_counters(port->device, counters, count));
   const struct pollux_tx_counters ours = pollux_account_tx(port);
-  uint64_t outgrown = 0, clones = 0, unfinished;
+  uint64_t outgrown = 0, clones = 0, unfinished, no_queue, no_interface;
   atomic_read_relaxed(&port->dropped_unfinished, &unfinished);
+  atomic_read_relaxed(&port->dropped_no_queue, &no_queue);
+  atomic_read_relaxed(&port->dropped_no_interface, &no_interface);
   if (port->memory != NULL) {
     atomic_read_relaxed(&port->memory->outgrown, &outgrown);
     atomic_read_relaxed(&port->memory->clones, &clones);
@@ -42,7 +44,7 @@ int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_cu
   ovs_mutex_unlock(&port->mutex);
 
   stats->size = 0;
-  stats->counters = xcalloc(count + 11, sizeof *stats->counters);
+  stats->counters = xcalloc(count + 12, sizeof *stats->counters);
   AddCounter(stats, "copied", ours.copied_foreign + ours.copied_outgrown + CopiedByDevice(counters, count));
   AddCounter(stats, "copied_foreign", ours.copied_foreign);
   AddCounter(stats, "copied_outgrown", ours.copied_outgrown);
@@ -50,7 +52,8 @@ int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_cu
   AddCounter(stats, "tx_dropped_longer_than_frame", ours.dropped_too_long);
   AddCounter(stats, "tx_dropped_no_frame", ours.dropped_no_frame);
   AddCounter(stats, "tx_dropped_ring_full", ours.dropped_ring_full);
-  AddCounter(stats, "tx_dropped_no_queue", ours.dropped_no_queue);
+  AddCounter(stats, "tx_dropped_no_queue", no_queue);
+  AddCounter(stats, "tx_dropped_no_interface", no_interface);
   AddCounter(stats, "tx_dropped_unfinished", unfinished);
   AddCounter(stats, "memory_clones", clones);
   AddCounter(stats, "memory_outgrown", outgrown);
@@ -63,11 +66,15 @@ int netdev_pollux_get_stats(const struct netdev* netdev, struct netdev_stats* st
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
   // The kernel counts what passes the interface; it cannot know what never got that far.
   int error = get_stats_via_netlink(netdev, stats);
-  if (error) return error;
   ovs_mutex_lock(&port->mutex);
-  pollux_account_add(port, stats);
+  if (error && port->device != NULL) {
+    // By this name there is none: it is gone, or has another. What the port itself has dropped is known.
+    stats->rx_dropped = stats->tx_dropped = stats->rx_errors = 0;
+    error = 0;
+  }
+  if (!error) pollux_account_add(port, stats);
   ovs_mutex_unlock(&port->mutex);
-  return 0;
+  return error;
 }
 
 static void AddMemoryStatus(const struct pollux_memory* memory, struct smap* status) {
@@ -136,7 +143,11 @@ int netdev_pollux_get_status(const struct netdev* netdev, struct smap* status) {
   int error = netdev_linux_class.get_status(netdev, status);
   ovs_mutex_lock(&port->mutex);
   smap_add(status, "pollux", pollux_version());
-  if (port->device != NULL) {
+  if (port->device != NULL && port->gone == NULL) {
+    struct pollux_device_info info;
+    if (!pollux_device_get_info(port->device, &info) && strcmp(info.interface, netdev_get_name(netdev))) {
+      smap_add_format(status, "interface", "called %s now", info.interface);
+    }
     AddFeatureStatus(port->device, status);
     AddMemoryStatus(port->memory, status);
     smap_add_format(status, "tx-queues", "%" PRIu32, port->tx_queue_count);
@@ -145,7 +156,10 @@ int netdev_pollux_get_status(const struct netdev* netdev, struct smap* status) {
   }
   if (port->has_policing) smap_add(status, "ingress-policing", "no effect: " POLLUX_METER_HINT);
   if (port->has_qos) smap_add(status, "qos", "no effect: " POLLUX_METER_HINT);
-  if (port->error != NULL) smap_add(status, "error", port->error);
+  const char* text = port->gone != NULL ? port->gone : port->error;
+  if (text != NULL) smap_add(status, "error", text);
+  // What netdev-linux asks the kernel for by name is not to be had of one that is gone; what became of it is.
+  if (port->device != NULL) error = 0;
   ovs_mutex_unlock(&port->mutex);
   return error;
 }

@@ -114,8 +114,7 @@ void pollux_tx_queue_send(struct pollux_tx_queue_state* tx, struct pollux_memory
 
 // --- Main thread -----------------------------------------------------------------------------------------------------------------
 
-// In `wait`, which the main loop calls as often as `run`: by the latter netdev-linux knows the classes that are its own.
-void pollux_tx_queues_wait(const struct netdev_class* class OVS_UNUSED) {
+void pollux_tx_queues_wait(void) {
   static long long int next;
   if (__atomic_load_n(&left_count, __ATOMIC_RELAXED) == 0) return;
   if (time_msec() >= next) {
