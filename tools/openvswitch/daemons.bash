@@ -73,10 +73,10 @@ ovs_runs() {
   pid=$(cat "$ovs_rig/$1.pid" 2>/dev/null) && [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "${1:0:15}" ]] && echo "$pid"
 }
 
-# ovs_await_end NAME: returns once it has ended, or 1 after 10 s.
+# ovs_await_end PID: returns once it has ended, or 1 after 10 s. A daemon removes its pid file first of all, and its ports go with it at last.
 ovs_await_end() {
-  local deadline=$((SECONDS + 10))
-  while ovs_runs "$1" >/dev/null; do
+  local state deadline=$((SECONDS + 10))
+  while state=$(cat "/proc/$1/stat" 2>/dev/null) && [[ ${state##*) } != Z* ]]; do
     ((SECONDS <= deadline)) || return 1
     sleep 0.05
   done
@@ -87,7 +87,7 @@ ovs_end() {
   local pid
   pid=$(ovs_runs "$1") || return 0
   kill -TERM "$pid" 2>/dev/null || return 0
-  ovs_await_end "$1" || kill -KILL "$pid"
+  ovs_await_end "$pid" || kill -KILL "$pid"
 }
 
 # Ends both and removes the folder. Asked to clean up, ovs-vswitchd removes the interfaces of its bridges, which a signal leaves: it gets the
@@ -96,7 +96,7 @@ ovs_stop() {
   local pid
   [[ -n ${ovs_rig:-} && -d $ovs_rig ]] || return 0
   if pid=$(ovs_runs ovs-vswitchd); then
-    ! timeout 10 ovs-appctl -t "$ovs_rig/ovs-vswitchd.$pid.ctl" exit --cleanup >/dev/null 2>&1 || ovs_await_end ovs-vswitchd || true
+    ! timeout 10 ovs-appctl -t "$ovs_rig/ovs-vswitchd.$pid.ctl" exit --cleanup >/dev/null 2>&1 || ovs_await_end "$pid" || true
   fi
   ovs_end ovs-vswitchd
   ovs_end ovsdb-server
