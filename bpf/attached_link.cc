@@ -109,6 +109,10 @@ absl::StatusOr<AttachedLink> MakeLink(const std::string& interface, int ifindex,
   result.program_id = info->id;
   result.sockets = UniqueFd::Duplicate(object->map_fd(POLLUX_SOCKET_MAP));
   if (object->steering()) result.passed = UniqueFd::Duplicate(object->map_fd(POLLUX_PASSED_MAP));
+  if (!object->custom()) {
+    result.program = UniqueFd::Duplicate(object->program_fd());
+    result.steering = object->steering();
+  }
   return result;
 }
 
@@ -120,6 +124,10 @@ absl::StatusOr<std::optional<AttachedLink>> JoinLink(const std::string& interfac
   if (absl::IsPermissionDenied(info.status()))
     return lcore::Annotate(info.status(), absl::StrCat(where, ": to see whether it can be shared"));
   if (!info.ok()) return info.status();
+  if (attached.name == POLLUX_FLOWS_PROGRAM) {
+    return absl::FailedPreconditionError(absl::StrCat(where, ": that port has flows, and ports with flows are not shared; end the process that "
+                                                             "has it, or let it flush its flows and stop and start the port"));
+  }
   if (!IsOurs(attached, *object)) {
     return absl::AlreadyExistsError(absl::StrCat(where, ", is not ours; remove it (end the process that attached it, or `ip link set dev ",
                                                  interface, attached.native ? " xdpdrv" : " xdpgeneric",

@@ -19,6 +19,8 @@ struct AttachedLink {
   UniqueFd link;
   UniqueFd sockets;  // xsks_map
   UniqueFd passed;   // passed_packets; empty without rules
+  UniqueFd program;  // as attached; empty where it was joined, or is of an object file
+  std::optional<steer_options> steering;
   uint32_t program_id = 0;
   bool native = false;
   bool joined = false;

@@ -4,13 +4,15 @@
 # not exist is ignored, so the same list serves other machines.
 _INCLUDES = " ".join(["-I/usr/include/" + triplet for triplet in ["x86_64-linux-gnu", "aarch64-linux-gnu"]])
 
-def bpf_program(name, src, hdrs = [], visibility = None):
-    """Compiles `src` to the BPF object NAME.bpf.o, with BTF; `src` includes headers by their path from the top."""
+def bpf_program(name, src, hdrs = [], cpu = "generic", visibility = None):
+    """Compiles `src` to the BPF object NAME.bpf.o, with BTF; `src` includes headers by their path from the top.
+
+    `cpu`: the instruction set; "v3" has atomic operations that return a value (Linux 5.12)."""
     native.genrule(
         name = name,
         srcs = [src] + hdrs,
         outs = [name + ".bpf.o"],
-        cmd = "clang -target bpf -O2 -g -Wall -Wextra -Werror -fno-ident -fdebug-prefix-map=$$PWD=. -I. " + _INCLUDES +
+        cmd = "clang -target bpf -mcpu=" + cpu + " -O2 -g -Wall -Wextra -Werror -fno-ident -fdebug-prefix-map=$$PWD=. -I. " + _INCLUDES +
               " -c $(location " + src + ") -o $@",
         message = "Compiling BPF program",
         visibility = visibility,

@@ -2,6 +2,7 @@
 #include "bpf/xdp_program.h"
 
 #include <bpf/bpf.h>
+#include <linux/capability.h>
 
 #include <cerrno>
 #include <chrono>
@@ -31,7 +32,7 @@ constexpr std::chrono::milliseconds kPause(10);
 class LinkedProgram final : public XdpProgram {
  public:
   LinkedProgram(const std::string& interface, AttachedLink link, uint32_t queues)
-      : link_(std::move(link)), sockets_(interface, std::move(link_.sockets), queues) {}
+      : interface_(interface), link_(std::move(link)), sockets_(interface, std::move(link_.sockets), queues) {}
 
   absl::Status AddSocket(uint32_t queue, int socket) override { return sockets_.Add(queue, socket); }
   absl::Status RemoveSocket(uint32_t queue) override { return sockets_.Remove(queue); }
@@ -40,6 +41,26 @@ class LinkedProgram final : public XdpProgram {
     return {.link = UniqueFd::Duplicate(link_.link.get()),
             .sockets = UniqueFd::Duplicate(sockets_.descriptor()),
             .passed = UniqueFd::Duplicate(link_.passed.get())};
+  }
+  absl::Status UseFlows(const FlowHook& hook) override {
+    if (link_.joined) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("flows on interface ", interface_, ": its XDP program was attached by another process; ports with flows are not shared"));
+    }
+    if (!link_.program) return XdpProgram::UseFlows(hook);
+    UniqueFd flows;
+    if (hook.maps != nullptr) {
+      absl::StatusOr<UniqueFd> loaded = LoadFlowProgram(hook, link_.steering, sockets_.descriptor(), link_.passed.get());
+      if (!loaded.ok()) return loaded.status();
+      flows = std::move(*loaded);
+    }
+    const int program = flows ? flows.get() : link_.program.get();
+    if (bpf_link_update(link_.link.get(), program, nullptr) != 0)
+      return CallStatus(errno, absl::StrCat("bpf_link_update(", interface_, ")"), {CAP_BPF, CAP_NET_ADMIN});
+    absl::StatusOr<ProgramInfo> info = ProgramInfoByFd(program);
+    if (!info.ok()) return info.status();
+    link_.program_id = info->id;
+    return absl::OkStatus();
   }
   // The link is that of this process, or of several: the last one that lets go of it detaches.
   void Detach() override { link_.link = UniqueFd(); }
@@ -50,6 +71,7 @@ class LinkedProgram final : public XdpProgram {
   uint64_t passed_packets() const override { return ReadPassedPackets(link_.passed.get()); }
 
  private:
+  const std::string interface_;
   AttachedLink link_;
   SocketMap sockets_;
 };
@@ -61,6 +83,10 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> Hold(const std::string& interface, A
 }
 
 }  // namespace
+
+absl::Status XdpProgram::UseFlows(const FlowHook&) {
+  return absl::UnimplementedError("flows need the program that comes with Pollux, attached by a bpf_link: no object file, no dispatcher");
+}
 
 absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Resume(const std::string& interface, LinkDescriptors descriptors) {
   bpf_link_info info = {};

@@ -11,6 +11,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "bpf/flow_program.h"
 #include "bpf/steer_rule.h"
 #include "bpf/unique_fd.h"
 
@@ -57,6 +58,11 @@ class XdpProgram {
   virtual absl::Status ResumeSocket(uint32_t queue, int socket) { return AddSocket(queue, socket); }
   // Duplicates; all empty for a program in libxdp's dispatcher.
   virtual LinkDescriptors Descriptors() const { return {}; }
+
+  // Packets that are ours are looked up in a flow table from now on, or no more (hook.maps null): by another program, which takes the place of
+  // this one at once; sockets and steering stay. The maps outlive this object, or the next call. UNIMPLEMENTED for an object file and in the dispatcher,
+  // FAILED_PRECONDITION where another process attached the program.
+  virtual absl::Status UseFlows(const FlowHook& hook);
 
   // Takes the program off the interface, though this object lives on: for one that went away with it attached. Sockets stay as they are.
   virtual void Detach() = 0;

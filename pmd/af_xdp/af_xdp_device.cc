@@ -79,6 +79,7 @@ std::vector<DeviceEvent> AfXdpDevice::PollEvents() {
 }
 
 void AfXdpDevice::React(DeviceEvent& event) {
+  RefreshFlows();
   switch (event.kind) {
     case DeviceEvent::Kind::kGone:
       LetGo();
@@ -97,6 +98,7 @@ void AfXdpDevice::React(DeviceEvent& event) {
 
 // What the queues' owners are not in the way of: their sockets are Stop's.
 void AfXdpDevice::LetGo() {
+  if (flows_ != nullptr) flows_->Leave();
   if (program_ != nullptr) program_->Detach();
   promiscuous_.reset();
   if (settings_ == nullptr) return;
@@ -274,12 +276,13 @@ absl::Status AfXdpDevice::Start() {
   passed_at_start_ = program_->passed_packets();
   absl::Status status = StartQueues(*index);
   if (status.ok() && config_.promiscuous) status = SetPromiscuous(true);
+  started_index_ = *index;
+  if (status.ok() && flows_ != nullptr) status = EnterFlows();
   if (!status.ok()) {
     StopQueues(*index, 0);
     return lcore::Annotate(status, name_);
   }
   started_ = true;
-  started_index_ = *index;
   // From here on changes are events; one in between is looked at now.
   watch_->Take();
   std::string nobody_reads;
@@ -305,6 +308,7 @@ absl::Status AfXdpDevice::FollowInterface() {
 }
 
 void AfXdpDevice::StopQueues(int interface_index, int patience_ms) {
+  if (flows_ != nullptr) flows_->Leave();
   if (engines_ != nullptr) engines_->Stop(patience_ms);
   // The newest first: the first socket holds the memory registration of the others.
   for (auto queue = queues_.rbegin(); queue != queues_.rend(); ++queue) (*queue)->Stop(*program_, interface_index, patience_ms);
@@ -397,6 +401,7 @@ absl::Status AfXdpDevice::SetMtu(std::size_t mtu) {
   mtu_ = mtu;
   watch_->KnowMtu(mtu);
   for (auto& queue : queues_) queue->SetMaximumLength(mtu + ETH_HLEN + kVlanTagBytes);
+  RefreshFlows();
   return absl::OkStatus();
 }
 
@@ -407,6 +412,37 @@ absl::Status AfXdpDevice::SetMac(const MacAddress& mac) {
   if (auto status = (*settings)->SetMac(mac); !status.ok()) return lcore::Annotate(status, name_);
   mac_ = mac;
   return absl::OkStatus();
+}
+
+std::size_t AfXdpDevice::RedirectLengthNow() const {
+  const auto visit = netdev_->EnterNamespace();  // in vain: then the interface is gone, and takes nothing
+  if (!visit.ok()) return 0;
+  return RedirectLength(netdev_->Link().value_or(LinkState{}), bpf::ProbeDevice(started_index_).value_or(bpf::DeviceFeatures{}),
+                        netdev_->Mtu().value_or(0));
+}
+
+absl::Status AfXdpDevice::EnterFlows() {
+  return flows_->Enter(*program_, started_index_, CompletesChecksums(options_, netdev_->DriverName()), RedirectLengthNow());
+}
+
+void AfXdpDevice::RefreshFlows() {
+  if (started_ && flows_ != nullptr) flows_->Refresh(RedirectLengthNow()).IgnoreError();
+}
+
+absl::Status AfXdpDevice::UseFlows(std::shared_ptr<FlowTable> flows, uint32_t port) {
+  if (started_ && watch_->gone()) return absl::FailedPreconditionError(absl::StrCat(name_, ": the interface is gone"));
+  if (flows_ != nullptr && started_) {
+    if (auto status = program_->UseFlows({}); !status.ok()) return lcore::Annotate(status, name_);
+  }
+  flows_.reset();
+  if (flows == nullptr) return absl::OkStatus();
+  flows_ = std::make_unique<FlowPort>(std::move(flows), port);
+  if (!started_) return absl::OkStatus();
+  const auto visit = netdev_->EnterNamespace();
+  absl::Status status = visit.status();
+  if (status.ok()) status = EnterFlows();
+  if (!status.ok()) flows_.reset();
+  return lcore::Annotate(status, name_);
 }
 
 }  // namespace pollux::pmd::af_xdp

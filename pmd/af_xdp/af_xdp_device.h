@@ -12,6 +12,7 @@
 #include "bpf/feature_probe.h"
 #include "bpf/xdp_program.h"
 #include "pmd/af_xdp/af_xdp_options.h"
+#include "pmd/af_xdp/flow_port.h"
 #include "pmd/af_xdp/interface_watch.h"
 #include "pmd/af_xdp/netdev.h"
 #include "pmd/af_xdp/queue_pair.h"
@@ -45,6 +46,7 @@ class AfXdpDevice final : public Device {
   absl::Status SetPromiscuous(bool on) override;
   absl::Status SetMtu(std::size_t mtu) override;
   absl::Status SetMac(const MacAddress& mac) override;
+  absl::Status UseFlows(std::shared_ptr<FlowTable> flows, uint32_t port) override;
   std::vector<DeviceEvent> PollEvents() override;
   void RestoreSettings() override;
   std::vector<FeatureState> Features() const override;
@@ -68,6 +70,9 @@ class AfXdpDevice final : public Device {
   uint64_t PassedPackets() const;
   void FollowMtu(std::size_t mtu, std::string& text);
   absl::Status FollowInterface();
+  std::size_t RedirectLengthNow() const;
+  absl::Status EnterFlows();
+  void RefreshFlows();
 
   const std::string name_;
   const AfXdpOptions options_;
@@ -85,6 +90,7 @@ class AfXdpDevice final : public Device {
   std::optional<MacAddress> mac_;
   std::unique_ptr<PromiscuousMembership> promiscuous_;
   std::unique_ptr<bpf::XdpProgram> program_;
+  std::unique_ptr<FlowPort> flows_;
   std::vector<std::unique_ptr<QueuePair>> queues_;
   std::unique_ptr<TransmitEngines> engines_;  // refers to queues_
   mutable std::mutex statistics_lock_;        // ResetStats against those who read; queues count without it

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// A packet's flow key, or why there is none. Where a packet contradicts itself (a header that is not whole, a length that reaches
+// beyond the frame) there is no key: what a rule would make of it is for the PMD to say.
+#ifndef BPF_FLOW_PARSING_BPF_H_
+#define BPF_FLOW_PARSING_BPF_H_
+
+#include <linux/in.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#include "bpf/flow_shared.h"
+#include "bpf/parsing.bpf.h"
+
+enum {
+  PROTOCOL_ICMP = 1,
+  PROTOCOL_IPV4 = 4,
+  PROTOCOL_IPV6 = 41,
+  PROTOCOL_AUTHENTICATION = 51,
+  PROTOCOL_ICMPV6 = 58,
+  PROTOCOL_SCTP = 132,
+  PROTOCOL_MOBILITY = 135,
+  PROTOCOL_HOST_IDENTITY = 139,
+  PROTOCOL_SHIM6 = 140,
+};
+
+enum { SMALLEST_ETHER_TYPE = 0x600 };  // below: 802.3, a length
+
+struct flow_packet {
+  struct flow_key key;
+  __u32 length;            // of the frame
+  __u16 network;           // where the IP header starts
+  __u16 transport;         // and the transport header; 0: there is none that was looked at
+  __u16 checksum;          // the transport header's, as it stands there
+  __u8 other_addresses;    // options or a routing header: the pseudo header may have others than the IP header
+  __u8 tags;
+  __u32 reserved;
+};
+
+struct arp_packet {
+  __be16 hardware_type;
+  __be16 protocol_type;
+  __u8 hardware_length;
+  __u8 protocol_length;
+  __be16 operation;
+  __u8 sender_hardware[ETH_ALEN];
+  __u8 sender[4];
+  __u8 target_hardware[ETH_ALEN];
+  __u8 target[4];
+} __attribute__((packed));
+
+// The functions below return 0, or the enum flow_counter that says why not.
+
+static __always_inline int parse_flow_ethernet(struct cursor* cursor, struct flow_packet* packet) {
+  struct ethhdr* ethernet = take(cursor, sizeof(*ethernet));
+  if (!ethernet) return FLOW_COUNT_TRUNCATED;
+  __builtin_memcpy(packet->key.destination_mac, ethernet->h_dest, ETH_ALEN);
+  __builtin_memcpy(packet->key.source_mac, ethernet->h_source, ETH_ALEN);
+  __be16 ether_type = ethernet->h_proto;
+#pragma unroll
+  for (int i = 0; i < MAXIMUM_VLAN_TAGS; ++i) {
+    if (!is_vlan_tag(bpf_ntohs(ether_type))) break;
+    struct vlan_tag* tag = take(cursor, sizeof(*tag));
+    if (!tag) return FLOW_COUNT_TRUNCATED;
+    packet->key.tag_type[i] = ether_type;
+    packet->key.tag[i] = tag->control | bpf_htons(FLOW_TAG_PRESENT);
+    packet->tags = i + 1;
+    ether_type = tag->ether_type;
+  }
+  packet->key.ether_type = ether_type;
+  __u16 type = bpf_ntohs(ether_type);
+  return is_vlan_tag(type) || type < SMALLEST_ETHER_TYPE ? FLOW_COUNT_HEADERS : 0;
+}
+
+static __always_inline int parse_flow_arp(struct cursor* cursor, struct flow_packet* packet) {
+  struct arp_packet* arp = take(cursor, sizeof(*arp));
+  if (!arp) return FLOW_COUNT_TRUNCATED;
+  if (arp->hardware_type != bpf_htons(1) || arp->protocol_type != bpf_htons(ETH_P_IP) || arp->hardware_length != ETH_ALEN ||
+      arp->protocol_length != 4 || (arp->operation & bpf_htons(0xff00)))
+    return FLOW_COUNT_HEADERS;
+  packet->key.protocol = bpf_ntohs(arp->operation);
+  __builtin_memcpy(&packet->key.source[0], arp->sender, 4);
+  __builtin_memcpy(&packet->key.destination[0], arp->target, 4);
+  __builtin_memcpy(&packet->key.source[2], arp->sender_hardware, ETH_ALEN);
+  __builtin_memcpy(&packet->key.destination[2], arp->target_hardware, ETH_ALEN);
+  return 0;
+}
+
+// 1: a transport header follows; 0: none does; negative: -flow_counter.
+static __always_inline int parse_flow_ipv4(struct cursor* cursor, struct flow_packet* packet) {
+  struct iphdr* ip = take(cursor, sizeof(*ip));
+  if (!ip) return -FLOW_COUNT_TRUNCATED;
+  if (ip->version != 4 || ip->ihl < 5) return -FLOW_COUNT_HEADERS;
+  packet->key.source[0] = ip->saddr;
+  packet->key.destination[0] = ip->daddr;
+  packet->key.protocol = ip->protocol;
+  packet->key.type_of_service = ip->tos;
+  packet->key.time_to_live = ip->ttl;
+  __u16 fragment = bpf_ntohs(ip->frag_off);
+  if (fragment & 0x3fff) packet->key.fragment = fragment & 0x1fff ? FLOW_FRAGMENT | FLOW_FRAGMENT_LATER : FLOW_FRAGMENT;
+  __u32 options = (ip->ihl * 4 - sizeof(*ip)) & 63;
+  __u32 total_length = bpf_ntohs(ip->tot_len);
+  if (total_length < sizeof(*ip) + options) return -FLOW_COUNT_HEADERS;
+  cursor->room = total_length - sizeof(*ip);
+  if (cursor->position + cursor->room > cursor->end) return -FLOW_COUNT_TRUNCATED;
+  packet->other_addresses = options != 0;
+  if (!take(cursor, options)) return -FLOW_COUNT_TRUNCATED;
+  return (fragment & 0x1fff) == 0;
+}
+
+// Extension headers whose successor is not simply the next one, or whose meaning reaches further.
+static __always_inline int is_other_extension(__u8 next) {
+  return next == PROTOCOL_AUTHENTICATION || next == PROTOCOL_MOBILITY || next == PROTOCOL_HOST_IDENTITY || next == PROTOCOL_SHIM6;
+}
+
+static __always_inline int parse_flow_ipv6(struct cursor* cursor, struct flow_packet* packet) {
+  struct ipv6hdr* ip = take(cursor, sizeof(*ip));
+  if (!ip) return -FLOW_COUNT_TRUNCATED;
+  if (ip->version != 6) return -FLOW_COUNT_HEADERS;
+  __builtin_memcpy(packet->key.source, &ip->saddr, sizeof(packet->key.source));
+  __builtin_memcpy(packet->key.destination, &ip->daddr, sizeof(packet->key.destination));
+  packet->key.type_of_service = ip->priority << 4 | ip->flow_lbl[0] >> 4;
+  packet->key.time_to_live = ip->hop_limit;
+  cursor->room = bpf_ntohs(ip->payload_len);
+  if (cursor->position + cursor->room > cursor->end) return -FLOW_COUNT_TRUNCATED;
+  __u8 next = ip->nexthdr;
+  for (int i = 0; i <= MAXIMUM_EXTENSION_HEADERS;) {
+    if (next != PROTOCOL_HOP_BY_HOP && next != PROTOCOL_ROUTING && next != PROTOCOL_DESTINATION_OPTIONS && next != PROTOCOL_FRAGMENT) {
+      packet->key.protocol = next;
+      return is_other_extension(next) ? -FLOW_COUNT_HEADERS : 1;
+    }
+    if (i == MAXIMUM_EXTENSION_HEADERS) return -FLOW_COUNT_HEADERS;
+    __u8* extension = take(cursor, 8);  // the shortest there is
+    if (!extension) return -FLOW_COUNT_TRUNCATED;
+    __u8 kind = next;
+    __u32 rest = extension[1];
+    next = extension[0];
+    // A home address stands in destination options, a final destination in a routing header.
+    if (kind == PROTOCOL_ROUTING || kind == PROTOCOL_DESTINATION_OPTIONS) packet->other_addresses = 1;
+    if (kind == PROTOCOL_FRAGMENT) {
+      __u16 offset_and_more = extension[2] << 8 | extension[3];
+      if (offset_and_more & 0xfff9) packet->key.fragment = FLOW_FRAGMENT;
+      if (offset_and_more & 0xfff8) {
+        packet->key.fragment = FLOW_FRAGMENT | FLOW_FRAGMENT_LATER;
+        packet->key.protocol = next;
+        return 0;
+      }
+      rest = 0;
+    }
+    if (!take(cursor, rest * 8)) return -FLOW_COUNT_TRUNCATED;
+    ++i;
+    // A jump for the verifier of Linux 6.1: parsing.bpf.h.
+    asm volatile("goto +0" : "+r"(i), "+r"(next));
+  }
+  return -FLOW_COUNT_HEADERS;
+}
+
+static __always_inline __u32 fold_sum(__u64 sum) {
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return (sum & 0xffff) + (sum >> 16);
+}
+
+// Whether the field holds the sum of the pseudo header: its sender left the rest to a device.
+static __always_inline int is_unfinished(const struct flow_packet* packet, __u32 length) {
+  __u64 sum = bpf_htons(packet->key.protocol) + (__u32)bpf_htons(length);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) sum += (__u64)packet->key.source[i] + packet->key.destination[i];
+  return fold_sum(sum) == packet->checksum;
+}
+
+static __always_inline int is_tunnel_port(__be16 port) {
+  return port == bpf_htons(4789) || port == bpf_htons(8472) || port == bpf_htons(6081);
+}
+
+// `unfinished`: checksums may be.
+static __always_inline int parse_flow_transport(struct cursor* cursor, struct flow_packet* packet, __u32 start, int unfinished) {
+  struct flow_key* key = &packet->key;
+  const __u32 length = cursor->room;
+  const int whole = key->fragment == 0;
+  packet->transport = start;
+  if (key->protocol == PROTOCOL_TCP) {
+    struct tcphdr* tcp = take(cursor, sizeof(*tcp));
+    if (!tcp) return FLOW_COUNT_TRUNCATED;
+    if (tcp->doff < 5 || (__u32)tcp->doff * 4 > length) return FLOW_COUNT_HEADERS;
+    key->source_port = tcp->source;
+    key->destination_port = tcp->dest;
+    key->tcp_flags = *((__be16*)tcp + 6) & bpf_htons(0xfff);
+    packet->checksum = tcp->check;
+    return unfinished && whole && is_unfinished(packet, length) ? FLOW_COUNT_CHECKSUM : 0;
+  }
+  if (key->protocol == PROTOCOL_UDP) {
+    struct udphdr* udp = take(cursor, sizeof(*udp));
+    if (!udp) return FLOW_COUNT_TRUNCATED;
+    const __u32 udp_length = bpf_ntohs(udp->len);
+    if (udp_length < sizeof(*udp) || (whole && udp_length > length)) return FLOW_COUNT_HEADERS;
+    key->source_port = udp->source;
+    key->destination_port = udp->dest;
+    packet->checksum = udp->check;
+    if (!unfinished) return 0;
+    if (is_tunnel_port(udp->dest)) return FLOW_COUNT_CHECKSUM;  // what it carries may be unfinished too
+    return whole && packet->checksum && is_unfinished(packet, udp_length) ? FLOW_COUNT_CHECKSUM : 0;
+  }
+  if (key->protocol == PROTOCOL_SCTP) {
+    __be16* sctp = take(cursor, 12);
+    if (!sctp) return FLOW_COUNT_TRUNCATED;
+    key->source_port = sctp[0];
+    key->destination_port = sctp[1];
+    // A stack that leaves it to a device leaves 0.
+    return unfinished && sctp[4] == 0 && sctp[5] == 0 ? FLOW_COUNT_CHECKSUM : 0;
+  }
+  const int ipv6 = key->ether_type == bpf_htons(ETH_P_IPV6);
+  if (key->protocol == (ipv6 ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP)) {
+    __u8* icmp = take(cursor, 8);
+    if (!icmp) return FLOW_COUNT_TRUNCATED;
+    key->source_port = bpf_htons(icmp[0]);
+    key->destination_port = bpf_htons(icmp[1]);
+    packet->checksum = *((__be16*)icmp + 1);
+    return 0;
+  }
+  packet->transport = 0;
+  return unfinished && (key->protocol == PROTOCOL_IPV4 || key->protocol == PROTOCOL_IPV6) ? FLOW_COUNT_CHECKSUM : 0;
+}
+
+// A global function: the verifier checks it once, by itself. `packet` is all 0.
+__attribute__((noinline)) int parse_flow(struct xdp_md* context, struct flow_packet* packet, int unfinished) {
+  if (!packet) return FLOW_COUNT_TRUNCATED;
+  void* data = (void*)(long)context->data;
+  void* end = (void*)(long)context->data_end;
+  struct cursor cursor = {data, end, ~0u};
+  packet->length = end - data;
+  int reason = parse_flow_ethernet(&cursor, packet);
+  if (reason) return reason;
+  packet->network = sizeof(struct ethhdr) + packet->tags * sizeof(struct vlan_tag);
+  int transport = 0;
+  if (packet->key.ether_type == bpf_htons(ETH_P_ARP)) return parse_flow_arp(&cursor, packet);
+  if (packet->key.ether_type == bpf_htons(ETH_P_IP)) transport = parse_flow_ipv4(&cursor, packet);
+  if (packet->key.ether_type == bpf_htons(ETH_P_IPV6)) transport = parse_flow_ipv6(&cursor, packet);
+  if (transport < 0) return -transport;
+  if (transport == 0) return 0;
+  return parse_flow_transport(&cursor, packet, cursor.position - data, unfinished);
+}
+
+#endif  // BPF_FLOW_PARSING_BPF_H_

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program of a port with flows, which takes the place of one without.
+#ifndef BPF_FLOW_PROGRAM_H_
+#define BPF_FLOW_PROGRAM_H_
+
+#include <optional>
+
+#include <absl/status/statusor.h>
+
+#include "bpf/flow_maps.h"
+#include "bpf/flow_shared.h"
+#include "bpf/unique_fd.h"
+#include "bpf/xdp_shared.h"
+
+namespace pollux::bpf {
+
+// Which table, and what this port is in it; sets statistics_slots and seed by itself.
+struct FlowHook {
+  const FlowMaps* maps = nullptr;
+  uint32_t port = 0;
+  bool unfinished_checksums = false;
+};
+
+// Loads it, with the maps of the program that it replaces: `sockets`, and with rules `passed`. PERMISSION_DENIED; INTERNAL with the
+// verifier's words.
+absl::StatusOr<UniqueFd> LoadFlowProgram(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed);
+
+}  // namespace pollux::bpf
+
+#endif  // BPF_FLOW_PROGRAM_H_
