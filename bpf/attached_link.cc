@@ -125,8 +125,9 @@ absl::StatusOr<std::optional<AttachedLink>> JoinLink(const std::string& interfac
     return lcore::Annotate(info.status(), absl::StrCat(where, ": to see whether it can be shared"));
   if (!info.ok()) return info.status();
   if (attached.name == POLLUX_FLOWS_PROGRAM) {
-    return absl::FailedPreconditionError(absl::StrCat(where, ": that port has flows, and ports with flows are not shared; end the process that "
-                                                             "has it, or let it flush its flows and stop and start the port"));
+    return absl::FailedPreconditionError(absl::StrCat(where,
+                                                      ": that port has flows, and ports with flows are not shared; end the process that "
+                                                      "has it, or let it flush its flows and stop and start the port"));
   }
   if (!IsOurs(attached, *object)) {
     return absl::AlreadyExistsError(absl::StrCat(where, ", is not ours; remove it (end the process that attached it, or `ip link set dev ",

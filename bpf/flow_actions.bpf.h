@@ -158,12 +158,13 @@ __attribute__((noinline)) int send_by_flow(struct xdp_md* context, const struct 
   const int sets = action->sets;
   if ((sets & FLOW_SETS_ADDRESS) && !can_change_addresses(packet)) return FLOW_COUNT_CHECKSUM;
   if ((sets & FLOW_SETS_PORTS) && !packet->transport) return FLOW_COUNT_HEADERS;
-  if ((sets || shift) && packet->length + shift < FLOW_SMALLEST_REWRITTEN) return FLOW_COUNT_TRUNCATED;
+  const int changes = sets || action->pops || action->pushes;  // a tag for another has no shift
+  if (changes && packet->length + shift < FLOW_SMALLEST_REWRITTEN) return FLOW_COUNT_TRUNCATED;
   // An entry that is taken out now stays valid until this packet is on its way.
   if (bpf_redirect_map(&flow_outputs, output, 0) != XDP_REDIRECT) return FLOW_COUNT_NOT_READY;
   // Only pushing can fail, for want of room; who goes up is redirected anew.
   if (shift != 0 && bpf_xdp_adjust_head(context, -shift) != 0) return FLOW_COUNT_NO_ROOM;
-  if (sets == 0 && shift == 0) return 0;
+  if (!changes) return 0;
   struct flow_key to;
 #pragma unroll
   for (int i = 0; i < FLOW_KEY_WORDS; ++i) to.words[i] = (packet->key.words[i] & ~action->mask.words[i]) | action->value.words[i];

@@ -27,11 +27,11 @@ enum { SMALLEST_ETHER_TYPE = 0x600 };  // below: 802.3, a length
 
 struct flow_packet {
   struct flow_key key;
-  __u32 length;            // of the frame
-  __u16 network;           // where the IP header starts
-  __u16 transport;         // and the transport header; 0: there is none that was looked at
-  __u16 checksum;          // the transport header's, as it stands there
-  __u8 other_addresses;    // options or a routing header: the pseudo header may have others than the IP header
+  __u32 length;          // of the frame
+  __u16 network;         // where the IP header starts
+  __u16 transport;       // and the transport header; 0: there is none that was looked at
+  __u16 checksum;        // the transport header's, as it stands there
+  __u8 other_addresses;  // options or a routing header: the pseudo header may have others than the IP header
   __u8 tags;
   __u32 reserved;
 };

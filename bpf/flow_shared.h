@@ -31,9 +31,9 @@ enum {
 };
 
 /*
- * What a packet is. Multi-byte fields of the packet are in network byte order; what a packet does not have is 0. A mask has the same layout.
- * An ARP packet has its operation in `protocol`, addresses in the first words of source (sender) and destination (target), and
- * the hardware addresses in the bytes 8 to 13 of these. ICMP has its type in source_port and its code in destination_port.
+ * What a packet is. Multi-byte fields of the packet are in network byte order; what a packet does not have is 0. A mask has the same
+ * layout. An ARP packet has its operation in `protocol`, addresses in the first words of source (sender) and destination (target), and the
+ * hardware addresses in the bytes 8 to 13 of these. ICMP has its type in source_port and its code in destination_port.
  */
 struct flow_key {
   union {
@@ -85,8 +85,8 @@ struct flow_action {
   __u8 sets;
   __u8 pops;
   __u8 pushes;
-  __u32 output;        /* port, below FLOW_MAXIMUM_PORTS */
-  __u16 push_type[2];  /* the outer one first; network byte order, as all below */
+  __u32 output;       /* port, below FLOW_MAXIMUM_PORTS */
+  __u16 push_type[2]; /* the outer one first; network byte order, as all below */
   __u16 push_tag[2];
   __u16 tag_value;
   __u16 tag_mask;

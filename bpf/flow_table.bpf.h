@@ -72,8 +72,8 @@ static __always_inline int act_on_flow(struct xdp_md* context, const volatile st
   return verdict;
 }
 
-// An XDP verdict, or FLOW_VERDICT_UP. Between the two atomic additions, which are full barriers, user space knows that this CPU may still act
-// on what it has seen: bpf/flow_maps.h.
+// An XDP verdict, or FLOW_VERDICT_UP. Between the two atomic additions, which are full barriers, user space knows that this CPU may still
+// act on what it has seen: bpf/flow_maps.h.
 static __always_inline int forward_by_flow(struct xdp_md* context, const volatile struct flow_options* options) {
   __u32 number = bpf_get_smp_processor_id();
   struct flow_cpu* cpu = bpf_map_lookup_elem(&flow_cpus, &number);

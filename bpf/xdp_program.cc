@@ -44,8 +44,8 @@ class LinkedProgram final : public XdpProgram {
   }
   absl::Status UseFlows(const FlowHook& hook) override {
     if (link_.joined) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("flows on interface ", interface_, ": its XDP program was attached by another process; ports with flows are not shared"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "flows on interface ", interface_, ": its XDP program was attached by another process; ports with flows are not shared"));
     }
     if (!link_.program) return XdpProgram::UseFlows(hook);
     UniqueFd flows;

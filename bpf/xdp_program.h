@@ -59,9 +59,9 @@ class XdpProgram {
   // Duplicates; all empty for a program in libxdp's dispatcher.
   virtual LinkDescriptors Descriptors() const { return {}; }
 
-  // Packets that are ours are looked up in a flow table from now on, or no more (hook.maps null): by another program, which takes the place of
-  // this one at once; sockets and steering stay. The maps outlive this object, or the next call. UNIMPLEMENTED for an object file and in the dispatcher,
-  // FAILED_PRECONDITION where another process attached the program.
+  // Packets that are ours are looked up in a flow table from now on, or no more (hook.maps null): by another program, which takes the place
+  // of this one at once; sockets and steering stay. The maps outlive this object, or the next call. UNIMPLEMENTED for an object file and in
+  // the dispatcher, FAILED_PRECONDITION where another process attached the program.
   virtual absl::Status UseFlows(const FlowHook& hook);
 
   // Takes the program off the interface, though this object lives on: for one that went away with it attached. Sockets stay as they are.

@@ -29,7 +29,8 @@ absl::Status Device::SetMac(const MacAddress&) {
 }
 absl::Status Device::UseFlows(std::shared_ptr<FlowTable>, uint32_t) {
   const DeviceInfo info = Info();
-  return absl::UnimplementedError(absl::StrCat(info.name, ": driver ", info.driver, " has no flows: they need a kernel interface (net_af_xdp)"));
+  return absl::UnimplementedError(
+      absl::StrCat(info.name, ": driver ", info.driver, " has no flows: they need a kernel interface (net_af_xdp)"));
 }
 
 }  // namespace pollux::pmd

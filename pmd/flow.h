@@ -25,7 +25,8 @@ struct FlowAction {
     kOutput,     // to `port`, as the packet is now
     kDrop,       // the one action of a flow
     kUserSpace,  // to the port's own queue, unchanged: the one action of a flow
-    // Fields to (field & ~mask) | value: MAC addresses, IP addresses, type_of_service, time_to_live, ports of TCP and UDP. Checksums follow.
+    // Fields to (field & ~mask) | value: MAC addresses, IP addresses, type_of_service, time_to_live, ports of TCP and UDP. Checksums
+    // follow.
     kSet,
     kPushVlan,  // tag_type and tag, in front of all tags
     kPopVlan,   // the outermost tag; the match must make sure that there is one, or one was pushed before

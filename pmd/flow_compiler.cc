@@ -39,9 +39,7 @@ class Certainty {
   bool ether_type(uint16_t type) const { return match_.mask.ether_type == 0xffff && match_.value.ether_type == type; }
   bool ip() const { return ether_type(kIpv4) || ether_type(kIpv6); }
   bool protocol(uint8_t number) const { return ip() && match_.mask.protocol == 0xff && match_.value.protocol == number; }
-  bool icmp() const {
-    return (ether_type(kIpv4) && protocol(IPPROTO_ICMP)) || (ether_type(kIpv6) && protocol(IPPROTO_ICMPV6));
-  }
+  bool icmp() const { return (ether_type(kIpv4) && protocol(IPPROTO_ICMP)) || (ether_type(kIpv6) && protocol(IPPROTO_ICMPV6)); }
   bool ports() const { return protocol(IPPROTO_TCP) || protocol(IPPROTO_UDP); }
   bool tag(std::size_t number) const { return number < kMostTags && (match_.value.tag[number] & kTagPresent) != 0; }
 
@@ -160,7 +158,8 @@ class ActionCompiler {
     if (mask.port != 0 || mask.ether_type != 0 || Any(mask.tag_type) || Any(mask.tag) || mask.protocol != 0 || mask.fragment != 0 ||
         mask.tcp_flags != 0 || mask.subtable != 0)
       return absl::UnimplementedError(
-          "flow actions: set of anything but MAC and IP addresses, type of service, time to live, and ports; VLAN tags have actions of their "
+          "flow actions: set of anything but MAC and IP addresses, type of service, time to live, and ports; VLAN tags have actions of "
+          "their "
           "own");
     uint8_t sets = 0;
     if (Any(mask.destination_mac) || Any(mask.source_mac)) sets |= FLOW_SETS_MAC;
@@ -196,8 +195,8 @@ absl::Status CheckFlowMatch(const FlowMatch& match) {
   const FlowKey& mask = match.mask;
   for (int word = 0; word < FLOW_KEY_WORDS; ++word) {
     if ((match.value.words[word] & ~mask.words[word]) != 0)
-      return absl::InvalidArgumentError(absl::StrCat("flow match: the value has bits outside the mask, in bytes ", word * 8, " to ",
-                                                     word * 8 + 7, " of the key"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("flow match: the value has bits outside the mask, in bytes ", word * 8, " to ", word * 8 + 7, " of the key"));
   }
   if (mask.subtable != 0) return absl::InvalidArgumentError("flow match: `subtable` is not part of a match");
   // 0 is what a packet without the field has, and may be asked of any.

@@ -193,9 +193,9 @@ absl::StatusOr<FlowTable::Subtable*> FlowTable::SubtableFor(uint32_t priority, c
     if (subtable.priority == priority && Same(subtable.mask, mask)) return &subtable;
   }
   if (subtables_.size() == options_.masks)
-    return absl::ResourceExhaustedError(absl::StrCat("flow table: all ", options_.masks,
-                                                     " pairs of priority and mask are in use; use fewer kinds of match, or create it for more (",
-                                                     int{FLOW_MAXIMUM_MASKS}, " at most)"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "flow table: all ", options_.masks, " pairs of priority and mask are in use; use fewer kinds of match, or create it for more (",
+        int{FLOW_MAXIMUM_MASKS}, " at most)"));
   const auto place = std::find_if(subtables_.begin(), subtables_.end(), [&](const Subtable& one) { return one.priority > priority; });
   const auto added = subtables_.insert(place, {.number = next_subtable_++, .priority = priority, .mask = mask});
   if (auto status = WriteMasks(); !status.ok()) {
@@ -270,7 +270,8 @@ absl::Status FlowTable::SetPort(uint32_t port, int ifindex, std::size_t maximum_
   const std::lock_guard lock(lock_);
   const auto known = ports_.find(port);
   if (known != ports_.end() && known->second != ifindex)
-    return absl::AlreadyExistsError(absl::StrCat("flow table: port ", port, " is interface index ", known->second, " already, not ", ifindex));
+    return absl::AlreadyExistsError(
+        absl::StrCat("flow table: port ", port, " is interface index ", known->second, " already, not ", ifindex));
   if (known == ports_.end()) {
     if (auto status = maps_->SetOutput(port, ifindex); !status.ok()) return status;
     ports_[port] = ifindex;

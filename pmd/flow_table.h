@@ -34,7 +34,8 @@ namespace pollux::pmd {
 
 struct FlowTableOptions {
   uint32_t flows = 65536;  // at once; 1 to 1048576. About 350 bytes of kernel memory each, and 32 for each CPU (16 at most)
-  uint32_t masks = 64;     // different pairs of priority and mask at once; 1 to FLOW_MAXIMUM_MASKS. A packet is compared with each of those in use
+  uint32_t masks =
+      64;  // different pairs of priority and mask at once; 1 to FLOW_MAXIMUM_MASKS. A packet is compared with each of those in use
 };
 
 class FlowTable {
@@ -49,7 +50,8 @@ class FlowTable {
 
   // ALREADY_EXISTS: there is a flow of this priority and match. RESOURCE_EXHAUSTED: all flows, or all masks, are in use.
   absl::StatusOr<Id> Add(const Flow& flow);
-  // Other actions; what was counted stays. When it has returned, no packet takes the former ones. NOT_FOUND. After an error the flow is as it was.
+  // Other actions; what was counted stays. When it has returned, no packet takes the former ones. NOT_FOUND. After an error the flow is as
+  // it was.
   absl::Status Modify(Id flow, const std::vector<FlowAction>& actions);
   // When it has returned, no packet takes the flow any more, and nothing that it did is missing in what is returned. NOT_FOUND.
   absl::StatusOr<FlowStatistics> Remove(Id flow);
@@ -65,8 +67,8 @@ class FlowTable {
   const FlowTableOptions& options() const { return options_; }
 
   // --- for drivers ---
-  // Packets may be sent to port `port`, which is this interface (of the network namespace that the thread is in), up to this length of frame;
-  // 0: not now, they go up. ALREADY_EXISTS: the number is another interface's. OUT_OF_RANGE: FLOW_MAXIMUM_PORTS.
+  // Packets may be sent to port `port`, which is this interface (of the network namespace that the thread is in), up to this length of
+  // frame; 0: not now, they go up. ALREADY_EXISTS: the number is another interface's. OUT_OF_RANGE: FLOW_MAXIMUM_PORTS.
   absl::Status SetPort(uint32_t port, int ifindex, std::size_t maximum_length);
   // When it has returned, no packet is sent there.
   void ClearPort(uint32_t port);
@@ -106,7 +108,7 @@ class FlowTable {
   std::vector<Subtable> subtables_;  // in the order in which the program asks them
   uint32_t next_subtable_ = 1;
   uint32_t next_serial_ = 1;
-  uint32_t half_ = 0;  // of the masks in use
+  uint32_t half_ = 0;              // of the masks in use
   std::map<uint32_t, int> ports_;  // number, interface
 };
 

@@ -86,7 +86,8 @@ class FlowTest : public testing::Test {
 
   void Load(bool unfinished) {
     unfinished_ = unfinished;
-    auto program = LoadFlowProgram({.maps = &table_->maps(), .port = 0, .unfinished_checksums = unfinished}, std::nullopt, sockets_.get(), -1);
+    auto program =
+        LoadFlowProgram({.maps = &table_->maps(), .port = 0, .unfinished_checksums = unfinished}, std::nullopt, sockets_.get(), -1);
     ASSERT_TRUE(program.ok()) << program.status();
     program_ = *std::move(program);
   }

@@ -25,9 +25,12 @@ class FlowParsingTest : public FlowTest {
       const uint64_t before = Counters()[reference.refused];
       const RunResult run = Run(frame);
       std::string wrong;
-      if (run.verdict != XDP_PASS) wrong = "refused by the reference as " + reference.refused + ", verdict " + std::to_string(run.verdict);
-      else if (Counters()[reference.refused] != before + 1) wrong = "not counted as " + reference.refused;
-      else if (run.frame != frame) wrong = "went up changed";
+      if (run.verdict != XDP_PASS)
+        wrong = "refused by the reference as " + reference.refused + ", verdict " + std::to_string(run.verdict);
+      else if (Counters()[reference.refused] != before + 1)
+        wrong = "not counted as " + reference.refused;
+      else if (run.frame != frame)
+        wrong = "went up changed";
       EXPECT_TRUE(table_->Remove(everything).ok());
       return wrong;
     }
@@ -132,7 +135,8 @@ TEST_F(FlowParsingTest, NineExtensionHeadersAndTen) {
 TEST_F(FlowParsingTest, WhereChecksumsMayBeUnfinished) {
   Load(/*unfinished=*/true);
   for (const PacketBuilder& packet : Packets()) ExpectSame(packet.Build());
-  for (PacketBuilder packet : {Ethernet().Ipv4().Udp(), Ethernet().Ipv6().Udp(), Ethernet().Ipv4().Tcp(), Ethernet().Vlan(4).Ipv6().Tcp()}) {
+  for (PacketBuilder packet :
+       {Ethernet().Ipv4().Udp(), Ethernet().Ipv6().Udp(), Ethernet().Ipv4().Tcp(), Ethernet().Vlan(4).Ipv6().Tcp()}) {
     packet.Payload(9);
     Frame frame = packet.Build();
     const ReferenceKey key = ReferenceParse(frame, {});
@@ -142,7 +146,8 @@ TEST_F(FlowParsingTest, WhereChecksumsMayBeUnfinished) {
     const std::size_t transport = frame.size() - tail;
     const bool ipv4 = key.key.ether_type == Wire16(0x0800);
     const std::size_t addresses = transport - (ipv4 ? 8 : 32);
-    const uint16_t rest = support::InternetChecksum(frame.data() + addresses, ipv4 ? 8 : 32, static_cast<uint32_t>(tail + key.key.protocol));
+    const uint16_t rest =
+        support::InternetChecksum(frame.data() + addresses, ipv4 ? 8 : 32, static_cast<uint32_t>(tail + key.key.protocol));
     const auto pseudo = static_cast<uint16_t>(~rest);
     frame[transport + (tcp ? 16 : 6)] = static_cast<std::byte>(pseudo >> 8);
     frame[transport + (tcp ? 17 : 7)] = static_cast<std::byte>(pseudo);

@@ -326,7 +326,8 @@ ReferenceResult ReferenceApply(const Frame& frame, const std::vector<pmd::FlowAc
     if (action.kind == Kind::kSetVlan) SetMasked(out, 14, Wire(action.tag), Wire(action.tag_mask));
     if (action.kind != Kind::kSet) continue;
     static constexpr uint32_t kNoAddress[4] = {};
-    const bool addresses = std::memcmp(action.mask.source, kNoAddress, 16) != 0 || std::memcmp(action.mask.destination, kNoAddress, 16) != 0;
+    const bool addresses =
+        std::memcmp(action.mask.source, kNoAddress, 16) != 0 || std::memcmp(action.mask.destination, kNoAddress, 16) != 0;
     if (addresses && (parser.layout.other_addresses || !PseudoHeaderIsKnown(parser.layout.protocol))) return {{}, kChecksum};
     if ((action.mask.source_port | action.mask.destination_port) != 0 && parser.layout.transport == 0) return {{}, kHeaders};
     Set(out, parser.layout, action);

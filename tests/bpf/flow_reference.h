@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the flow program should make of a packet, written from the RFCs and byte by byte, with nothing of the program's in it: Ethernet and 802.1Q,
-// RFC 826 (ARP), 791 (IPv4), 8200 (IPv6), 9293 (TCP), 768 (UDP), 9260 (SCTP), 792 and 4443 (ICMP). Checksums are computed anew, not moved.
+// What the flow program should make of a packet, written from the RFCs and byte by byte, with nothing of the program's in it: Ethernet and
+// 802.1Q, RFC 826 (ARP), 791 (IPv4), 8200 (IPv6), 9293 (TCP), 768 (UDP), 9260 (SCTP), 792 and 4443 (ICMP). Checksums are computed anew, not
+// moved.
 #ifndef TESTS_BPF_FLOW_REFERENCE_H_
 #define TESTS_BPF_FLOW_REFERENCE_H_
 
