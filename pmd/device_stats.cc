@@ -16,4 +16,10 @@ QueueStats& QueueStats::operator+=(const QueueStats& other) {
   return *this;
 }
 
+std::vector<NamedCounter> GenericCounters(const QueueStats& stats) {
+  return {{"rx_good_packets", stats.rx_packets}, {"tx_good_packets", stats.tx_packets},         {"rx_good_bytes", stats.rx_bytes},
+          {"tx_good_bytes", stats.tx_bytes},     {"rx_missed_errors", stats.rx_missed},         {"rx_errors", stats.rx_errors},
+          {"tx_errors", stats.tx_dropped},       {"rx_mbuf_allocation_errors", stats.rx_nombuf}};
+}
+
 }  // namespace pollux::pmd

@@ -30,6 +30,9 @@ struct NamedCounter {
   uint64_t value = 0;
 };
 
+// The totals by the names that DPDK has for them in every driver's xstats: "rx_good_packets", ...
+std::vector<NamedCounter> GenericCounters(const QueueStats& stats);
+
 }  // namespace pollux::pmd
 
 #endif  // PMD_DEVICE_STATS_H_

@@ -52,6 +52,8 @@ absl::Status Guarded(const std::function<absl::Status()>& run) {
 void RunInteractive(Session& session, CommandTable& table, CommandRunner& runner, lcore::StopSignal& stop, Output& output) {
   ConsoleHooks hooks;
   hooks.stop_descriptor = stop.file_descriptor();
+  hooks.request_descriptor = session.telemetry_descriptor();
+  hooks.answer = [&session] { session.AnswerTelemetry(); };
   hooks.finished = [&runner] { return runner.finished(); };
   hooks.editor_output = output.json() ? stderr : stdout;
   hooks.tick = [&session] { return session.WatchPorts(); };
@@ -65,21 +67,27 @@ void RunUntilStopped(Session& session, const CommandRunner& runner, Clock::time_
   const TestpmdOptions& options = session.options();
   const std::chrono::seconds period(options.stats_period_s);
   Clock::time_point next_statistics = Clock::now() + period;
+  Clock::time_point next_look = Clock::now() + std::chrono::milliseconds(kConsoleTickMs);  // at the ports
   const bool reads_input = options.stats_period_s == 0 && options.run_seconds == 0;
   StatisticsScreen screen(output);
   if (reads_input) output.Print("Press enter to exit\n");
   // Forwarding ends by itself when no port is left.
   while (!runner.finished() && session.forwarding()) {
     const Clock::time_point now = Clock::now();
-    Clock::time_point wake = now + std::chrono::milliseconds(kConsoleTickMs);
+    Clock::time_point wake = next_look;
     if (options.stats_period_s != 0) wake = std::min(wake, next_statistics);
     wake = std::min(wake, end);
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::max(wake - now, Clock::duration::zero()));
-    pollfd descriptors[2] = {{.fd = stop.file_descriptor(), .events = POLLIN, .revents = 0},
-                             {.fd = reads_input ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0}};
-    const int ready = poll(descriptors, 2, static_cast<int>(wait.count()));
+    pollfd descriptors[3] = {{.fd = stop.file_descriptor(), .events = POLLIN, .revents = 0},
+                             {.fd = reads_input ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0},
+                             {.fd = session.telemetry_descriptor(), .events = POLLIN, .revents = 0}};
+    const int ready = poll(descriptors, 3, static_cast<int>(wait.count()));
     if (ready > 0 && descriptors[1].revents != 0) return;
-    session.WatchPorts();
+    if (ready > 0 && descriptors[2].revents != 0) session.AnswerTelemetry();
+    if (Clock::now() >= next_look) {
+      session.WatchPorts();
+      next_look = Clock::now() + std::chrono::milliseconds(kConsoleTickMs);
+    }
     if (options.stats_period_s != 0 && Clock::now() >= next_statistics) {
       screen.Show(absl::StrCat("\nPort statistics ====================================", session.PortStats(session.OpenPortNumbers())));
       // After a pause (SIGSTOP, a machine that slept) one block, and not one for every period that went by.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 
 #include <absl/strings/str_cat.h>
@@ -15,6 +16,8 @@ namespace {
 
 constexpr const char* kPrompt = "testpmd> ";
 constexpr int kHistoryLines = 500;
+
+using Clock = std::chrono::steady_clock;
 
 // What the callbacks of libedit reach through EL_CLIENTDATA.
 struct EditorContext {
@@ -35,12 +38,18 @@ char* Prompt(EditLine*) {
 
 // Waits until descriptor 0 can be read (true) or the end came (false), ticking meanwhile; `redraw` is called when a tick has printed.
 bool WaitForInput(const ConsoleHooks& hooks, const std::function<void()>& redraw) {
+  Clock::time_point next_tick = Clock::now() + std::chrono::milliseconds(kConsoleTickMs);
   for (;;) {
-    pollfd descriptors[2] = {{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
-                             {.fd = hooks.stop_descriptor, .events = POLLIN, .revents = 0}};
-    const int ready = poll(descriptors, 2, kConsoleTickMs);
+    pollfd descriptors[3] = {{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
+                             {.fd = hooks.stop_descriptor, .events = POLLIN, .revents = 0},
+                             {.fd = hooks.request_descriptor, .events = POLLIN, .revents = 0}};
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::max(next_tick - Clock::now(), Clock::duration::zero()));
+    const int ready = poll(descriptors, 3, static_cast<int>(wait.count()));
     if (ready > 0 && descriptors[1].revents != 0) return false;
+    if (ready > 0 && descriptors[2].revents != 0) hooks.answer();
     if (ready > 0 && descriptors[0].revents != 0) return true;
+    if (Clock::now() < next_tick) continue;
+    next_tick = Clock::now() + std::chrono::milliseconds(kConsoleTickMs);
     if (hooks.tick()) redraw();
     if (hooks.finished()) return false;
   }

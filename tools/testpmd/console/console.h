@@ -15,7 +15,9 @@ namespace pollux::testpmd {
 inline constexpr int kConsoleTickMs = 200;
 
 struct ConsoleHooks {
-  int stop_descriptor = -1;           // readable: the console ends
+  int stop_descriptor = -1;     // readable: the console ends
+  int request_descriptor = -1;  // readable: `answer` is called
+  std::function<void()> answer;
   std::function<bool()> finished;     // asked after every line, and at every tick
   std::FILE* editor_output = stdout;  // where the line editor of a terminal draws
   std::function<bool()> tick;         // called while waiting for input; true: it printed something

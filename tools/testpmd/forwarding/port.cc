@@ -39,10 +39,7 @@ pmd::QueueStats Difference(const pmd::QueueStats& later, const pmd::QueueStats& 
 }
 
 std::vector<pmd::NamedCounter> AllExtendedStats(const pmd::QueueStats& stats, std::vector<pmd::NamedCounter> drivers) {
-  std::vector<pmd::NamedCounter> all = {{"rx_good_packets", stats.rx_packets}, {"tx_good_packets", stats.tx_packets},
-                                        {"rx_good_bytes", stats.rx_bytes},     {"tx_good_bytes", stats.tx_bytes},
-                                        {"rx_missed_errors", stats.rx_missed}, {"rx_errors", stats.rx_errors},
-                                        {"tx_errors", stats.tx_dropped},       {"rx_mbuf_allocation_errors", stats.rx_nombuf}};
+  std::vector<pmd::NamedCounter> all = pmd::GenericCounters(stats);
   for (pmd::NamedCounter& counter : drivers) all.push_back(std::move(counter));
   return all;
 }

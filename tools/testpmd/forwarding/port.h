@@ -42,6 +42,7 @@ class Port {
   // Of the kernel interface; UNIMPLEMENTED for a port without one.
   absl::StatusOr<InterfaceSettings*> interface_settings();
   PortState state() const { return state_; }
+  bool configured() const { return configured_; }
   bool started() const { return state_ == PortState::kStarted; }
   pmd::Device& device() { return *device_; }
   const pmd::Device& device() const { return *device_; }

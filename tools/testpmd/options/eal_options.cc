@@ -34,7 +34,6 @@ constexpr WithoutMeaning kWithoutMeaning[] = {
     {"service-coremask", 's', OptionValue::kRequired},
     {"service-corelist", 'S', OptionValue::kRequired},
     {"in-memory", 0, OptionValue::kNone},
-    {"file-prefix", 0, OptionValue::kRequired},
     {"huge-unlink", 0, OptionValue::kOptional},
     {"huge-dir", 0, OptionValue::kRequired},
     {"huge-worker-stack", 0, OptionValue::kOptional},
@@ -49,8 +48,6 @@ constexpr WithoutMeaning kWithoutMeaning[] = {
     {"log-color", 0, OptionValue::kOptional},
     {"log-timestamp", 0, OptionValue::kOptional},
     {"syslog", 0, OptionValue::kOptional},
-    {"telemetry", 0, OptionValue::kNone},
-    {"no-telemetry", 0, OptionValue::kNone},
     {"no-hpet", 0, OptionValue::kNone},
     {"no-shconf", 0, OptionValue::kNone},
     {"vmware-tsc-map", 0, OptionValue::kNone},
@@ -105,6 +102,19 @@ void AddMeaningful(OptionTable& table, EalOptions& options) {
   const auto set_node_limits = [&](const std::string& value) { return SetNodeLimits(options, value); };
   table.Add({"socket-mem", 0, kRequired, "MB[,MB]...", "the same for each NUMA node", set_node_limits});
   table.Add({"numa-mem", 0, kRequired, "", "", set_node_limits});
+  table.Add({"file-prefix", 0, kRequired, "NAME", "folder of the telemetry socket (rte):\ndpdk-telemetry.py -f NAME asks it",
+             [&](const std::string& value) {
+               options.file_prefix = value;
+               return absl::OkStatus();
+             }});
+  const auto set_telemetry = [&options](bool on) {
+    return [&options, on](const std::string&) {
+      options.telemetry = on;
+      return absl::OkStatus();
+    };
+  };
+  table.Add({"telemetry", 0, kNone, "", "answer DPDK's telemetry clients (default)", set_telemetry(true)});
+  table.Add({"no-telemetry", 0, kNone, "", "do not", set_telemetry(false)});
   table.Add({"help", 'h', kNone, "", "this help", [&](const std::string&) {
                options.help = true;
                return absl::OkStatus();

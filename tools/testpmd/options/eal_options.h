@@ -17,9 +17,11 @@ namespace pollux::testpmd {
 struct EalOptions {
   lcore::LcoreOptions lcores;  // -c, -l, --lcores, --main-lcore; none: a lcore for every core that this process may use
   std::vector<std::string> vdevs;
-  bool no_huge = false;                      // ordinary pages
-  std::size_t memory_limit_mib = 0;          // -m; 0: no limit
-  std::vector<std::size_t> node_limit_mib;   // --socket-mem, by node; 0: none may be used there
+  bool no_huge = false;                     // ordinary pages
+  std::size_t memory_limit_mib = 0;         // -m; 0: no limit
+  std::vector<std::size_t> node_limit_mib;  // --socket-mem, by node; 0: none may be used there
+  std::string file_prefix = "rte";          // of the telemetry socket's folder
+  bool telemetry = true;
   std::vector<std::string> without_meaning;  // accepted, as typed: "--no-pci", "-n 4"
   bool help = false;
   bool version = false;

@@ -82,6 +82,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const EalOptions& eal, 
   if (status.ok()) status = session->StartPorts();
   if (!status.ok()) return status;
   session->set_up_ = true;
+  session->StartTelemetry();
   session->ReportStart();
   return session;
 }
@@ -223,9 +224,23 @@ absl::Status Session::StartPorts() {
   return absl::OkStatus();
 }
 
+void Session::StartTelemetry() {
+  if (!eal_.telemetry) return;
+  view_ = std::make_unique<SessionView>(*launcher_, numa_, memory_, ports_, *forwarder_);
+  absl::StatusOr<std::unique_ptr<pmd::Telemetry>> telemetry = pmd::Telemetry::Start({.prefix = eal_.file_prefix}, *view_);
+  if (telemetry.ok()) {
+    telemetry_ = *std::move(telemetry);
+    Print(absl::StrCat("Telemetry: ", telemetry_->socket_path(), "\n"));
+  } else {
+    // Nothing that forwards needs it.
+    Print(absl::StrCat("Note: no telemetry: ", telemetry.status().message(), "\n"));
+  }
+}
+
 void Session::ReportStart() {
   const bool colour = !output_.json() && isatty(STDOUT_FILENO) != 0;
   nlohmann::json start = {{"event", "start"}, {"mode", config_.mode}, {"main_lcore", main_lcore()}};
+  if (telemetry_ != nullptr) start["telemetry"] = telemetry_->socket_path();
   for (const auto& [node, pool] : memory_.pools()) start["pools"].push_back(JsonOf(*pool));
   start["ports"] = nlohmann::json::array();
   for (const auto& port : ports_) {

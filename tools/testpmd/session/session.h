@@ -16,6 +16,7 @@
 
 #include "lcore/launcher.h"
 #include "lcore/stop_signal.h"
+#include "pmd/telemetry.h"
 #include "tools/testpmd/forwarding/forwarder.h"
 #include "tools/testpmd/forwarding/port.h"
 #include "tools/testpmd/options/eal_options.h"
@@ -27,6 +28,7 @@
 #include "tools/testpmd/session/memory_setup.h"
 #include "tools/testpmd/session/numa_map.h"
 #include "tools/testpmd/session/privileges.h"
+#include "tools/testpmd/session/session_view.h"
 
 namespace pollux::testpmd {
 
@@ -79,6 +81,11 @@ class Session {
   // and starts again when there is another of that name. With --on-replace=stop it does not, and forwarding ends when no port is left;
   // the exit code says if none was at the end.
   bool WatchPorts();
+  // Readable when somebody asks by telemetry; -1 without. Whoever waits while ports are open waits for it too, and answers.
+  int telemetry_descriptor() const { return telemetry_ != nullptr ? telemetry_->descriptor() : -1; }
+  void AnswerTelemetry() {
+    if (telemetry_ != nullptr) telemetry_->Poll();
+  }
 
   // --- display ---
   void Print(absl::string_view text) { output_.Print(text); }
@@ -115,6 +122,7 @@ class Session {
   void LetGo(Port& port);
   absl::Status StartPorts();
   void ReportStart();
+  void StartTelemetry();
 
   int MemoryNodeOf(const Port& port) const;
   nlohmann::json Account();
@@ -138,6 +146,9 @@ class Session {
   std::unique_ptr<VerboseObserver> observer_;
   BurstObserver* active_observer_ = nullptr;
   std::unique_ptr<Forwarder> forwarder_;
+
+  std::unique_ptr<SessionView> view_;
+  std::unique_ptr<pmd::Telemetry> telemetry_;  // null: not wanted, or not to be had
 
   std::unique_ptr<Ledger> ledger_;
   std::map<std::size_t, pmd::QueueStats> forward_base_;  // of the ports, when forwarding started or was cleared

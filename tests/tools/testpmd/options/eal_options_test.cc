@@ -37,8 +37,10 @@ TEST(EalOptions, NamesOnceWhatHasNoMeaning) {
   EXPECT_EQ(options->lcores.lcores, "(1-3)@(31-33)");
   EXPECT_EQ(options->lcores.main_lcore, "1");
   EXPECT_EQ(absl::StrJoin(options->without_meaning, ", "),
-            "--in-memory, --file-prefix plx, --huge-unlink always, -n 4, -a 0000:01:00.0, -b 02:00.0, --log-level 8, --iova-mode va, "
-            "--proc-type auto, --legacy-mem, --single-file-segments, --no-telemetry, --no-hpet");
+            "--in-memory, --huge-unlink always, -n 4, -a 0000:01:00.0, -b 02:00.0, --log-level 8, --iova-mode va, "
+            "--proc-type auto, --legacy-mem, --single-file-segments, --no-hpet");
+  EXPECT_EQ(options->file_prefix, "plx");
+  EXPECT_FALSE(options->telemetry);
 }
 
 // Every option of DPDK 25.11's eal_option_list.h by its long name.

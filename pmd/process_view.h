@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// ProcessView: what a process shows of itself to those who look from outside.
+#ifndef PMD_PROCESS_VIEW_H_
+#define PMD_PROCESS_VIEW_H_
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lcore/core_set.h"
+#include "lcore/poll_loop.h"
+#include "mempool/pool.h"
+#include "pmd/device.h"
+
+namespace pollux::pmd {
+
+struct PortView {
+  std::size_t number = 0;
+  const Device* device = nullptr;
+  DeviceConfig config;      // of the last Configure
+  bool configured = false;  // else there are no queues, and nothing is counted
+  bool started = false;
+};
+
+struct LcoreView {
+  unsigned id = 0;
+  bool main = false;
+  lcore::CoreSet cpus;
+  std::optional<unsigned> numa_node;
+  const lcore::PollLoopStats* loop = nullptr;  // null: it polls nothing
+};
+
+// Implemented by the application. Called by Telemetry::Poll alone, so in the thread that opens, configures and closes the ports: what is
+// returned need not outlive that call.
+class ProcessView {
+ public:
+  virtual ~ProcessView() = default;
+
+  // Those that are open, by rising number.
+  virtual std::vector<PortView> Ports() const = 0;
+  virtual std::vector<std::shared_ptr<const mempool::Pool>> Pools() const = 0;
+  virtual std::vector<LcoreView> Lcores() const { return {}; }
+};
+
+}  // namespace pollux::pmd
+
+#endif  // PMD_PROCESS_VIEW_H_

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// /pollux/...
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+
+#include "lcore/cycle_clock.h"
+#include "pmd/telemetry/commands.h"
+#include "pmd/telemetry/drop_causes.h"
+#include "pmd/telemetry/parameters.h"
+
+namespace pollux::pmd::telemetry {
+namespace {
+
+using nlohmann::json;
+
+json ReportOf(const PortView& port) {
+  const DeviceInfo info = port.device->Info();
+  json report = {{"port", port.number},
+                 {"name", info.name},
+                 {"driver", info.driver},
+                 {"interface", info.interface},
+                 {"started", port.started},
+                 {"rx_queues", port.configured ? port.config.rx_queues : 0},
+                 {"tx_queues", port.configured ? port.config.tx_queues : 0},
+                 {"interface_rx_queues", info.interface_rx_queues},
+                 {"features", json::array()}};
+  if (!port.configured) return report;
+  for (const FeatureState& state : port.device->Features()) {
+    report["features"].push_back({{"feature", state.feature},
+                                  {"queue", state.queue == FeatureState::kWholeDevice ? json(nullptr) : json(state.queue)},
+                                  {"asked", state.asked},
+                                  {"got", state.got},
+                                  {"present", state.present},
+                                  {"reason", state.reason}});
+  }
+  return report;
+}
+
+// docs/ownership.md, E2, E4 and E5: what the totals say, and what the names say.
+json AccountOf(const PortView& port) {
+  const QueueStats stats = port.device->Stats();
+  json account = {{"port", port.number},
+                  {"rx_packets", stats.rx_packets},
+                  {"rx_missed", stats.rx_missed},
+                  {"rx_errors", stats.rx_errors},
+                  {"tx_packets", stats.tx_packets},
+                  {"tx_dropped", stats.tx_dropped},
+                  {"tx_pending", stats.tx_pending},
+                  {"drops", json::object()}};
+  for (const auto& [cause, packets] : DropCauses(port.device->ExtendedStats())) account["drops"][cause] = packets;
+  return account;
+}
+
+absl::StatusOr<std::string> Report(const ProcessView& view) {
+  json ports = json::array();
+  for (const PortView& port : view.Ports()) ports.push_back(ReportOf(port));
+  return JsonText({{"cycles_per_second", lcore::CyclesPerSecond()}, {"ports", ports}});
+}
+
+absl::StatusOr<std::string> Accounting(const ProcessView& view) {
+  json answer = {{"ports", json::array()}, {"pools", json::array()}};
+  for (const PortView& port : view.Ports()) {
+    if (port.configured) answer["ports"].push_back(AccountOf(port));
+  }
+  for (const auto& pool : view.Pools()) {
+    answer["pools"].push_back({{"pool", pool->id()}, {"frames", pool->frame_count()}, {"free", pool->FreeCount()}});
+  }
+  return answer.dump();
+}
+
+}  // namespace
+
+void AddPolluxCommands(CommandTable& table, const ProcessView& view) {
+  table.Add("/pollux/report", "Returns what was asked of kernel and machine, and what was got. No parameters",
+            [&view](absl::string_view) { return Report(view); });
+  table.Add("/pollux/accounting", "Returns where the packets and the frames are, with every loss by its name. No parameters",
+            [&view](absl::string_view) { return Accounting(view); });
+}
+
+}  // namespace pollux::pmd::telemetry
