@@ -75,7 +75,10 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
     status = absl::ResourceExhaustedError(absl::StrCat(options_.interface, " queue ", options_.queue, ": the pool had ", filled, " of the ",
                                                        limits.fewest, " frames for the fill ring; ask for more frames or smaller rings"));
   }
-  if (status.ok()) status = (*socket)->Bind(interface_index, why_copy.empty() ? options_.copy_mode : CopyMode::kCopy, options_.need_wakeup);
+  if (status.ok()) {
+    status = (*socket)->Bind(interface_index, why_copy.empty() ? options_.copy_mode : CopyMode::kCopy, options_.need_wakeup,
+                             program.joined() ? XskSocket::Others::kMayUseIt : XskSocket::Others::kDoNot);
+  }
   if (status.ok() && options_.receives) status = program.AddSocket(options_.queue, (*socket)->descriptor());
   if (status.ok() && options_.busy_polling.budget > 0 && (*socket)->zero_copy() &&
       SendsHaveTheirOwnNapi(bpf::QueueNapiId(interface_index, options_.queue, bpf::QueueDirection::kRx),
@@ -89,8 +92,9 @@ absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::
   }
   if (limits.fewest != limits.most && !(*socket)->zero_copy()) rx_.Limit(LimitsOfFill(false));
   rx_.SetBusyPolling(options_.busy_polling.budget > 0 && busy_polling_refused_.empty());
-  tx_ring_.Open((*socket)->descriptor(), (*socket)->tx(), (*socket)->completion(), maximum_length,
-                {.flush_us = options_.flush_us, .packets_a_call = raised ? options_.sizes.tx : kPacketsACall});
+  tx_ring_.Open(
+      (*socket)->descriptor(), (*socket)->tx(), (*socket)->completion(), maximum_length,
+      {.flush_us = options_.flush_us, .packets_a_call = raised ? options_.sizes.tx : kPacketsACall, .zero_copy = (*socket)->zero_copy()});
   socket_ = *std::move(socket);
   return absl::OkStatus();
 }
@@ -199,6 +203,7 @@ std::vector<NamedCounter> QueuePair::Counters(std::size_t index) const {
                                    {"tx_dropped_too_short", tx.dropped_too_short.value()},
                                    {"tx_dropped_too_long", tx.dropped_too_long.value()},
                                    {"tx_dropped_busy", tx.completed.dropped_busy.value()},
+                                   {"tx_dropped_link_down", tx.completed.dropped_link_down.value()},
                                    {"tx_dropped_at_stop", tx.dropped_at_stop.value()},
                                    {"tx_kicks", tx.kicks.value()},
                                    {"tx_kicks_again", tx.kicks_again.value()},

@@ -71,13 +71,30 @@ void SharedTxQueue::Reclaim() {
   } while (count > 0);
 }
 
+// In turn: what others put into the ring meanwhile is dropped as well.
+void SharedTxQueue::DropWaiting() {
+  XskTxRing& ring = sharing_.ring_;
+  std::array<mempool::FrameNumber, TxSharing::kMostAtOnce> dropped;
+  std::size_t count;
+  do {
+    {
+      const std::lock_guard guard(sharing_.lock_);
+      count = ring.TakeBack(dropped);
+    }
+    ring.pool().Put({dropped.data(), count});
+  } while (count == dropped.size());
+}
+
 void SharedTxQueue::PushInTurn(XskTxRing::Push push) {
   XskTxRing& ring = sharing_.ring_;
   if (!ring.push_is_due(push)) return;
   // Sequentially consistent all of it: "note, then look at the turn" here against "give the turn back, then look at the note" there.
   sharing_.noted_.store(true);
   for (int calls = 0; calls < TxSharing::kMostCalls && sharing_.noted_.load() && !sharing_.turn_taken_.exchange(true);) {
-    for (; calls < TxSharing::kMostCalls && sharing_.noted_.exchange(false); ++calls) ring.Kick(owner_.counters);
+    for (; calls < TxSharing::kMostCalls && sharing_.noted_.exchange(false); ++calls) {
+      if (!ring.Kick(owner_.counters)) [[unlikely]]
+        DropWaiting();
+    }
     sharing_.turn_taken_.store(false);
   }
 }

@@ -61,6 +61,7 @@ class SharedTxQueue final : public TxQueue {
   std::size_t Take(std::span<const Packet> packets);
   std::size_t PutLocked(std::span<const Packet> packets);
   void Reclaim();
+  void DropWaiting();
   void PushInTurn(XskTxRing::Push push);
 
   TxSharing& sharing_;

@@ -83,6 +83,12 @@ class ProducerRing {
     StoreRelease(memory_.producer, next_);
   }
 
+  // Takes the last `count` entries back, which the kernel has not taken and does not look at meanwhile. At(0) is the first of them.
+  void TakeBack(uint32_t count) {
+    next_ -= count;
+    StoreRelease(memory_.producer, next_);
+  }
+
   // The index of the next entry to write.
   uint32_t next() const { return next_; }
   // The same, as the kernel sees it. Any thread.

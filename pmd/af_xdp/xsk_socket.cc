@@ -22,6 +22,7 @@ using lcore::ErrnoStatus;
 
 // The kernel takes the socket of an ended process apart in a work queue, which on a loaded machine took more than half a second.
 constexpr int kBindPatienceMs = 3000;
+constexpr int kTearDownPatienceMs = 30'000;
 constexpr int kLongestBindPauseMs = 64;
 constexpr std::size_t kSendBufferBytesAPacket = 8192;  // an sk_buff with a page, as the kernel accounts it
 
@@ -165,7 +166,7 @@ absl::Status XskSocket::MapRings(const XskRingSizes& sizes) {
   return absl::OkStatus();
 }
 
-absl::Status XskSocket::Bind(int interface_index, CopyMode mode, bool need_wakeup) {
+absl::Status XskSocket::Bind(int interface_index, CopyMode mode, bool need_wakeup, Others others) {
   sockaddr_xdp address{};
   address.sxdp_family = AF_XDP;
   address.sxdp_ifindex = static_cast<uint32_t>(interface_index);
@@ -179,13 +180,14 @@ absl::Status XskSocket::Bind(int interface_index, CopyMode mode, bool need_wakeu
     if (need_wakeup) address.sxdp_flags |= XDP_USE_NEED_WAKEUP;
   }
   int error = 0;
-  for (int waited_ms = 0, pause_ms = 1; waited_ms < kBindPatienceMs;
+  const int patience_ms = others == Others::kDoNot ? kTearDownPatienceMs : kBindPatienceMs;
+  for (int waited_ms = 0, pause_ms = 1; waited_ms < patience_ms;
        waited_ms += pause_ms, pause_ms = std::min(2 * pause_ms, kLongestBindPauseMs)) {
     error = bind(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
     if (error != EBUSY) break;
     SleepMs(pause_ms);
   }
-  if (error != 0) return BindError(error, mode);
+  if (error != 0) return BindError(error, mode, others);
 
   xdp_options options{};
   socklen_t length = sizeof(options);
@@ -194,14 +196,14 @@ absl::Status XskSocket::Bind(int interface_index, CopyMode mode, bool need_wakeu
   return absl::OkStatus();
 }
 
-absl::Status XskSocket::BindError(int error, CopyMode mode) const {
+absl::Status XskSocket::BindError(int error, CopyMode mode, Others others) const {
   const char* hint = "";
   switch (error) {
     case EBUSY:
-      hint =
-          "another socket holds this queue (try another start_queue=), or the kernel has not yet taken apart that of a process that ended: "
-          "on a "
-          "busy machine that was seen to take half a minute";
+      hint = others == Others::kMayUseIt
+                 ? "another socket holds this queue; other ports share the interface (try another start_queue=)"
+                 : "no other XDP program is on the interface, and in half a minute the queue was not free: the kernel has "
+                   "not taken apart the socket of a process that ended, or a socket without a program holds it";
       break;
     case EINVAL:
       hint = mode == CopyMode::kZeroCopy ? "the interface has no such queue, or cannot do zero-copy as it is set up"

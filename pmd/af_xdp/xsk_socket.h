@@ -58,9 +58,11 @@ class XskSocket {
   XskSocket(const XskSocket&) = delete;
   XskSocket& operator=(const XskSocket&) = delete;
 
-  // With `first` the mode is that socket's. EBUSY is tried again for up to three seconds: a socket that was just closed leaves
-  // its queue only a moment later.
-  absl::Status Bind(int interface_index, CopyMode mode, bool need_wakeup);
+  // With `first` the mode is that socket's. EBUSY is tried again: a socket that was just closed leaves its queue only a moment later.
+  // That is said to be another's after three seconds where others use the interface. Where nobody else does, the kernel is still at it, and
+  // on a busy machine that takes up to half a minute, which is waited for.
+  enum class Others { kMayUseIt, kDoNot };
+  absl::Status Bind(int interface_index, CopyMode mode, bool need_wakeup, Others others = Others::kMayUseIt);
 
   // Fails if the kernel refuses an option. Whether busy polling takes place is another question: NapiId.
   absl::Status SetBusyPolling(const BusyPolling& options);
@@ -89,7 +91,7 @@ class XskSocket {
   absl::Status RegisterMemory(const UmemLayout& memory);
   absl::Status SetRings(const XskRingSizes& sizes);
   absl::Status MapRings(const XskRingSizes& sizes);
-  absl::Status BindError(int error, CopyMode mode) const;
+  absl::Status BindError(int error, CopyMode mode, Others others) const;
   std::string Where() const;
 
   struct Mapping {

@@ -30,7 +30,10 @@ bool XskTxQueue::Poll() {
 }
 
 void XskTxQueue::Push(XskTxRing::Push push) {
-  if (ring_.push_is_due(push)) ring_.Kick(owner_.counters);
+  if (!ring_.push_is_due(push) || ring_.Kick(owner_.counters)) [[likely]]
+    return;
+  std::array<mempool::FrameNumber, 64> frames;
+  while (const std::size_t count = ring_.TakeBack(frames)) ring_.pool().Put({frames.data(), count});
 }
 
 std::size_t XskTxQueue::Take(std::span<const Packet> packets) {

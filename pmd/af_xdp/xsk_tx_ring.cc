@@ -113,20 +113,20 @@ bool XskTxRing::push_is_due(Push push) const {
   return tx_.NeedsWakeup() && timer_.Passed();
 }
 
-void XskTxRing::Kick(TxCounters& counters) {
+bool XskTxRing::Kick(TxCounters& counters) {
   told_to_.store(tx_.submitted(), std::memory_order_relaxed);
   if (!tx_.NeedsWakeup()) {
     // "Write the producer's index, then read the flag" here against "set the flag, then read the index" in the driver.
     FullFence();
-    if (!tx_.NeedsWakeup()) return;
+    if (!tx_.NeedsWakeup()) return true;
   }
-  CallUntilDone(counters);
+  return CallUntilDone(counters);
 }
 
 // One system call for all that waits, as a rule. Before Linux 6.17 a call sends 32 packets at most, and then says EAGAIN without publishing
 // how far it got, so the repeats are bounded by what waits. EAGAIN also says that nothing can be sent now; an attempt that moved nothing
 // makes the next a single call.
-void XskTxRing::CallUntilDone(TxCounters& counters) {
+bool XskTxRing::CallUntilDone(TxCounters& counters) {
   const uint32_t waiting = tx_.Waiting();
   uint32_t calls_again = stalled_ ? 0 : waiting / packets_a_call_;
   int busy_in_a_row = 0;
@@ -137,34 +137,58 @@ void XskTxRing::CallUntilDone(TxCounters& counters) {
     if (error != ENXIO && device_gone()) device_gone_.store(false, std::memory_order_relaxed);
     switch (error) {
       case 0:
-        return timer_.Start();
+        timer_.Start();
+        return true;
       case EBUSY:
         unassigned_busy_.fetch_add(1, std::memory_order_relaxed);
-        if (++busy_in_a_row == kMostBusyInARow) return timer_.Start();
-        break;
+        if (++busy_in_a_row < kMostBusyInARow) break;
+        timer_.Start();
+        return true;
       case EAGAIN:
       case EINTR:
         counters.kicks_again.Add(1);
         busy_in_a_row = 0;
         if (calls_again-- > 0) break;
         stalled_ = tx_.Waiting() >= waiting;
-        return timer_.Start();
+        timer_.Start();
+        return true;
       case ENOBUFS:
       case ENOMEM:
         counters.kicks_no_buffer.Add(1);
-        return timer_.StartPause(kPauseUs);
+        timer_.StartPause(kPauseUs);
+        return true;
       case ENETDOWN:
         counters.kicks_link_down.Add(1);
-        return timer_.StartPause(kPauseUs);
+        timer_.StartPause(kPauseUs);
+        return false;
       case ENXIO:
         counters.kicks_failed.Add(1);
         timer_.StartPause(kGonePauseUs);
-        return device_gone_.store(true, std::memory_order_relaxed);
+        device_gone_.store(true, std::memory_order_relaxed);
+        return true;
       default:
         counters.kicks_failed.Add(1);
-        return timer_.StartPause(kPauseUs);
+        timer_.StartPause(kPauseUs);
+        return true;
     }
   }
+  return true;
+}
+
+// The last ones first: the ring's other end is the kernel's. In copy mode it reads the ring in our system calls alone.
+std::size_t XskTxRing::TakeBack(std::span<mempool::FrameNumber> frames) {
+  if (zero_copy_) return 0;
+  const uint32_t count = std::min(tx_.Waiting(), static_cast<uint32_t>(frames.size()));
+  tx_.TakeBack(count);
+  told_to_.store(tx_.submitted(), std::memory_order_relaxed);
+  const mempool::FrameSet::Writer held = held_.writer();
+  for (uint32_t index = 0; index < count; ++index) {
+    frames[index] = static_cast<mempool::FrameNumber>(tx_.At(index).addr >> limits_.frame_shift);
+    owners_[held_.Tag(frames[index]) - 1u]->counters.completed.dropped_link_down.Add(1);
+    held.Erase(frames[index]);
+  }
+  outstanding_ -= count;
+  return count;
 }
 
 // --- Control path ---------------------------------------------------------------------------------------------------------------
@@ -191,6 +215,7 @@ void XskTxRing::Open(int socket, const RingMemory& tx, const RingMemory& complet
   told_to_.store(tx_.submitted(), std::memory_order_relaxed);
   timer_.Configure(pace.flush_us);
   packets_a_call_ = pace.packets_a_call;
+  zero_copy_ = pace.zero_copy;
   stalled_ = false;
   device_gone_.store(false, std::memory_order_relaxed);
   SetMaximumLength(maximum_length);
@@ -212,7 +237,9 @@ void XskTxRing::ReclaimAll() {
 std::size_t XskTxRing::Drain() {
   ReclaimAll();
   if (outstanding_ > 0 && !device_gone()) {
-    Kick(owners_.front()->counters);
+    std::array<mempool::FrameNumber, 64> frames;
+    const bool up = Kick(owners_.front()->counters);
+    while (const std::size_t count = up ? 0 : TakeBack(frames)) pool_->Put({frames.data(), count});
     ReclaimAll();
   }
   return outstanding_;

@@ -37,21 +37,23 @@ struct alignas(lcore::kCacheLineBytes) TxCounters {
   lcore::Counter kicks;              // system calls
   lcore::Counter kicks_again;        // EAGAIN: budget, send buffer, completion ring or the device's queue used up; sent later
   lcore::Counter kicks_no_buffer;    // ENOBUFS: the kernel had no memory; sent later
-  lcore::Counter kicks_link_down;    // ENETDOWN: the interface is down; sent when it is up
+  lcore::Counter kicks_link_down;    // ENETDOWN: the interface is down
   lcore::Counter kicks_failed;       // any other errno
   lcore::Counter ring_full;          // Send calls that could not take all for want of a place in the ring
   lcore::Counter no_frame;           // Send calls that could not take a packet of another pool, because ours was empty
   lcore::Counter refused_gone;       // Send calls that took nothing since the interface is gone
   // Whoever takes completions adds to these: of a shared ring that is another core, as a rule.
   struct alignas(lcore::kCacheLineBytes) Completed {
-    lcore::Counter sent;          // back from the completion ring, and not dropped_busy
-    lcore::Counter dropped_busy;  // sendto said EBUSY: the kernel dropped a packet, and its frame came back as a sent one's
+    lcore::Counter sent;               // back from the completion ring, and not dropped_busy
+    lcore::Counter dropped_busy;       // sendto said EBUSY: the kernel dropped a packet, and its frame came back as a sent one's
+    lcore::Counter dropped_link_down;  // ENETDOWN: taken back from the tx ring, as a card without a link drops what it is given
   } completed;
 
   // Any thread.
   uint64_t pending() const { return taken.value() - completed.sent.value() - dropped(); }
   uint64_t dropped() const {
-    return dropped_too_short.value() + dropped_too_long.value() + dropped_at_stop.value() + completed.dropped_busy.value();
+    return dropped_too_short.value() + dropped_too_long.value() + dropped_at_stop.value() + completed.dropped_busy.value() +
+           completed.dropped_link_down.value();
   }
 };
 
@@ -88,8 +90,12 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   uint32_t untold() const { return tx_.submitted() - told_to_.load(std::memory_order_relaxed); }
   // The first of these may wait for others from now on. Any thread.
   void Hold() { timer_.Start(); }
-  // Asks the kernel to look at the ring, if it wants to be asked. One thread at a time, which needs no lock.
-  void Kick(TxCounters& counters);
+  // Asks the kernel to look at the ring, if it wants to be asked. One thread at a time, which needs no lock. False: the link is down, and
+  // the same thread is to drop what waits (TakeBack) before another may kick.
+  [[nodiscard]] bool Kick(TxCounters& counters);
+  // Takes packets back that the kernel has not taken, counted as dropped; returns how many of their frames the caller is to return to the
+  // pool. 0 too where the kernel may look at the ring outside of our calls (zero-copy): there they wait until the link is up.
+  std::size_t TakeBack(std::span<mempool::FrameNumber> frames);
 
   // Any thread may ask these.
   // The packet is one of the pool's, and neither too long nor too short: it can be sent as it is.
@@ -111,6 +117,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   struct Pace {
     uint32_t flush_us = kDefaultFlushUs;
     uint32_t packets_a_call = 32;  // that one system call sends in copy mode, if nothing is in the way
+    bool zero_copy = true;         // the kernel may look at the ring at any time
   };
   void Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length, const Pace& pace);
   // The longest packet that is sent, headers included. Any thread, at any time.
@@ -150,7 +157,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
     uint64_t bytes;
   };
   Amount PutInARow(std::span<const Packet> packets, uint8_t tag);
-  void CallUntilDone(TxCounters& counters);
+  bool CallUntilDone(TxCounters& counters);
   void CreditOwners(std::span<const uint64_t> addresses);
   void Credit(TxCounters& counters, uint32_t count);
   void ReclaimAll();
@@ -174,6 +181,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   std::atomic<bool> device_gone_{false};
   int socket_ = -1;
   uint32_t packets_a_call_ = 32;
+  bool zero_copy_ = true;
   std::vector<std::unique_ptr<Owner>> owners_;  // by tag - 1
   const std::shared_ptr<mempool::Pool> pool_;
   XskCalls& calls_;

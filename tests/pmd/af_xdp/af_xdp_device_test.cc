@@ -4,11 +4,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <poll.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <thread>
 
 #include "tests/pmd/af_xdp/veth_pair.h"
 #include "tests/support/pool_fixture.h"
@@ -195,8 +197,28 @@ TEST_F(AfXdpDeviceTest, GoesOnAfterDownAndUp) {
   ASSERT_EQ(first->tx_queue(0).Send(packets), packets.size());
   EXPECT_GT(Counter(*first, "tx_q0_kicks_link_down"), 0u);
   pair_->Run({"ip", "link", "set", "x0", "up"});
-  EXPECT_EQ(Pass(*first, *second, 10), 18u) << "the eight that waited, too";
+  EXPECT_EQ(Pass(*first, *second, 10), 10u) << "none of the eight comes late";
+  EXPECT_EQ(Counter(*first, "tx_q0_dropped_link_down"), 8u);
+  EXPECT_EQ(first->Stats().tx_dropped, 8u);
   EXPECT_EQ(Pass(*second, *first, 10), 10u);
+}
+
+// The kernel takes a socket apart some time after its process has ended; on a busy machine that was seen to take half a minute. Here one
+// without a program stands for it, for longer than others' sockets are waited for.
+TEST_F(AfXdpDeviceTest, AQueueThatNobodyElseCanHaveIsWaitedFor) {
+  auto rest = support::MakePool({.frame_count = 64, .slab_frames = 16});
+  auto socket = XskSocket::Create("x0", 0, UmemLayout::Of(*rest), {.rx = 64, .tx = 64, .fill = 64, .completion = 64}, nullptr);
+  ASSERT_TRUE(socket.ok()) << socket.status();
+  const int index = static_cast<int>(if_nametoindex("x0"));
+  ASSERT_TRUE((*socket)->Bind(index, CopyMode::kCopy, true).ok());
+  std::thread release([&] {
+    poll(nullptr, 0, 3500);
+    socket->reset();
+  });
+  auto device = Started("net_af_xdp0,iface=x0,tx=ring");
+  release.join();
+  auto peer = Started("net_af_xdp1,iface=x1");
+  EXPECT_EQ(Pass(*device, *peer, 10), 10u);
 }
 
 // Five rings' worth of packets, to a port that nobody empties.

@@ -71,8 +71,8 @@ class SharedTxQueueTest : public testing::Test {
   // What a queue's owner would be told: taken, and all that became of it (docs/ownership.md, E2).
   uint64_t Accounted(std::size_t queue) {
     const TxCounters& counters = queues_[queue]->counters();
-    return counters.completed.sent.value() + counters.completed.dropped_busy.value() + counters.dropped_too_short.value() +
-           counters.dropped_too_long.value() + counters.dropped_at_stop.value();
+    return counters.completed.sent.value() + counters.completed.dropped_busy.value() + counters.completed.dropped_link_down.value() +
+           counters.dropped_too_short.value() + counters.dropped_too_long.value() + counters.dropped_at_stop.value();
   }
   // As another owner does with what it sends.
   void TakeBack() {
@@ -255,6 +255,23 @@ TEST_F(SharedTxQueueTest, EbusyIsOneDropOfSomebody) {
   EXPECT_EQ(dropped, 2u);
   EXPECT_EQ(sent, 6u);
   EXPECT_EQ(Accounted(0) + Accounted(1), 8u);
+}
+
+TEST_F(SharedTxQueueTest, WithoutALinkEachQueueIsToldItsDrops) {
+  Open({.flush_us = kMaximumFlushUs, .zero_copy = false});
+  EXPECT_EQ(queues_[0]->SendMore(Make(7)), 7u);
+  EXPECT_EQ(queues_[1]->SendMore(Make(9)), 9u);
+  kernel_.errors = {ENETDOWN};
+  EXPECT_EQ(queues_[2]->Send(Make(40)), 40u);
+  EXPECT_EQ(kernel_.tx.waiting(), 0u);
+  EXPECT_EQ(Counters(0).completed.dropped_link_down.value(), 7u);
+  EXPECT_EQ(Counters(1).completed.dropped_link_down.value(), 9u);
+  EXPECT_EQ(Counters(2).completed.dropped_link_down.value(), 40u);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+  for (const auto& queue : queues_) EXPECT_FALSE(queue->Poll());
+  EXPECT_EQ(queues_[1]->Send(Make(3)), 3u);
+  EXPECT_EQ(kernel_.sent.size(), 3u);
+  queues_[1]->Send({});
 }
 
 TEST_F(SharedTxQueueTest, ADropNotedAfterItsFrameCameBackIsToldAtTheLatestByClose) {

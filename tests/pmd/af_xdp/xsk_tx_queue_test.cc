@@ -62,7 +62,8 @@ class XskTxQueueTest : public testing::TestWithParam<uint32_t> {
   uint64_t Accounted() const {
     const TxCounters& counters = queue_.counters();
     return counters.completed.sent.value() + counters.completed.dropped_busy.value() + counters.dropped_too_short.value() +
-           counters.dropped_too_long.value() + counters.dropped_at_stop.value() + ring_.held().Count();
+           counters.completed.dropped_link_down.value() + counters.dropped_too_long.value() + counters.dropped_at_stop.value() +
+           ring_.held().Count();
   }
 
   support::FakeKernel kernel_;
@@ -313,6 +314,27 @@ TEST_P(XskTxErrno, KeepsThePacketsAndCounts) {
     EXPECT_EQ(kernel_.sent.size(), sent_before + 8) << "errno " << error;
   }
   EXPECT_FALSE(ring_.device_gone());
+  EXPECT_TRUE(Balance().ok());
+}
+
+// In copy mode nobody but us has the kernel look at the ring: what it did not want is taken back.
+TEST_P(XskTxErrno, WithoutALinkPacketsAreDropped) {
+  ring_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength, {.zero_copy = false});
+  ASSERT_EQ(queue_.Send(Make(5)), 5u);
+  for (int burst = 0; burst < 20; ++burst) {
+    kernel_.errors = {ENETDOWN};
+    ASSERT_EQ(queue_.Send(Make(8)), 8u);
+    EXPECT_EQ(kernel_.tx.waiting(), 0u);
+  }
+  kernel_.errors = {ENETDOWN};
+  ASSERT_EQ(queue_.SendMore(Make(8)), 8u);
+  queue_.Send(Make(1));
+  EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 169u);
+  EXPECT_EQ(kernel_.sent.size(), 5u);
+  ASSERT_EQ(queue_.Send(Make(3)), 3u);
+  EXPECT_TRUE(PollUntilNothingIsLeft());
+  EXPECT_EQ(kernel_.sent.size(), 8u);
+  EXPECT_EQ(Accounted(), 177u);
   EXPECT_TRUE(Balance().ok());
 }
 
