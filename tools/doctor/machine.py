@@ -11,6 +11,10 @@ import subprocess
 import netdev_family
 
 
+# Where ip and ethtool are, whatever the user's own path.
+ENVIRONMENT = {**os.environ, "PATH": os.environ.get("PATH", "/usr/bin") + ":/usr/sbin:/sbin", "LC_ALL": "C"}
+
+
 class Machine:
     def __init__(self, root="/"):
         self.root = root
@@ -45,7 +49,7 @@ class Machine:
         if not self.is_real:
             return self.read("/commands/" + "_".join(words).replace("/", "-"))
         try:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False)
+            done = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False, env=ENVIRONMENT)
         except (OSError, subprocess.TimeoutExpired):
             return None
         return done.stdout if done.returncode == 0 else None

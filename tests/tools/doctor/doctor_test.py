@@ -44,6 +44,7 @@ HEALTHY = {
 PORT = {"port": 0, "interface": "card", "rx_queues": 1, "features": [], "process": "testpmd (7)",
         "lcores": [{"lcore_id": 0, "main": True, "cpuset": [0], "socket": 0}, {"lcore_id": 1, "cpuset": [1], "socket": 0}]}
 seen = set()
+os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 
 def examine(*arguments, namespace=None):
