@@ -41,7 +41,8 @@ std::string BytesToString(uint64_t bytes) {
   std::size_t unit = 0;
   double value = static_cast<double>(bytes);
   for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
-  return absl::StrFormat(value == static_cast<double>(static_cast<uint64_t>(value)) ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  const int decimals = value == static_cast<double>(static_cast<uint64_t>(value)) ? 0 : 1;
+  return absl::StrFormat("%.*f %s", decimals, value, kUnits[unit]);
 }
 
 std::string Plural(std::size_t count, absl::string_view noun) {
