@@ -28,8 +28,8 @@ std::vector<uint8_t> Changed(std::vector<uint8_t> input, std::mt19937& random) {
         input.erase(at, at + static_cast<std::ptrdiff_t>(std::min<std::size_t>(random() % 8, static_cast<std::size_t>(input.end() - at))));
         break;
       default: {
-        const std::vector<uint8_t> doubled(at, at + static_cast<std::ptrdiff_t>(std::min<std::size_t>(
-                                                       random() % 16, static_cast<std::size_t>(input.end() - at))));
+        const std::vector<uint8_t> doubled(
+            at, at + static_cast<std::ptrdiff_t>(std::min<std::size_t>(random() % 16, static_cast<std::size_t>(input.end() - at))));
         input.insert(at, doubled.begin(), doubled.end());
       }
     }
