@@ -86,11 +86,17 @@ absl::StatusOr<std::shared_ptr<Injector>> Injector::ForProcess(const InjectRegio
     if (injector == nullptr || injector->process_ != getpid()) continue;
     if (region.map < 0 || injector->region_map_id_ == *map_id) return injector;
   }
+  auto injector = Make(region);
+  if (!injector.ok()) return injector.status();
+  (*injector)->region_map_id_ = *map_id;
+  (*injector)->process_ = getpid();
+  registry.injectors.push_back(*injector);
+  return injector;
+}
+
+absl::StatusOr<std::shared_ptr<Injector>> Injector::Make(const InjectRegion& region) {
   std::shared_ptr<Injector> injector(new Injector);
-  injector->region_map_id_ = *map_id;
-  injector->process_ = getpid();
   if (auto status = injector->Load(region); !status.ok()) return status;
-  registry.injectors.push_back(injector);
   return injector;
 }
 
@@ -133,19 +139,19 @@ absl::Status CheckArray(int map, const char* name, uint32_t values, std::size_t 
       absl::StrCat("descriptor ", map, " of an injector is not ", name, ", ", values, " values of ", value_bytes, " bytes"));
 }
 
-absl::Status CheckProgram(int program) {
+}  // namespace
+
+absl::StatusOr<uint32_t> Injector::ProgramId(int program) {
   bpf_prog_info info = {};
   uint32_t size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(program, &info, &size) == 0 && info.type == BPF_PROG_TYPE_XDP) return absl::OkStatus();
+  if (bpf_obj_get_info_by_fd(program, &info, &size) == 0 && info.type == BPF_PROG_TYPE_XDP) return info.id;
   return absl::InvalidArgumentError(absl::StrCat("descriptor ", program, " of an injector is no XDP program"));
 }
-
-}  // namespace
 
 absl::StatusOr<std::shared_ptr<Injector>> Injector::FromDescriptors(std::vector<UniqueFd> descriptors) {
   if (descriptors.size() != kDescriptors)
     return absl::InvalidArgumentError(absl::StrCat("an injector is ", kDescriptors, " descriptors, and there are ", descriptors.size()));
-  for (const absl::Status& status : {CheckProgram(descriptors[kProgram].get()),
+  for (const absl::Status& status : {ProgramId(descriptors[kProgram].get()).status(),
                                      CheckArray(descriptors[kBlocks].get(), POLLUX_INJECT_BLOCKS_MAP, INJECT_BLOCKS, sizeof(inject_block)),
                                      CheckArray(descriptors[kState].get(), POLLUX_INJECT_STATE_MAP, 1, sizeof(inject_state))}) {
     if (!status.ok()) return status;
@@ -194,8 +200,12 @@ absl::StatusOr<uint32_t> Injector::AddPort(int interface_index) {
 
 void Injector::RemovePort(uint32_t port) {
   const std::scoped_lock lock(ports_lock_);
-  bpf_map_delete_elem(ports_.get(), &port);
+  RemovePort(ports_.get(), port);
   ports_in_use_[port] = false;
+}
+
+void Injector::RemovePort(int ports_map, uint32_t port) {
+  bpf_map_delete_elem(ports_map, &port);
 }
 
 }  // namespace pollux::bpf

@@ -36,6 +36,9 @@ class Injector {
   // Needs CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON (to see what became of the frames), and a place for the program (inject_site.h).
   static absl::StatusOr<std::shared_ptr<Injector>> ForProcess(const InjectRegion& region);
 
+  // One of its own, for whoever it is lent to. Only the map and the bytes of the region matter.
+  static absl::StatusOr<std::shared_ptr<Injector>> Make(const InjectRegion& region);
+
   // An injector that another process made and sent: what descriptors() has, in that order. To use it needs no capability. The maker
   // adds and removes the ports. INVALID_ARGUMENT if they are something else.
   static absl::StatusOr<std::shared_ptr<Injector>> FromDescriptors(std::vector<UniqueFd> descriptors);
@@ -50,6 +53,14 @@ class Injector {
   // RESOURCE_EXHAUSTED: it has INJECT_PORTS already. UNIMPLEMENTED: the device's driver takes none.
   absl::StatusOr<uint32_t> AddPort(int interface_index);
   void RemovePort(uint32_t port);
+  // The map of the ports, and the end of one for whoever holds that map but not the injector.
+  int ports_map() const { return ports_.get(); }
+  static void RemovePort(int ports_map, uint32_t port);
+
+  // The kernel's number of the injecting program.
+  absl::StatusOr<uint32_t> program_id() const { return ProgramId(parts_[kProgram].get()); }
+  // INVALID_ARGUMENT if it is the descriptor of something else.
+  static absl::StatusOr<uint32_t> ProgramId(int program);
 
   // As Injection::pools. Any thread.
   uint32_t pools() const { return __atomic_load_n(&state_->pools, __ATOMIC_RELAXED); }

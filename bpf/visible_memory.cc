@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -29,6 +30,16 @@ absl::StatusOr<VisibleMemory> VisibleMemory::Create(std::size_t bytes, int numa_
   const auto value = static_cast<uint32_t>(bytes + INJECT_PADDING);
   UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, POLLUX_INJECT_FRAMES_MAP, sizeof(uint32_t), value, 1, &options));
   if (!map) return CallStatus(errno, absl::StrCat("bpf(BPF_MAP_CREATE, array of ", value, " bytes)"), {CAP_BPF}, "ask for fewer frames");
+  return Map(std::move(map), value);
+}
+
+absl::StatusOr<VisibleMemory> VisibleMemory::FromDescriptor(UniqueFd map) {
+  const auto identity = IdentifyMap(map.get());
+  if (!identity.ok()) return identity.status();
+  return Map(std::move(map), identity->bytes + INJECT_PADDING);
+}
+
+absl::StatusOr<VisibleMemory> VisibleMemory::Map(UniqueFd map, std::size_t value) {
   const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   const std::size_t mapped = (value + page - 1) / page * page;
   void* const base = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, map.get(), 0);
@@ -39,8 +50,13 @@ absl::StatusOr<VisibleMemory> VisibleMemory::Create(std::size_t bytes, int numa_
 absl::StatusOr<MapIdentity> IdentifyMap(int descriptor) {
   bpf_map_info info = {};
   uint32_t size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(descriptor, &info, &size) != 0) return absl::InvalidArgumentError("this is no BPF map's descriptor");
-  return MapIdentity{.id = info.id, .bytes = info.value_size};
+  // A program's description has other numbers in these places.
+  if (bpf_obj_get_info_by_fd(descriptor, &info, &size) != 0 || info.type != BPF_MAP_TYPE_ARRAY || info.max_entries != 1 ||
+      info.key_size != sizeof(uint32_t) || (info.map_flags & BPF_F_MMAPABLE) == 0 || info.value_size <= INJECT_PADDING ||
+      std::strcmp(info.name, POLLUX_INJECT_FRAMES_MAP) != 0) {
+    return absl::InvalidArgumentError("this is no descriptor of memory for frames, an mmapable BPF array of one value");
+  }
+  return MapIdentity{.id = info.id, .bytes = info.value_size - INJECT_PADDING};
 }
 
 VisibleMemory::VisibleMemory(UniqueFd map, std::byte* base, std::size_t mapped) : map_(std::move(map)), base_(base), mapped_(mapped) {}

@@ -19,6 +19,8 @@ class VisibleMemory {
   // `bytes` and the padding that the verifier needs (bpf/inject_shared.h), on `numa_node` or, if negative, anywhere.
   // Errors: OUT_OF_RANGE (more than INJECT_LARGEST_REGION), PERMISSION_DENIED (names the capability), RESOURCE_EXHAUSTED.
   static absl::StatusOr<VisibleMemory> Create(std::size_t bytes, int numa_node);
+  // Memory that another process made and sent; to map it needs no capability. INVALID_ARGUMENT if it is something else.
+  static absl::StatusOr<VisibleMemory> FromDescriptor(UniqueFd map);
   VisibleMemory(VisibleMemory&& other) noexcept;
   VisibleMemory& operator=(VisibleMemory&&) = delete;
   ~VisibleMemory();
@@ -28,18 +30,19 @@ class VisibleMemory {
 
  private:
   VisibleMemory(UniqueFd map, std::byte* base, std::size_t mapped);
+  static absl::StatusOr<VisibleMemory> Map(UniqueFd map, std::size_t value_bytes);
 
   UniqueFd map_;
   std::byte* base_;
   std::size_t mapped_;
 };
 
-// The map behind a descriptor, whoever made it: the kernel's number for it, and the bytes of its value.
+// Such memory behind a descriptor, whoever made it: the kernel's number for its map, and its bytes without the padding.
 struct MapIdentity {
   uint32_t id = 0;
   std::size_t bytes = 0;
 };
-// INVALID_ARGUMENT for a descriptor that is none of BPF's. A program's passes, with the numbers of a program; mmap(2) refuses it.
+// INVALID_ARGUMENT for a descriptor of anything else.
 absl::StatusOr<MapIdentity> IdentifyMap(int descriptor);
 
 }  // namespace pollux::bpf

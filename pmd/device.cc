@@ -18,6 +18,10 @@ const char* EventName(DeviceEvent::Kind kind) {
   return kNames[static_cast<int>(kind)];
 }
 
+absl::StatusOr<std::unique_ptr<mempool::Region>> Device::MakeRegion(const mempool::RegionOptions& options) {
+  return mempool::Region::Create(options);
+}
+
 absl::Status Device::SetPromiscuous(bool) {
   return Unsupported(*this, "promiscuous mode");
 }

@@ -28,6 +28,7 @@
 
 #include "mempool/frame_audit.h"
 #include "mempool/pool.h"
+#include "mempool/region.h"
 #include "pmd/device_stats.h"
 #include "pmd/feature_state.h"
 #include "pmd/mac_address.h"
@@ -65,6 +66,7 @@ struct DeviceInfo {
   } fill_frames;
   std::size_t recommended_frame_size = 2048;  // PoolOptions::frame_size; in smaller ones the device may be slower, or not start
   bool wants_visible_region = false;          // frames from CreateVisibleRegion (visible_region.h) can be sent at less cost
+  bool has_own_memory = false;                // pools of this port must be of Device::MakeRegion, of it or of another such port
 };
 
 struct DeviceConfig {
@@ -105,6 +107,10 @@ class Device {
 
   virtual DeviceInfo Info() const = 0;
   virtual absl::StatusOr<LinkState> Link() const = 0;
+
+  // Memory for frames of a pool that suits this port, and other kinds of ports as well. Errors: those of mempool::Region::Create, and of a
+  // broker, if the port is opened by one.
+  virtual absl::StatusOr<std::unique_ptr<mempool::Region>> MakeRegion(const mempool::RegionOptions& options);
 
   virtual absl::Status Configure(const DeviceConfig& config) = 0;
   virtual absl::Status Start() = 0;

@@ -46,10 +46,22 @@ remove_rig() {
       ip netns delete "$name" 2>/dev/null || true
     done <"$rig/namespaces"
   fi
+  if [[ -r $rig/folders ]]; then
+    while read -r name; do
+      [[ $name != /run/plxd* ]] || ! ours "$name" || rm -rf "$name"
+    done <"$rig/folders"
+  fi
   rm -rf "$rig"
 }
 
 start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20 || true; }
+
+# Makes the folder $open_folder, which everybody may look into, beside a rig that only root may.
+open_folder_for_all() {
+  open_folder=/run/$1
+  mkdir -m 755 "$open_folder" || die rig "$open_folder exists already" "Look who made it, and remove it."
+  echo "$open_folder" >>"$rig/folders"
+}
 
 # Starts a command in the background, with its output in $rig/NAME.log; its pid is in $process. The caller waits for it.
 start() {

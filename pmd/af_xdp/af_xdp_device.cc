@@ -10,9 +10,10 @@
 #include <absl/strings/str_cat.h>
 
 #include "bpf/uapi.h"
-#include "lcore/device_node.h"
 #include "lcore/errno_status.h"
 #include "mempool/node_memory.h"
+#include "pmd/af_xdp/brokered_interface.h"
+#include "pmd/af_xdp/local_interface.h"
 #include "pmd/af_xdp/receive_room.h"
 
 namespace pollux::pmd::af_xdp {
@@ -46,20 +47,20 @@ absl::Status CheckRing(const char* name, std::size_t size) {
 absl::StatusOr<std::unique_ptr<Device>> AfXdpDevice::Open(DeviceArguments arguments) {
   auto options = ParseAfXdpOptions(arguments);
   if (!options.ok()) return options.status();
-  auto netdev = Netdev::Open(options->interface);
-  if (!netdev.ok()) return lcore::Annotate(netdev.status(), arguments.name());
-  std::unique_ptr<AfXdpDevice> device(new AfXdpDevice(arguments.name(), *std::move(options), *std::move(netdev)));
-  auto watch = InterfaceWatch::Create(*device->netdev_);
-  if (!watch.ok()) return lcore::Annotate(watch.status(), device->name_);
-  device->watch_ = *std::move(watch);
-  const auto settings = device->Settings();
-  if (!settings.ok()) return settings.status();
-  device->Tell(DeviceEvent::Kind::kSettings, (*settings)->RestoreAbandoned());
+  auto interface =
+      options->broker.empty() ? LocalInterface::Open(options->interface) : BrokeredInterface::Open(options->broker, options->interface);
+  if (!interface.ok()) return lcore::Annotate(interface.status(), arguments.name());
+  std::unique_ptr<AfXdpDevice> device(new AfXdpDevice(arguments.name(), *std::move(options), *std::move(interface)));
+  const auto restored = device->interface_->RestoreAbandoned();
+  if (!restored.ok()) return lcore::Annotate(restored.status(), device->name_);
+  device->Tell(DeviceEvent::Kind::kSettings, *restored);
   return device;
 }
 
-AfXdpDevice::AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr<Netdev> netdev)
-    : name_(std::move(name)), options_(std::move(options)), netdev_(std::move(netdev)) {}
+AfXdpDevice::AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr<PortInterface> interface)
+    : name_(std::move(name)), options_(std::move(options)), interface_(std::move(interface)), watch_(*interface_) {
+  facts_ = interface_->Facts().value_or(InterfaceFacts{});
+}
 
 AfXdpDevice::~AfXdpDevice() {
   Stop().IgnoreError();
@@ -71,7 +72,7 @@ void AfXdpDevice::Tell(DeviceEvent::Kind kind, const std::vector<std::string>& l
 }
 
 std::vector<DeviceEvent> AfXdpDevice::PollEvents() {
-  for (DeviceEvent& event : watch_->Poll()) {
+  for (DeviceEvent& event : watch_.Poll()) {
     React(event);
     events_.push_back(std::move(event));
   }
@@ -100,10 +101,9 @@ void AfXdpDevice::React(DeviceEvent& event) {
 void AfXdpDevice::LetGo() {
   if (flows_ != nullptr) flows_->Leave();
   if (program_ != nullptr) program_->Detach();
-  promiscuous_.reset();
-  if (settings_ == nullptr) return;
-  if (watch_->departure() == InterfaceNews::Departure::kDeleted) settings_->Forget();
-  RestoreSettings();
+  interface_->SetPromiscuous(false).IgnoreError();  // of one that is gone: it ends with it
+  const bool deleted = watch_.departure() == InterfaceNews::Departure::kDeleted;
+  Tell(DeviceEvent::Kind::kSettings, interface_->RestoreSettings(deleted));
 }
 
 void AfXdpDevice::FollowMtu(std::size_t mtu, std::string& text) {
@@ -122,45 +122,62 @@ void AfXdpDevice::FollowMtu(std::size_t mtu, std::string& text) {
 }
 
 DeviceInfo AfXdpDevice::Info() const {
+  const InterfaceFacts facts = interface_->Facts().value_or(InterfaceFacts{.name = interface_->name(), .driver = {}});
   DeviceInfo info;
   info.name = name_;
   info.driver = kAfXdpDriver;
-  info.interface = netdev_->name();
-  if (const auto node = lcore::DeviceNumaNode(netdev_->name())) info.numa_node = static_cast<int>(*node);
-  info.mac = netdev_->Mac().value_or(MacAddress{});
-  info.mtu = netdev_->Mtu().value_or(0);
-  info.maximum_rx_queues = AvailableQueues().value_or(0);
+  info.interface = facts.name;
+  info.numa_node = facts.numa_node;
+  info.mac = facts.mac;
+  info.mtu = facts.mtu;
+  info.maximum_rx_queues = AvailableQueues(facts).value_or(0);
   info.maximum_tx_queues = info.maximum_rx_queues > 0 ? kMaximumTxQueues : 0;
-  info.interface_rx_queues = netdev_->QueueCount().value_or(0);
-  info.hardware_ring = netdev_->HardwareRxRing();
+  info.interface_rx_queues = facts.queues;
+  info.hardware_ring = facts.hardware_rx_ring;
   info.recommended_rx_ring = kDefaultRxRing;
   info.recommended_ring = kDefaultTxRing;
   const std::size_t hardware_frames = options_.copy_mode == CopyMode::kCopy ? 0 : info.hardware_ring;
   info.fill_frames = {.fewest = hardware_frames + FillLimits::kLargestStart, .most = std::bit_ceil(kDefaultRxRing + hardware_frames)};
   if (options_.copy_mode != CopyMode::kCopy &&
-      ZeroCopyRoom(netdev_->DriverName(), info.recommended_frame_size - mempool::kMinimumHeadroom) < LongestReceived(info.mtu)) {
+      ZeroCopyRoom(facts.driver, info.recommended_frame_size - mempool::kMinimumHeadroom) < LongestReceived(info.mtu)) {
     info.recommended_frame_size = kLargerFrame;
   }
-  // A driver with zero-copy needs no other way to send, and is better off with huge pages.
-  const auto visit = netdev_->EnterNamespace();
-  const auto driver = bpf::ProbeDevice(netdev_->index());
-  const bool zero_copy = driver.ok() && (driver->xdp_actions & bpf::kXdpActionZeroCopy) != 0 && options_.copy_mode != CopyMode::kCopy;
-  info.wants_visible_region = options_.transmit != TransmitPolicy::kRing && !zero_copy;
+  info.wants_visible_region = WantsVisibleRegion(facts);
+  info.has_own_memory = interface_->has_own_memory();
   return info;
 }
 
-absl::StatusOr<uint32_t> AfXdpDevice::AvailableQueues() const {
-  const auto channels = netdev_->QueueCount();
-  if (!channels.ok()) return channels.status();
-  if (options_.start_queue >= *channels) {
-    return absl::InvalidArgumentError(absl::StrCat(name_, ": start_queue=", options_.start_queue, ": interface ", netdev_->name(), " has ",
-                                                   *channels, " queue(s), numbered from 0 (ethtool -l ", netdev_->name(), ")"));
+// A driver with zero-copy needs no other way to send, and is better off with huge pages.
+bool AfXdpDevice::WantsVisibleRegion(const InterfaceFacts& facts) const {
+  const bool zero_copy = (facts.features.xdp_actions & bpf::kXdpActionZeroCopy) != 0 && options_.copy_mode != CopyMode::kCopy;
+  return options_.transmit != TransmitPolicy::kRing && !zero_copy;
+}
+
+absl::StatusOr<std::unique_ptr<mempool::Region>> AfXdpDevice::MakeRegion(const mempool::RegionOptions& options) {
+  const auto facts = interface_->Facts();
+  if (!facts.ok()) return lcore::Annotate(facts.status(), name_);
+  auto region = interface_->MakeRegion(options, WantsVisibleRegion(*facts));
+  if (!region.ok()) return lcore::Annotate(region.status(), name_);
+  return region;
+}
+
+absl::StatusOr<uint32_t> AfXdpDevice::AvailableQueues(const InterfaceFacts& facts) const {
+  if (options_.start_queue < facts.first_queue) {
+    return absl::PermissionDeniedError(absl::StrCat(name_, ": start_queue=", options_.start_queue, ": the broker grants queues ",
+                                                    facts.first_queue, " to ", facts.end_queue - 1, " of interface ", facts.name,
+                                                    " (start_queue=", facts.first_queue, ")"));
   }
-  const uint32_t left = *channels - options_.start_queue;
+  const std::string offers =
+      facts.end_queue < facts.queues ? absl::StrCat(", of which the broker grants those below ", facts.end_queue) : std::string();
+  if (options_.start_queue >= facts.end_queue) {
+    return absl::InvalidArgumentError(absl::StrCat(name_, ": start_queue=", options_.start_queue, ": interface ", facts.name, " has ",
+                                                   facts.queues, " queue(s), numbered from 0", offers, " (ethtool -l ", facts.name, ")"));
+  }
+  const uint32_t left = facts.end_queue - options_.start_queue;
   if (options_.queue_count.value_or(left) > left) {
-    return absl::InvalidArgumentError(absl::StrCat(name_, ": queue_count=", *options_.queue_count,
-                                                   " from start_queue=", options_.start_queue, ": interface ", netdev_->name(), " has ",
-                                                   *channels, " queue(s) (ethtool -L ", netdev_->name(), " combined N makes more)"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(name_, ": queue_count=", *options_.queue_count, " from start_queue=", options_.start_queue, ": interface ", facts.name,
+                     " has ", facts.queues, " queue(s)", offers, " (ethtool -L ", facts.name, " combined N makes more)"));
   }
   return options_.queue_count.value_or(left);
 }
@@ -172,7 +189,7 @@ std::size_t AfXdpDevice::LargestMtu() const {
 
 // Empty: every packet of a network with this MTU fits into one frame of a zero-copy port.
 std::string AfXdpDevice::WhyNoZeroCopy(std::size_t mtu) const {
-  const std::string driver = netdev_->DriverName();
+  const std::string& driver = facts_.driver;
   const std::size_t room = ZeroCopyRoom(driver, config_.pool->maximum_length());
   const std::size_t longest = LongestReceived(mtu);
   if (room >= longest) return "";
@@ -189,15 +206,22 @@ absl::Status AfXdpDevice::Configure(const DeviceConfig& config) {
   for (const absl::Status& status : {CheckRing("rx_ring", config.rx_ring), CheckRing("tx_ring", config.tx_ring)}) {
     if (!status.ok()) return lcore::Annotate(status, name_);
   }
-  const auto available = AvailableQueues();
+  const auto facts = interface_->Facts();
+  if (!facts.ok()) return lcore::Annotate(facts.status(), name_);
+  const auto available = AvailableQueues(*facts);
   if (!available.ok()) return available.status();
+  if (interface_->has_own_memory() && config.pool->region().map_descriptor() < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name_, ": the pool's memory was not made by a broker (Device::MakeRegion, or in C ", "pollux_pool_create_for)"));
+  }
   if (config.rx_queues + config.tx_queues == 0 || config.rx_queues > *available || config.tx_queues > kMaximumTxQueues) {
     return absl::InvalidArgumentError(absl::StrCat(
-        name_, ": ", config.rx_queues, " rx and ", config.tx_queues, " tx queues were asked for, and interface ", netdev_->name(),
+        name_, ": ", config.rx_queues, " rx and ", config.tx_queues, " tx queues were asked for, and interface ", facts->name,
         " offers up to ", *available, " rx queues (start_queue=, queue_count=, ethtool -L) and ", kMaximumTxQueues, " logical tx queues"));
   }
   const std::size_t pair_count = std::max<std::size_t>(config.rx_queues, std::min<std::size_t>(config.tx_queues, *available));
   config_ = config;
+  facts_ = *facts;
   const mempool::PreferNode near_frames(config.pool->region().report().node);
   passed_before_ = passed_baseline_ = 0;
   engines_.reset();
@@ -213,21 +237,21 @@ absl::Status AfXdpDevice::Configure(const DeviceConfig& config) {
 // Logical tx queue i is one of pair i % pair_count.
 std::unique_ptr<QueuePair> AfXdpDevice::MakePair(std::size_t number, std::size_t pair_count) const {
   return std::make_unique<QueuePair>(number,
-                                     QueuePairOptions{.interface = netdev_->name(),
+                                     QueuePairOptions{.interface = facts_.name,
                                                       .queue = options_.start_queue + static_cast<uint32_t>(number),
                                                       .receives = number < config_.rx_queues,
                                                       .tx_queues = (config_.tx_queues + pair_count - 1 - number) / pair_count,
                                                       .tx_stride = pair_count,
                                                       .sizes = RingSizes(),
                                                       .fill_follows_load = config_.rx_ring == 0,
-                                                      .hardware_frames = netdev_->HardwareRxRing(),
+                                                      .hardware_frames = facts_.hardware_rx_ring,
                                                       .copy_mode = options_.copy_mode,
                                                       .need_wakeup = options_.need_wakeup,
                                                       .busy_polling = options_.busy_polling,
-                                                      .completes_checksums = CompletesChecksums(options_, netdev_->DriverName()),
+                                                      .completes_checksums = CompletesChecksums(options_, facts_.driver),
                                                       .flush_us = options_.flush_us,
-                                                      .sends_from_frames = netdev_->DriverName() == "virtio_net"},
-                                     config_.pool, XskCalls::Kernel());
+                                                      .sends_from_frames = facts_.driver == "virtio_net"},
+                                     *interface_, config_.pool, XskCalls::Kernel());
 }
 
 XskRingSizes AfXdpDevice::RingSizes() const {
@@ -235,76 +259,72 @@ XskRingSizes AfXdpDevice::RingSizes() const {
   sizes.rx = static_cast<uint32_t>(config_.rx_ring ? config_.rx_ring : kDefaultRxRing);
   sizes.tx = sizes.completion = static_cast<uint32_t>(config_.tx_ring ? config_.tx_ring : kDefaultTxRing);
   // The driver may take as many frames as its own ring has places before the first packet shows up in ours.
-  sizes.fill = std::bit_ceil(sizes.rx + netdev_->HardwareRxRing());
+  sizes.fill = std::bit_ceil(sizes.rx + facts_.hardware_rx_ring);
   return sizes;
 }
 
 absl::Status AfXdpDevice::CheckInterface(uint32_t queue_count) const {
-  const auto up = netdev_->IsUp();
-  if (!up.ok()) return up.status();
-  if (!*up)
-    return absl::FailedPreconditionError(absl::StrCat("interface ", netdev_->name(), " is down (ip link set ", netdev_->name(), " up)"));
-  const auto mtu = netdev_->Mtu();
-  if (!mtu.ok()) return mtu.status();
-  if (*mtu > LargestMtu()) {
-    return absl::FailedPreconditionError(absl::StrCat("interface ", netdev_->name(), " has MTU ", *mtu, ", and a frame of ",
+  if (!facts_.up)
+    return absl::FailedPreconditionError(absl::StrCat("interface ", facts_.name, " is down (ip link set ", facts_.name, " up)"));
+  if (facts_.mtu > LargestMtu()) {
+    return absl::FailedPreconditionError(absl::StrCat("interface ", facts_.name, " has MTU ", facts_.mtu, ", and a frame of ",
                                                       config_.pool->frame_size(), " bytes with ", config_.pool->headroom(),
                                                       " bytes of headroom holds packets up to MTU ", LargestMtu(),
-                                                      "; use larger frames, or ip link set ", netdev_->name(), " mtu ", LargestMtu()));
+                                                      "; use larger frames, or ip link set ", facts_.name, " mtu ", LargestMtu()));
   }
-  const auto available = AvailableQueues();
+  const auto available = AvailableQueues(facts_);
   if (!available.ok()) return available.status();
   if (queue_count > *available)
-    return absl::FailedPreconditionError(absl::StrCat("interface ", netdev_->name(), " has only ", *available, " queue(s) left"));
+    return absl::FailedPreconditionError(absl::StrCat("interface ", facts_.name, " has only ", *available, " queue(s) left"));
   return absl::OkStatus();
 }
 
 absl::Status AfXdpDevice::Start() {
   if (started_) return absl::FailedPreconditionError(absl::StrCat(name_, ": already started"));
   if (queues_.empty()) return absl::FailedPreconditionError(absl::StrCat(name_, ": configure the device before starting it"));
-  const auto visit = netdev_->EnterNamespace();
+  const auto visit = interface_->Enter();
   if (!visit.ok()) return lcore::Annotate(visit.status(), name_);
   if (auto status = FollowInterface(); !status.ok()) return lcore::Annotate(status, name_);
   // Before the program is attached: a driver may add queues of its own for XDP, and those must not be bound.
+  const auto facts = interface_->Facts();
+  if (!facts.ok()) return lcore::Annotate(facts.status(), name_);
+  facts_ = *facts;
   if (auto status = CheckInterface(static_cast<uint32_t>(queues_.size())); !status.ok()) return lcore::Annotate(status, name_);
-  const auto index = netdev_->Index();
-  if (!index.ok()) return lcore::Annotate(index.status(), name_);
-  driver_features_ = bpf::ProbeDevice(*index).value_or(bpf::DeviceFeatures{});
-  auto program = bpf::XdpProgram::Attach(netdev_->name(), options_.program);
+  auto program = interface_->Attach(options_.program);
   if (!program.ok()) return lcore::Annotate(program.status(), name_);
   program_ = *std::move(program);
   passed_at_start_ = program_->passed_packets();
-  absl::Status status = StartQueues(*index);
+  absl::Status status = StartQueues();
   if (status.ok() && config_.promiscuous) status = SetPromiscuous(true);
-  started_index_ = *index;
+  started_index_ = facts_.index;
   if (status.ok() && flows_ != nullptr) status = EnterFlows();
   if (!status.ok()) {
-    StopQueues(*index, 0);
+    StopQueues(facts_.index, 0);
     return lcore::Annotate(status, name_);
   }
   started_ = true;
   // From here on changes are events; one in between is looked at now.
-  watch_->Take();
+  watch_.Take();
   std::string nobody_reads;
-  if (const auto mtu = netdev_->Mtu(); mtu.ok()) FollowMtu(*mtu, nobody_reads);
+  if (const auto now = interface_->Facts(); now.ok()) FollowMtu(now->mtu, nobody_reads);
   config_.pool->FlushThisThread();  // the control thread has no use for frames until the next time
   return absl::OkStatus();
 }
 
 // The interface of this port, or the one that took its place: that one gets what was set here.
 absl::Status AfXdpDevice::FollowInterface() {
-  const int former = netdev_->index();
-  if (auto status = netdev_->Follow(); !status.ok()) return status;
-  const bool another = netdev_->index() != former || watch_->gone();
+  const int former = interface_->index();
+  if (auto status = interface_->Follow(); !status.ok()) return status;
+  const bool another = interface_->index() != former || watch_.gone();
   if (another) RestoreSettings();
-  const auto settings = Settings();
-  if (!settings.ok()) return settings.status();
   if (!another) return absl::OkStatus();
-  Tell(DeviceEvent::Kind::kSettings, (*settings)->RestoreAbandoned());
+  const auto restored = interface_->RestoreAbandoned();
+  if (!restored.ok()) return restored.status();
+  Tell(DeviceEvent::Kind::kSettings, *restored);
   if (mtu_) {
-    if (auto status = (*settings)->SetMtu(*mtu_); !status.ok()) return status;
+    if (auto status = interface_->SetMtu(*mtu_); !status.ok()) return status;
   }
-  return mac_ ? (*settings)->SetMac(*mac_) : absl::OkStatus();
+  return mac_ ? interface_->SetMac(*mac_) : absl::OkStatus();
 }
 
 void AfXdpDevice::StopQueues(int interface_index, int patience_ms) {
@@ -314,75 +334,51 @@ void AfXdpDevice::StopQueues(int interface_index, int patience_ms) {
   for (auto queue = queues_.rbegin(); queue != queues_.rend(); ++queue) (*queue)->Stop(*program_, interface_index, patience_ms);
   passed_before_ = PassedPackets();
   program_.reset();
-  promiscuous_.reset();
+  interface_->SetPromiscuous(false).IgnoreError();  // of one that is gone: it ends with it
 }
 
-absl::Status AfXdpDevice::StartQueues(int interface_index) {
+absl::Status AfXdpDevice::StartQueues() {
   const mempool::PreferNode near_frames(config_.pool->region().report().node);  // the kernel's rings
-  const auto mtu = netdev_->Mtu();
-  if (!mtu.ok()) return mtu.status();
   if (options_.copy_mode == CopyMode::kZeroCopy && !program_->native()) {
     const std::string why = program_->fallback_reason();
-    return absl::FailedPreconditionError(absl::StrCat("interface ", netdev_->name(),
+    return absl::FailedPreconditionError(absl::StrCat("interface ", facts_.name,
                                                       ": bind_mode=zerocopy: the XDP program is attached generically, and that copies",
                                                       why.empty() ? "" : "; ", why));
   }
-  const std::string why_copy = WhyNoZeroCopy(*mtu);
+  const std::string why_copy = WhyNoZeroCopy(facts_.mtu);
   if (!why_copy.empty() && options_.copy_mode == CopyMode::kZeroCopy) {
     return absl::FailedPreconditionError(
-        absl::StrCat("interface ", netdev_->name(), ": bind_mode=zerocopy: ", why_copy, ", or bind_mode=copy"));
+        absl::StrCat("interface ", facts_.name, ": bind_mode=zerocopy: ", why_copy, ", or bind_mode=copy"));
   }
   const XskSocket* first = nullptr;
   for (auto& queue : queues_) {
-    const std::size_t maximum_length = *mtu + ETH_HLEN + kVlanTagBytes;
-    if (auto status = queue->Start(interface_index, first, *program_, maximum_length, why_copy); !status.ok()) return status;
+    const std::size_t maximum_length = facts_.mtu + ETH_HLEN + kVlanTagBytes;
+    if (auto status = queue->Start(first, *program_, maximum_length, why_copy); !status.ok()) return status;
     if (first == nullptr) first = queue->socket();
   }
   std::vector<bool> zero_copy;
   for (const auto& queue : queues_) zero_copy.push_back(queue->socket()->zero_copy());
-  engines_->Start(interface_index, driver_features_, zero_copy);
+  engines_->Start(*interface_, facts_.features, zero_copy);
   return absl::OkStatus();
 }
 
 absl::Status AfXdpDevice::Stop() {
   if (!started_) return absl::FailedPreconditionError(absl::StrCat(name_, ": is not started"));
   started_ = false;
-  const auto visit = netdev_->EnterNamespace();  // in vain: then what needs to be there is left out
-  StopQueues(started_index_, watch_->gone() ? 0 : kDrainPatienceMs);
+  const auto visit = interface_->Enter();  // in vain: then what needs to be there is left out
+  StopQueues(started_index_, watch_.gone() ? 0 : kDrainPatienceMs);
   config_.pool->FlushThisThread();
   return absl::OkStatus();
 }
 
 absl::Status AfXdpDevice::SetPromiscuous(bool on) {
-  if (!on) {
-    config_.promiscuous = false;
-    promiscuous_.reset();
-    return absl::OkStatus();
-  }
-  if (promiscuous_ != nullptr) return absl::OkStatus();
-  const auto visit = netdev_->EnterNamespace();
-  if (!visit.ok()) return visit.status();
-  const auto index = netdev_->Index();
-  if (!index.ok()) return index.status();
-  auto membership = PromiscuousMembership::Join(netdev_->name(), *index);
-  if (!membership.ok()) return membership.status();
-  promiscuous_ = *std::move(membership);
-  config_.promiscuous = true;
+  if (auto status = interface_->SetPromiscuous(on); !status.ok()) return status;
+  config_.promiscuous = on;
   return absl::OkStatus();
 }
 
-absl::StatusOr<SavedSettings*> AfXdpDevice::Settings() {
-  if (settings_ == nullptr) {
-    auto settings = SavedSettings::Of(*netdev_);
-    if (!settings.ok()) return lcore::Annotate(settings.status(), name_);
-    settings_ = *std::move(settings);
-  }
-  return settings_.get();
-}
-
 void AfXdpDevice::RestoreSettings() {
-  if (settings_ != nullptr && settings_.use_count() == 1) Tell(DeviceEvent::Kind::kSettings, settings_->Restore());
-  settings_.reset();
+  Tell(DeviceEvent::Kind::kSettings, interface_->RestoreSettings(/*deleted=*/false));
 }
 
 absl::Status AfXdpDevice::SetMtu(std::size_t mtu) {
@@ -395,11 +391,9 @@ absl::Status AfXdpDevice::SetMtu(std::size_t mtu) {
   if (const std::string why = zero_copy ? WhyNoZeroCopy(mtu) : ""; !why.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(name_, ": MTU ", mtu, " while the port does zero-copy: ", why));
   }
-  const auto settings = Settings();
-  if (!settings.ok()) return settings.status();
-  if (auto status = (*settings)->SetMtu(mtu); !status.ok()) return lcore::Annotate(status, name_);
+  if (auto status = interface_->SetMtu(mtu); !status.ok()) return lcore::Annotate(status, name_);
   mtu_ = mtu;
-  watch_->KnowMtu(mtu);
+  watch_.KnowMtu(mtu);
   for (auto& queue : queues_) queue->SetMaximumLength(mtu + ETH_HLEN + kVlanTagBytes);
   RefreshFlows();
   return absl::OkStatus();
@@ -407,22 +401,18 @@ absl::Status AfXdpDevice::SetMtu(std::size_t mtu) {
 
 absl::Status AfXdpDevice::SetMac(const MacAddress& mac) {
   if (mac.is_multicast()) return absl::InvalidArgumentError(absl::StrCat(name_, ": ", mac.ToString(), " is a multicast address"));
-  const auto settings = Settings();
-  if (!settings.ok()) return settings.status();
-  if (auto status = (*settings)->SetMac(mac); !status.ok()) return lcore::Annotate(status, name_);
+  if (auto status = interface_->SetMac(mac); !status.ok()) return lcore::Annotate(status, name_);
   mac_ = mac;
   return absl::OkStatus();
 }
 
 std::size_t AfXdpDevice::RedirectLengthNow() const {
-  const auto visit = netdev_->EnterNamespace();  // in vain: then the interface is gone, and takes nothing
-  if (!visit.ok()) return 0;
-  return RedirectLength(netdev_->Link().value_or(LinkState{}), bpf::ProbeDevice(started_index_).value_or(bpf::DeviceFeatures{}),
-                        netdev_->Mtu().value_or(0));
+  const auto facts = interface_->Facts();
+  return facts.ok() ? RedirectLength(facts->link, facts->features, facts->mtu) : 0;  // of one that is gone: it takes nothing
 }
 
 absl::Status AfXdpDevice::EnterFlows() {
-  return flows_->Enter(*program_, started_index_, CompletesChecksums(options_, netdev_->DriverName()), RedirectLengthNow());
+  return flows_->Enter(*program_, started_index_, CompletesChecksums(options_, facts_.driver), RedirectLengthNow());
 }
 
 void AfXdpDevice::RefreshFlows() {
@@ -430,7 +420,7 @@ void AfXdpDevice::RefreshFlows() {
 }
 
 absl::Status AfXdpDevice::UseFlows(std::shared_ptr<FlowTable> flows, uint32_t port) {
-  if (started_ && watch_->gone()) return absl::FailedPreconditionError(absl::StrCat(name_, ": the interface is gone"));
+  if (started_ && watch_.gone()) return absl::FailedPreconditionError(absl::StrCat(name_, ": the interface is gone"));
   if (flows_ != nullptr && started_) {
     if (auto status = program_->UseFlows({}); !status.ok()) return lcore::Annotate(status, name_);
   }
@@ -438,7 +428,7 @@ absl::Status AfXdpDevice::UseFlows(std::shared_ptr<FlowTable> flows, uint32_t po
   if (flows == nullptr) return absl::OkStatus();
   flows_ = std::make_unique<FlowPort>(std::move(flows), port);
   if (!started_) return absl::OkStatus();
-  const auto visit = netdev_->EnterNamespace();
+  const auto visit = interface_->Enter();
   absl::Status status = visit.status();
   if (status.ok()) status = EnterFlows();
   if (!status.ok()) flows_.reset();

@@ -14,9 +14,8 @@
 #include "pmd/af_xdp/af_xdp_options.h"
 #include "pmd/af_xdp/flow_port.h"
 #include "pmd/af_xdp/interface_watch.h"
-#include "pmd/af_xdp/netdev.h"
+#include "pmd/af_xdp/port_interface.h"
 #include "pmd/af_xdp/queue_pair.h"
-#include "pmd/af_xdp/saved_settings.h"
 #include "pmd/af_xdp/transmit_engines.h"
 #include "pmd/device.h"
 #include "pmd/device_arguments.h"
@@ -32,7 +31,7 @@ class AfXdpDevice final : public Device {
   ~AfXdpDevice() override;
 
   DeviceInfo Info() const override;
-  absl::StatusOr<LinkState> Link() const override { return netdev_->Link(); }
+  absl::StatusOr<LinkState> Link() const override { return interface_->Link(); }
   absl::Status Configure(const DeviceConfig& config) override;
   absl::Status Start() override;
   absl::Status Stop() override;
@@ -51,19 +50,20 @@ class AfXdpDevice final : public Device {
   void RestoreSettings() override;
   std::vector<FeatureState> Features() const override;
   void CollectFrames(mempool::FrameAudit& audit) const override;
+  absl::StatusOr<std::unique_ptr<mempool::Region>> MakeRegion(const mempool::RegionOptions& options) override;
 
  private:
-  AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr<Netdev> netdev);
+  AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr<PortInterface> interface);
 
   std::size_t LargestMtu() const;
   std::string WhyNoZeroCopy(std::size_t mtu) const;
-  absl::StatusOr<uint32_t> AvailableQueues() const;
+  absl::StatusOr<uint32_t> AvailableQueues(const InterfaceFacts& facts) const;
+  bool WantsVisibleRegion(const InterfaceFacts& facts) const;
   std::unique_ptr<QueuePair> MakePair(std::size_t number, std::size_t pair_count) const;
   absl::Status CheckInterface(uint32_t queue_count) const;
-  absl::Status StartQueues(int interface_index);
+  absl::Status StartQueues();
   void StopQueues(int interface_index, int patience_ms);
   XskRingSizes RingSizes() const;
-  absl::StatusOr<SavedSettings*> Settings();
   void Tell(DeviceEvent::Kind kind, const std::vector<std::string>& lines);
   void React(DeviceEvent& event);
   void LetGo();
@@ -76,19 +76,17 @@ class AfXdpDevice final : public Device {
 
   const std::string name_;
   const AfXdpOptions options_;
-  const std::unique_ptr<Netdev> netdev_;
+  const std::unique_ptr<PortInterface> interface_;
+  InterfaceFacts facts_;  // as of the last Configure or Start
   DeviceConfig config_;
   bool started_ = false;
-  bpf::DeviceFeatures driver_features_;  // as of the last Start
 
-  std::shared_ptr<SavedSettings> settings_;
-  std::unique_ptr<InterfaceWatch> watch_;  // refers to netdev_
+  InterfaceWatch watch_;
   std::vector<DeviceEvent> events_;
   int started_index_ = 0;  // the interface that the sockets are bound to
   // What was set here, for an interface that takes the place of this one.
   std::optional<std::size_t> mtu_;
   std::optional<MacAddress> mac_;
-  std::unique_ptr<PromiscuousMembership> promiscuous_;
   std::unique_ptr<bpf::XdpProgram> program_;
   std::unique_ptr<FlowPort> flows_;
   std::vector<std::unique_ptr<QueuePair>> queues_;

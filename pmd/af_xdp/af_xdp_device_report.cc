@@ -2,7 +2,6 @@
 // What an AfXdpDevice tells of itself: statistics, features, frames.
 #include <absl/strings/str_cat.h>
 
-#include "lcore/device_node.h"
 #include "pmd/af_xdp/af_xdp_device.h"
 
 namespace pollux::pmd::af_xdp {
@@ -48,6 +47,7 @@ uint64_t AfXdpDevice::PassedPackets() const {
 std::vector<FeatureState> AfXdpDevice::Features() const {
   std::vector<FeatureState> features;
   if (program_ == nullptr) return features;
+  interface_->AppendFeatures(features);
   const char* const asked[] = {"auto", "native", "generic"};
   const bool native = program_->native();
   features.push_back({.feature = kFeatureNative,
@@ -55,11 +55,11 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
                       .got = absl::StrCat(native ? "native" : "generic", program_->joined() ? ", attached by another process" : ""),
                       .present = native,
                       .reason = native ? "" : program_->fallback_reason()});
-  for (const auto& queue : queues_) queue->AppendFeatures(native, driver_features_, features);
+  for (const auto& queue : queues_) queue->AppendFeatures(native, facts_.features, features);
   const char* const asked_checksum[] = {"auto", "complete", "keep"};
   features.push_back({.feature = kFeatureRxChecksum,
                       .asked = asked_checksum[static_cast<int>(options_.rx_checksum)],
-                      .got = CompletesChecksums(options_, netdev_->DriverName()) ? "complete" : "keep",
+                      .got = CompletesChecksums(options_, facts_.driver) ? "complete" : "keep",
                       .present = true});
   engines_->AppendFeatures(features);
   const mempool::RegionReport& memory = config_.pool->region().report();
@@ -69,8 +69,8 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
                       .got = std::string(mempool::PageKindName(memory.pages)),
                       .present = huge,
                       .reason = huge ? "" : memory.fallback});
-  const auto node = lcore::DeviceNumaNode(netdev_->name());
-  const bool near = !node.has_value() || memory.node == static_cast<int>(*node);
+  const std::optional<int>& node = facts_.numa_node;
+  const bool near = !node.has_value() || memory.node == *node;
   features.push_back({.feature = kFeatureNuma,
                       .asked = node.has_value() ? absl::StrCat("node ", *node) : "any node",
                       .got = memory.node == mempool::kAnyNode ? "several nodes" : absl::StrCat("node ", memory.node),

@@ -90,6 +90,9 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
     return absl::InvalidArgumentError(
         absl::StrCat(arguments.name(), ": iface= is missing: the kernel interface to use, as in ", arguments.name(), ",iface=eth1"));
   options.interface = *interface;
+  const auto broker = arguments.TakeText("broker", "");
+  if (!broker.ok()) return broker.status();
+  options.broker = *broker;
   const bool gives_timeout = arguments.Has("busy_timeout_us");
   if (const auto shared = arguments.TakeFlag("shared_umem", true); !shared.ok()) return shared.status();
   for (const absl::Status& status : {ParseQueues(arguments, options), ParseProgram(arguments, options.program),
@@ -99,6 +102,9 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
   }
   if (options.program.mode == bpf::AttachMode::kGeneric && options.copy_mode == CopyMode::kZeroCopy) {
     return absl::InvalidArgumentError("mode=skb and bind_mode=zerocopy exclude each other: a generic program gets copies");
+  }
+  if (!options.broker.empty() && (options.program.dispatcher || !options.program.object_file.empty())) {
+    return absl::InvalidArgumentError("xdp_prog= and dispatcher= exclude broker=: the program is the broker's");
   }
   if (gives_timeout && options.busy_polling.budget == 0) {
     return absl::InvalidArgumentError("busy_timeout_us= has no effect without busy polling: give busy_budget= too");

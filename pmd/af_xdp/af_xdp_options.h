@@ -26,6 +26,7 @@ enum class ChecksumPolicy { kAutomatic, kComplete, kKeep };
 
 struct AfXdpOptions {
   std::string interface;
+  std::string broker;  // socket of pollux-broker, who opens the port; empty: this process does
   uint32_t start_queue = 0;
   std::optional<uint32_t> queue_count;  // the most that may be configured; default: what the interface has from start_queue on
   CopyMode copy_mode = CopyMode::kAutomatic;
@@ -40,6 +41,7 @@ struct AfXdpOptions {
 // The text for --help, one line an argument.
 inline constexpr const char* kAfXdpArguments =
     "iface=NAME            kernel interface (required)\n"
+    "broker=SOCKET         let pollux-broker open the port; then this process needs no privilege (docs/broker.md)\n"
     "start_queue=N         first queue of the interface (default 0)\n"
     "queue_count=N         queues at most (default: all from start_queue on)\n"
     "mode=auto|drv|skb     attach the XDP program natively, generically, or natively if possible (default auto)\n"

@@ -3,12 +3,14 @@
 //
 //   port (no capability)                         broker (the interface's namespace, CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF)
 //     connect(SOCK_SEQPACKET) ---------------->  who is it (SO_PEERCRED), what may it have (configuration)
-//     Request, at most one open -------------->
-//     <------------------------ Reply [descriptors by SCM_RIGHTS]
+//     Request [descriptors] ------------------>
+//     <------------------------ Reply [descriptors by SCM_RIGHTS], one for each request, in their order
 //     close, or death ------------------------>  everything that was set for it is undone
 //
 // One connection is one port. Both structures have one size and no pointers; strings end with a zero byte, integers are the host's.
-// A field that a verb does not name is ignored in a request and zero in a reply. An answer's `error` is an errno, and `text` its words.
+// A field that a verb does not name is ignored in a request and zero in a reply. An answer's `error` is an errno, and `text` its words;
+// EAGAIN: ask again in a moment. `sequence` comes back with the answer, so that one that was not waited for is told from the next. A
+// request is answered by the next broker if the one that it was sent to has ended, or by none.
 #ifndef PMD_AF_XDP_BROKER_PROTOCOL_H_
 #define PMD_AF_XDP_BROKER_PROTOCOL_H_
 
@@ -26,13 +28,17 @@ enum class Verb : uint32_t {
   kAttach,       // flags: kNative or kGeneric or neither. Answer: flags kNative where it is, text: why not
   kDetach,       // closes the sockets on the broker's side, too
   kMemory,       // value: bytes, node: NUMA node or -1. Answer: a BPF array map of one value, to be mmapped: frames
-  kSocket,       // queue, sizes of rings and frames, flags, the descriptor of a kMemory: a bound socket. Answer: flags kZeroCopy
+  kSocket,       // queue, value: bytes of frames, sizes of rings and frames, flags, the descriptor of a kMemory. Answer: a bound socket,
+                 // flags kZeroCopy, kSendsWholeRing, text: why not busy polling
   kReceive,      // queue: its packets come to the socket
-  kRelease,      // queue: no packets come any more, and the broker forgets the socket
+  kRelease,      // queue: no packets come any more, and the broker forgets the socket. value 1: has the kernel let go of its frames, now
+                 // that the client has closed it? Answer: value 1: yes
   kPromiscuous,  // value: 1 or 0
   kMtu,          // value
   kMac,          // mac
-  kInjector,     // flags. Answer: descriptors of the injecting program and its maps
+  kRestore,      // MTU and MAC address are put back. Answer: text, what became of them
+  kInjector,     // the descriptor of a kMemory, and the injecting program's if the client has an injector for it. Answer: value, the port's
+                 // number; the descriptors of an injector (bpf/injector.h), none if the port was added to the client's
   kPassed,       // answer: value, packets that the rules left to the kernel
   kEnd           // behind the last
 };
@@ -44,6 +50,7 @@ enum Flags : uint32_t {
   kCopy = 1 << 2,
   kZeroCopy = 1 << 3,
   kNeedWakeup = 1 << 4,
+  kSendsWholeRing = 1 << 5,  // one system call may send all that is in the tx ring
 };
 
 // What the configuration allows beside receiving and sending.
@@ -67,7 +74,7 @@ struct Request {
   uint32_t frame_size = 0, headroom = 0;
   uint32_t busy_budget = 0, busy_timeout_us = 0;
   uint8_t mac[6] = {};
-  uint8_t reserved[2] = {};
+  uint16_t sequence = 0;
   char text[184] = {};
 };
 static_assert(sizeof(Request) == 256);
@@ -98,7 +105,7 @@ struct Reply {
   uint32_t version = kVersion;
   int32_t error = 0;
   uint32_t flags = 0;
-  uint32_t reserved = 0;
+  uint32_t sequence = 0;
   uint64_t value = 0;
   PortInfo info;
   char text[360] = {};

@@ -11,23 +11,17 @@
 #include <absl/status/statusor.h>
 
 #include "pmd/af_xdp/netdev.h"
+#include "pmd/af_xdp/port_interface.h"
 
 struct mnl_socket;
 struct nlmsghdr;
 
 namespace pollux::pmd::af_xdp {
 
-// What happened to an interface since it was asked last. The kernel's messages say that something is different; what it is now is read from
-// the interface itself, so that a message more or less does no harm. Only how it went cannot be read afterwards.
-struct InterfaceNews {
-  bool changed = false;  // look at it
-  enum class Departure { kNone, kDeleted, kMoved };
-  Departure departure = Departure::kNone;
-};
-
-// One pair of sockets a network namespace in a process: rtnetlink's group of links, and of generic netlink the groups of the families
-// "netdev" (what a driver can do) and "ethtool" (channels, rings), where the kernel has them. There is no thread: who asks, reads. Any
-// thread.
+// The kernel's messages say that something is different; what it is now is read from the interface itself, so that a message more or less
+// does no harm. One pair of sockets a network namespace in a process: rtnetlink's group of links, and of generic netlink the groups of the
+// families "netdev" (what a driver can do) and "ethtool" (channels, rings), where the kernel has them. There is no thread: who asks, reads.
+// Any thread.
 class InterfaceMonitor {
  public:
   // That of the interface's namespace.

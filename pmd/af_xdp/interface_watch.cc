@@ -12,16 +12,8 @@ namespace pollux::pmd::af_xdp {
 using Kind = DeviceEvent::Kind;
 using Departure = InterfaceNews::Departure;
 
-absl::StatusOr<std::unique_ptr<InterfaceWatch>> InterfaceWatch::Create(Netdev& netdev) {
-  auto monitor = InterfaceMonitor::Of(netdev);
-  if (!monitor.ok()) return monitor.status();
-  std::unique_ptr<InterfaceWatch> watch(new InterfaceWatch(netdev, *std::move(monitor)));
-  watch->Take();
-  return watch;
-}
-
 void InterfaceWatch::Take() {
-  watcher_.Watch(netdev_.index());  // first, so that nothing is missed
+  interface_.Watch(false);  // first, so that nothing is missed
   gone_ = looks_again_ = false;
   departure_ = Departure::kNone;
   offered_.reset();
@@ -29,27 +21,21 @@ void InterfaceWatch::Take() {
 }
 
 std::optional<InterfaceState> InterfaceWatch::Look() const {
-  const auto identity = netdev_.Identity();
-  const auto up = netdev_.IsUp();
-  const auto link = netdev_.Link();
-  const auto mtu = netdev_.Mtu();
-  const auto queues = netdev_.QueueCount();
-  if (!identity.ok() || !up.ok() || !link.ok() || !mtu.ok() || !queues.ok()) return std::nullopt;
-  const auto visit = netdev_.EnterNamespace();
-  const auto features = visit.ok() ? bpf::ProbeDevice(identity->index) : visit.status();
-  return InterfaceState{.index = identity->index,
-                        .creation = identity->creation,
-                        .name = netdev_.name(),
-                        .up = *up,
-                        .running = link->up,
-                        .mtu = *mtu,
-                        .queues = *queues,
-                        .xdp_actions = features.ok() ? features->xdp_actions : 0};
+  const auto facts = interface_.Facts();
+  if (!facts.ok()) return std::nullopt;
+  return InterfaceState{.index = facts->index,
+                        .creation = facts->creation,
+                        .name = facts->name,
+                        .up = facts->up,
+                        .running = facts->link.up,
+                        .mtu = facts->mtu,
+                        .queues = facts->queues,
+                        .xdp_actions = facts->features.xdp_actions};
 }
 
 std::vector<DeviceEvent> InterfaceWatch::Poll() {
   std::vector<DeviceEvent> events;
-  const InterfaceNews news = watcher_.Take();
+  const InterfaceNews news = interface_.News();
   const bool looks_again = std::exchange(looks_again_, false);
   if (!news.changed && !looks_again) return events;
   if (!gone_) {
@@ -97,15 +83,16 @@ void InterfaceWatch::Compare(const InterfaceState& now, std::vector<DeviceEvent>
 void InterfaceWatch::Lose(Departure departure, std::vector<DeviceEvent>& events) {
   gone_ = true;
   departure_ = departure;
-  const char* const how = departure == Departure::kMoved     ? "was moved to another network namespace"
-                          : departure == Departure::kDeleted ? "was deleted"
-                                                             : "is not there any more";
+  const char* const how = departure == Departure::kMoved        ? "was moved to another network namespace"
+                          : departure == Departure::kDeleted    ? "was deleted"
+                          : departure == Departure::kOutOfReach ? "is out of reach: its broker has ended the connection"
+                                                                : "is not there any more";
   events.push_back({.kind = Kind::kGone, .text = absl::StrCat("interface ", state_.name, " ", how)});
-  watcher_.Watch(InterfaceMonitor::Watcher::kAny);
+  interface_.Watch(true);
 }
 
 void InterfaceWatch::LookForReturn(std::vector<DeviceEvent>& events) {
-  if (!netdev_.Follow().ok()) return;
+  if (!interface_.Follow().ok()) return;
   const auto now = Look();
   if (!now || !now->up || now == offered_) return;
   offered_ = now;

@@ -4,15 +4,11 @@
 #define PMD_AF_XDP_INTERFACE_WATCH_H_
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <absl/status/statusor.h>
-
-#include "pmd/af_xdp/interface_monitor.h"
-#include "pmd/af_xdp/netdev.h"
+#include "pmd/af_xdp/port_interface.h"
 #include "pmd/device.h"
 
 namespace pollux::pmd::af_xdp {
@@ -35,8 +31,8 @@ struct InterfaceState {
 // again if it changes and was not taken. Belongs to the control path.
 class InterfaceWatch {
  public:
-  // `netdev` is followed, and outlives this.
-  static absl::StatusOr<std::unique_ptr<InterfaceWatch>> Create(Netdev& netdev);
+  // The interface is followed, and outlives this.
+  explicit InterfaceWatch(PortInterface& interface) : interface_(interface) { Take(); }
 
   // What happened since the last call. A link event is of the state of being up with a carrier.
   std::vector<DeviceEvent> Poll();
@@ -48,15 +44,13 @@ class InterfaceWatch {
   void KnowMtu(std::size_t mtu) { state_.mtu = mtu; }
 
  private:
-  InterfaceWatch(Netdev& netdev, std::shared_ptr<InterfaceMonitor> monitor) : netdev_(netdev), watcher_(std::move(monitor)) {}
   // Empty if there is none of its index.
   std::optional<InterfaceState> Look() const;
   void Compare(const InterfaceState& now, std::vector<DeviceEvent>& events);
   void Lose(InterfaceNews::Departure departure, std::vector<DeviceEvent>& events);
   void LookForReturn(std::vector<DeviceEvent>& events);
 
-  Netdev& netdev_;
-  InterfaceMonitor::Watcher watcher_;
+  PortInterface& interface_;
   InterfaceState state_;
   bool gone_ = false;
   bool looks_again_ = false;  // it is not there, and the message that says what became of it is still to come

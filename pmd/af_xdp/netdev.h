@@ -56,6 +56,8 @@ class Netdev {
   // The calling thread is in the interface's namespace while this lives; a thread that is there already just stays.
   class Visit {
    public:
+    // Where the thread is already.
+    static Visit Here() { return Visit(-1); }
     Visit(Visit&& other) noexcept : home_(std::exchange(other.home_, -1)) {}
     ~Visit();
 
@@ -100,12 +102,14 @@ class Netdev {
 class PromiscuousMembership {
  public:
   static absl::StatusOr<std::unique_ptr<PromiscuousMembership>> Join(const std::string& interface, int interface_index);
+  // One that another process has left to this one; takes the descriptor.
+  explicit PromiscuousMembership(int descriptor) : descriptor_(descriptor) {}
+  int descriptor() const { return descriptor_; }
   ~PromiscuousMembership();
   PromiscuousMembership(const PromiscuousMembership&) = delete;
   PromiscuousMembership& operator=(const PromiscuousMembership&) = delete;
 
  private:
-  explicit PromiscuousMembership(int descriptor) : descriptor_(descriptor) {}
   const int descriptor_;
 };
 

@@ -30,13 +30,11 @@ void Accumulate(xdp_statistics& sum, const xdp_statistics& addend) {
 
 }  // namespace
 
-bool SendsHaveTheirOwnNapi(std::optional<uint32_t> rx_napi, std::optional<uint32_t> tx_napi) {
-  return (rx_napi.has_value() || tx_napi.has_value()) && rx_napi != tx_napi;
-}
-
-QueuePair::QueuePair(std::size_t number, QueuePairOptions options, std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
+QueuePair::QueuePair(std::size_t number, QueuePairOptions options, PortInterface& interface, std::shared_ptr<mempool::Pool> pool,
+                     XskCalls& calls)
     : number_(number),
       options_(std::move(options)),
+      interface_(interface),
       pool_(pool),
       rx_(pool, calls),
       tx_ring_(pool, calls),
@@ -52,50 +50,45 @@ QueuePair::~QueuePair() {
   RetryRelease(kReleasePatienceMs);
 }
 
-absl::Status QueuePair::Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length,
-                              const std::string& why_copy) {
+absl::Status QueuePair::Start(const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length, const std::string& why_copy) {
   RetryRelease(1);
-  auto socket = XskSocket::Create(options_.interface, options_.queue, UmemLayout::Of(*pool_), options_.sizes, first);
-  if (!socket.ok()) return socket.status();
-  busy_polling_refused_.clear();
-  why_copy_ = why_copy;
-  if (options_.busy_polling.budget > 0) {
-    const absl::Status status = (*socket)->SetBusyPolling(options_.busy_polling);
-    if (!status.ok()) busy_polling_refused_ = std::string(status.message());
-  }
-  const bool raised = (*socket)->RaiseSendLimits(options_.sizes.tx);
-
   const bool may_copy_only = !why_copy.empty() || options_.copy_mode == CopyMode::kCopy;
+  const SocketOrder order{.queue = options_.queue,
+                          .sizes = options_.sizes,
+                          .pool = pool_.get(),
+                          .first = first,
+                          .mode = why_copy.empty() ? options_.copy_mode : CopyMode::kCopy,
+                          .need_wakeup = options_.need_wakeup,
+                          .busy_polling = options_.busy_polling,
+                          .others = program.joined() ? XskSocket::Others::kMayUseIt : XskSocket::Others::kDoNot};
+  auto made = interface_.MakeSocket(order);
+  if (!made.ok()) return made.status();
+  XskSocket& socket = *made->socket;
+  why_copy_ = why_copy;
+
   const FillLimits limits = LimitsOfFill(!may_copy_only);
   absl::Status status;
   // Asked first: what cannot be had is not taken away from others for a moment either.
   std::size_t filled = std::min<std::size_t>(pool_->FreeCount(), limits.fewest);
-  if (filled == limits.fewest) filled = rx_.Open((*socket)->descriptor(), (*socket)->fill(), (*socket)->rx(), limits);
+  if (filled == limits.fewest) filled = rx_.Open(socket.descriptor(), socket.fill(), socket.rx(), limits);
   if (filled < limits.fewest) {
     status = absl::ResourceExhaustedError(absl::StrCat(options_.interface, " queue ", options_.queue, ": the pool had ", filled, " of the ",
                                                        limits.fewest, " frames for the fill ring; ask for more frames or smaller rings"));
   }
-  if (status.ok()) {
-    status = (*socket)->Bind(interface_index, why_copy.empty() ? options_.copy_mode : CopyMode::kCopy, options_.need_wakeup,
-                             program.joined() ? XskSocket::Others::kMayUseIt : XskSocket::Others::kDoNot);
-  }
-  if (status.ok() && options_.receives) status = program.AddSocket(options_.queue, (*socket)->descriptor());
-  if (status.ok() && options_.busy_polling.budget > 0 && (*socket)->zero_copy() &&
-      SendsHaveTheirOwnNapi(bpf::QueueNapiId(interface_index, options_.queue, bpf::QueueDirection::kRx),
-                            bpf::QueueNapiId(interface_index, options_.queue, bpf::QueueDirection::kTx))) {
-    (*socket)->StopBusyPolling();
-    busy_polling_refused_ = "sends have a NAPI instance of their own here, and busy polling would stall them in zero-copy mode";
-  }
+  if (status.ok()) status = interface_.BindSocket(order, *made);
+  if (status.ok() && options_.receives) status = program.AddSocket(options_.queue, socket.descriptor());
+  busy_polling_refused_ = made->busy_polling_refused;
   if (!status.ok()) {
-    CloseSocket(*std::move(socket), interface_index);
+    CloseSocket(std::move(made->socket), interface_.index());
     return status;
   }
-  if (limits.fewest != limits.most && !(*socket)->zero_copy()) rx_.Limit(LimitsOfFill(false));
+  if (limits.fewest != limits.most && !socket.zero_copy()) rx_.Limit(LimitsOfFill(false));
   rx_.SetBusyPolling(options_.busy_polling.budget > 0 && busy_polling_refused_.empty());
-  tx_ring_.Open(
-      (*socket)->descriptor(), (*socket)->tx(), (*socket)->completion(), maximum_length,
-      {.flush_us = options_.flush_us, .packets_a_call = raised ? options_.sizes.tx : kPacketsACall, .zero_copy = (*socket)->zero_copy()});
-  socket_ = *std::move(socket);
+  tx_ring_.Open(socket.descriptor(), socket.tx(), socket.completion(), maximum_length,
+                {.flush_us = options_.flush_us,
+                 .packets_a_call = made->sends_whole_ring ? options_.sizes.tx : kPacketsACall,
+                 .zero_copy = socket.zero_copy()});
+  socket_ = std::move(made->socket);
   return absl::OkStatus();
 }
 
@@ -123,14 +116,14 @@ void QueuePair::CloseSocket(std::unique_ptr<XskSocket> socket, int interface_ind
   const bool receives_into_frames = socket->zero_copy();
   const bool sends_from_frames = receives_into_frames || (options_.sends_from_frames && tx_ring_.outstanding() > 0);
   socket.reset();
-  const bool released = !sends_from_frames || WaitForRelease(interface_index, options_.queue, kReleasePatienceMs);
+  const bool released = !sends_from_frames || interface_.AwaitRelease(interface_index, options_.queue, kReleasePatienceMs);
   rx_.Close(released || !receives_into_frames);
   tx_ring_.Close(released);
   if (!released) unreleased_on_ = interface_index;
 }
 
 void QueuePair::RetryRelease(int timeout_ms) {
-  if (unreleased_on_ == 0 || !WaitForRelease(unreleased_on_, options_.queue, timeout_ms)) return;
+  if (unreleased_on_ == 0 || !interface_.AwaitRelease(unreleased_on_, options_.queue, timeout_ms)) return;
   unreleased_on_ = 0;
   rx_.Close();
   tx_ring_.Close();

@@ -6,7 +6,6 @@
 #include <linux/if_xdp.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "bpf/xdp_program.h"
 #include "mempool/frame_audit.h"
 #include "pmd/af_xdp/inject_tx_queue.h"
+#include "pmd/af_xdp/port_interface.h"
 #include "pmd/af_xdp/shared_tx_queue.h"
 #include "pmd/af_xdp/xsk_rx_queue.h"
 #include "pmd/af_xdp/xsk_socket.h"
@@ -45,14 +45,11 @@ struct QueuePairOptions {
   bool sends_from_frames = false;
 };
 
-// Preferred busy polling turns sendto into a run of the receive queue's NAPI instance. Where the send queue has another one, or none that
-// is linked, nothing would wake the driver for a zero-copy send. False where the kernel tells neither: then it is tried.
-bool SendsHaveTheirOwnNapi(std::optional<uint32_t> rx_napi, std::optional<uint32_t> tx_napi);
-
 // The queues live as long as the pair; the socket from Start to Stop. Counters go on over a restart. Control path: one thread.
 class QueuePair {
  public:
-  QueuePair(std::size_t number, QueuePairOptions options, std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
+  // The interface outlives the pair.
+  QueuePair(std::size_t number, QueuePairOptions options, PortInterface& interface, std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
   ~QueuePair();
 
   XskRxQueue& rx() { return rx_; }
@@ -60,8 +57,7 @@ class QueuePair {
 
   // Socket, memory, fill, bind, redirection, in this order. `first` as in XskSocket::Create. On error nothing is left. With `why_copy` the
   // mode is copy, for that reason; "": as asked for.
-  absl::Status Start(int interface_index, const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length,
-                     const std::string& why_copy);
+  absl::Status Start(const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length, const std::string& why_copy);
   // No packet comes in any more, and what was taken for sending is sent, for up to `patience_ms`; the rest is dropped and counted.
   void Stop(bpf::XdpProgram& program, int interface_index, int patience_ms);
   // The longest packet that is sent, headers included.
@@ -88,6 +84,7 @@ class QueuePair {
 
   const std::size_t number_;
   const QueuePairOptions options_;
+  PortInterface& interface_;
   const std::shared_ptr<mempool::Pool> pool_;
   std::unique_ptr<XskSocket> socket_;
   XskRxQueue rx_;

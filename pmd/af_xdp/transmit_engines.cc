@@ -32,27 +32,17 @@ TransmitEngines::TransmitEngines(TransmitPolicy policy, uint32_t flush_us, std::
   ResetStats();
 }
 
-absl::Status TransmitEngines::OpenInjection(int interface_index) {
-  const mempool::Region& memory = pool_->region();
-  bpf::InjectRegion region;
-  if (memory.map_descriptor() >= 0) region = {.base = memory.base(), .bytes = memory.size(), .map = memory.map_descriptor()};
-  auto injector = bpf::Injector::ForProcess(region);
-  if (!injector.ok()) return injector.status();
-  auto injection = bpf::Injection::Open(*std::move(injector), interface_index, region);
-  if (!injection.ok()) return injection.status();
-  injection_ = *std::move(injection);
-  return absl::OkStatus();
-}
-
-void TransmitEngines::Start(int interface_index, const bpf::DeviceFeatures& driver, const std::vector<bool>& zero_copy) {
+void TransmitEngines::Start(PortInterface& interface, const bpf::DeviceFeatures& driver, const std::vector<bool>& zero_copy) {
   refused_.clear();
   const auto is_useful = [&](const RingEnd& ring) { return !zero_copy[ring.pair]; };
   if (queues_.empty()) {
     refused_ = "tx=ring was asked for";
   } else if (std::none_of(rings_.begin(), rings_.end(), is_useful)) {
     refused_ = "zero-copy needs no other engine than the ring";
-  } else if (const absl::Status status = OpenInjection(interface_index); !status.ok()) {
-    refused_ = std::string(status.message());
+  } else if (auto injection = interface.OpenInjection(pool_->region()); !injection.ok()) {
+    refused_ = std::string(injection.status().message());
+  } else {
+    injection_ = *std::move(injection);
   }
   // A kernel that cannot tell is asked by the first call.
   const bool ready = !driver.known || (driver.xdp_actions & bpf::kXdpActionTransmit) != 0;

@@ -12,6 +12,7 @@
 #include "mempool/frame_audit.h"
 #include "pmd/af_xdp/af_xdp_options.h"
 #include "pmd/af_xdp/inject_tx_queue.h"
+#include "pmd/af_xdp/port_interface.h"
 #include "pmd/device_stats.h"
 #include "pmd/feature_state.h"
 
@@ -25,7 +26,7 @@ class TransmitEngines {
   TxQueue& queue(std::size_t number) { return queues_.empty() ? *rings_[number].queue : *queues_[number]; }
 
   // After the sockets are bound. `zero_copy[n]`: socket n needs no other engine.
-  void Start(int interface_index, const bpf::DeviceFeatures& driver, const std::vector<bool>& zero_copy);
+  void Start(PortInterface& interface, const bpf::DeviceFeatures& driver, const std::vector<bool>& zero_copy);
   // Sends what is staged, for up to `patience_ms`, and drops the rest. The rings are still open.
   void Stop(int patience_ms);
 
@@ -45,8 +46,6 @@ class TransmitEngines {
   const uint32_t flush_us_;
   const std::shared_ptr<mempool::Pool> pool_;
   const std::vector<RingEnd> rings_;
-  absl::Status OpenInjection(int interface_index);
-
   std::vector<std::unique_ptr<InjectTxQueue>> queues_;
   std::unique_ptr<bpf::Injection> injection_;  // null: the ring only
   std::string refused_;                        // why

@@ -20,9 +20,6 @@ namespace {
 
 using lcore::ErrnoStatus;
 
-// The kernel takes the socket of an ended process apart in a work queue, which on a loaded machine took more than half a second.
-constexpr int kBindPatienceMs = 3000;
-constexpr int kTearDownPatienceMs = 30'000;
 constexpr int kLongestBindPauseMs = 64;
 constexpr std::size_t kSendBufferBytesAPacket = 8192;  // an sk_buff with a page, as the kernel accounts it
 
@@ -166,7 +163,7 @@ absl::Status XskSocket::MapRings(const XskRingSizes& sizes) {
   return absl::OkStatus();
 }
 
-absl::Status XskSocket::Bind(int interface_index, CopyMode mode, bool need_wakeup, Others others) {
+absl::Status XskSocket::Bind(int interface_index, CopyMode mode, bool need_wakeup, Others others, std::optional<int> patience) {
   sockaddr_xdp address{};
   address.sxdp_family = AF_XDP;
   address.sxdp_ifindex = static_cast<uint32_t>(interface_index);
@@ -180,11 +177,10 @@ absl::Status XskSocket::Bind(int interface_index, CopyMode mode, bool need_wakeu
     if (need_wakeup) address.sxdp_flags |= XDP_USE_NEED_WAKEUP;
   }
   int error = 0;
-  const int patience_ms = others == Others::kDoNot ? kTearDownPatienceMs : kBindPatienceMs;
-  for (int waited_ms = 0, pause_ms = 1; waited_ms < patience_ms;
-       waited_ms += pause_ms, pause_ms = std::min(2 * pause_ms, kLongestBindPauseMs)) {
+  const int patience_ms = patience.value_or(BindPatienceMs(others));
+  for (int waited_ms = 0, pause_ms = 1;; waited_ms += pause_ms, pause_ms = std::min(2 * pause_ms, kLongestBindPauseMs)) {
     error = bind(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
-    if (error != EBUSY) break;
+    if (error != EBUSY || waited_ms >= patience_ms) break;
     SleepMs(pause_ms);
   }
   if (error != 0) return BindError(error, mode, others);
@@ -275,10 +271,12 @@ bool WaitForRelease(int interface_index, uint32_t queue, int timeout_ms) {
   if (!region.ok()) return false;
   auto pool = mempool::Pool::Create(std::move(*region), options);
   if (!pool.ok()) return false;
-  for (int waited_ms = 0; waited_ms < timeout_ms; waited_ms += kBindPatienceMs) {
+  constexpr int kStepMs = XskSocket::BindPatienceMs(XskSocket::Others::kMayUseIt);
+  for (int waited_ms = 0; waited_ms < timeout_ms; waited_ms += kStepMs) {
     auto probe = XskSocket::Create("release probe", queue, UmemLayout::Of(**pool), {.rx = 2, .tx = 2, .fill = 2, .completion = 2}, nullptr);
     if (!probe.ok()) return false;
-    const absl::Status status = (*probe)->Bind(interface_index, CopyMode::kCopy, false);
+    const int patience_ms = std::min(kStepMs, timeout_ms - waited_ms);
+    const absl::Status status = (*probe)->Bind(interface_index, CopyMode::kCopy, false, XskSocket::Others::kMayUseIt, patience_ms);
     if (status.code() != absl::ErrnoToStatusCode(EBUSY)) return true;  // bound, or the device itself is gone
   }
   return false;

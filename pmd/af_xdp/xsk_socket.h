@@ -60,9 +60,12 @@ class XskSocket {
 
   // With `first` the mode is that socket's. EBUSY is tried again: a socket that was just closed leaves its queue only a moment later.
   // That is said to be another's after three seconds where others use the interface. Where nobody else does, the kernel is still at it, and
-  // on a busy machine that takes up to half a minute, which is waited for.
+  // on a busy machine that takes up to half a minute, which is waited for. `patience_ms`: for as long instead.
   enum class Others { kMayUseIt, kDoNot };
-  absl::Status Bind(int interface_index, CopyMode mode, bool need_wakeup, Others others = Others::kMayUseIt);
+  absl::Status Bind(int interface_index, CopyMode mode, bool need_wakeup, Others others = Others::kMayUseIt,
+                    std::optional<int> patience_ms = std::nullopt);
+  // The kernel takes the socket of an ended process apart in a work queue, which on a loaded machine took more than half a second.
+  static constexpr int BindPatienceMs(Others others) { return others == Others::kDoNot ? 30'000 : 3'000; }
 
   // Fails if the kernel refuses an option. Whether busy polling takes place is another question: NapiId.
   absl::Status SetBusyPolling(const BusyPolling& options);

@@ -95,6 +95,11 @@ int pollux_device_open(const char* name, const char* interface, const char* argu
   });
 }
 
+int pollux_pool_create_for(pollux_device* device, const pollux_pool_options* options, pollux_pool** pool) noexcept {
+  return c::WithDevice(device, "pollux_pool_create_for",
+                       [&](Device& maker) { return c::CreatePool("pollux_pool_create_for", options, &maker, pool); });
+}
+
 void pollux_device_close(pollux_device* device) noexcept {
   if (device == nullptr) return;
   c::Guarded([&] {

@@ -82,6 +82,7 @@ void pollux_free(const struct pollux_packet* packets, size_t count) POLLUX_NOEXC
 // --- Pools -----------------------------------------------------------------------------------------------------------------------
 
 typedef struct pollux_pool pollux_pool;
+typedef struct pollux_device pollux_device;
 
 #define POLLUX_ANY_NODE (-1)
 
@@ -113,6 +114,10 @@ struct pollux_pool_options {
 // net_af_xdp with rx_ring 0 an rx queue holds 64 to 1024 when it is quiet, and up to 8192 under load (and in zero-copy mode as many as the
 // interface's own ring more); with a number, rx_ring and the interface's own ring, always. At most 64 pools exist at a time.
 int pollux_pool_create(const struct pollux_pool_options* options, pollux_pool** pool) POLLUX_NOEXCEPT;
+
+// The same, in memory that suits this device, for all the ports that share the pool: POLLUX_PAGES_AUTOMATIC is POLLUX_PAGES_VISIBLE where
+// the device wants that, and of a port that a broker opens ("broker=", docs/broker.md) the memory is the broker's: it takes no other.
+int pollux_pool_create_for(pollux_device* device, const struct pollux_pool_options* options, pollux_pool** pool) POLLUX_NOEXCEPT;
 
 // Gives the handle up. The memory stays until every device that was configured with the pool is closed and every packet is freed,
 // so that a packet may outlive port and handle; which pools can go is looked at in pollux_pool_create, pollux_pool_release,
@@ -181,7 +186,6 @@ static inline int pollux_pool_owns(const struct pollux_pool_layout* layout, cons
 
 // --- Devices: the control path ---------------------------------------------------------------------------------------------------
 
-typedef struct pollux_device pollux_device;
 typedef struct pollux_rx_queue pollux_rx_queue;
 typedef struct pollux_tx_queue pollux_tx_queue;
 

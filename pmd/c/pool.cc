@@ -67,7 +67,8 @@ uint32_t PagesOf(PageKind kind) {
   }
 }
 
-absl::StatusOr<std::shared_ptr<mempool::Pool>> CreatePool(const pollux_pool_options& given) {
+// In memory of the device's own making, if there is one.
+absl::StatusOr<std::shared_ptr<mempool::Pool>> CreatePool(const pollux_pool_options& given, Device* device) {
   const absl::StatusOr<PageKind> pages = PageKindOf(given.pages);
   if (!pages.ok()) return pages.status();
   mempool::PoolOptions options;
@@ -81,27 +82,32 @@ absl::StatusOr<std::shared_ptr<mempool::Pool>> CreatePool(const pollux_pool_opti
                                       .numa_node = given.numa_node,
                                       .require_pages = given.require_pages != 0,
                                       .require_node = given.require_node != 0};
-  auto region = given.pages == POLLUX_PAGES_VISIBLE ? CreateVisibleRegion(memory) : mempool::Region::Create(memory);
+  auto region = device != nullptr                     ? device->MakeRegion(memory)
+                : given.pages == POLLUX_PAGES_VISIBLE ? CreateVisibleRegion(memory)
+                                                      : mempool::Region::Create(memory);
   if (!region.ok()) return region.status();
   return mempool::Pool::Create(*std::move(region), options);
 }
 
 }  // namespace
+
+absl::Status CreatePool(const char* function, const pollux_pool_options* options, Device* device, pollux_pool** pool) {
+  pollux_pool_options known = POLLUX_POOL_DEFAULTS;
+  if (absl::Status status = ReadSized(function, "options", options, known); !status.ok()) return status;
+  if (pool == nullptr) return NullArgument(function, "pool");
+  LingeringPools::OfProcess().Sweep();
+  auto created = CreatePool(known, device);
+  if (!created.ok()) return created.status();
+  *pool = new pollux_pool{*std::move(created)};
+  return absl::OkStatus();
+}
+
 }  // namespace pollux::pmd::c
 
 namespace c = pollux::pmd::c;
 
 int pollux_pool_create(const pollux_pool_options* options, pollux_pool** pool) noexcept {
-  return c::Guarded([&]() -> absl::Status {
-    pollux_pool_options known = POLLUX_POOL_DEFAULTS;
-    if (absl::Status status = c::ReadSized("pollux_pool_create", "options", options, known); !status.ok()) return status;
-    if (pool == nullptr) return c::NullArgument("pollux_pool_create", "pool");
-    c::LingeringPools::OfProcess().Sweep();
-    auto created = c::CreatePool(known);
-    if (!created.ok()) return created.status();
-    *pool = new pollux_pool{*std::move(created)};
-    return absl::OkStatus();
-  });
+  return c::Guarded([&] { return c::CreatePool("pollux_pool_create", options, nullptr, pool); });
 }
 
 void pollux_pool_release(pollux_pool* pool) noexcept {

@@ -8,7 +8,11 @@
 #include <mutex>
 #include <vector>
 
+#include <absl/status/status.h>
+
 #include "mempool/pool.h"
+#include "pmd/c/pollux.h"
+#include "pmd/device.h"
 
 struct pollux_pool {
   std::shared_ptr<pollux::mempool::Pool> pool;
@@ -30,6 +34,9 @@ class LingeringPools {
   std::mutex mutex_;
   std::vector<std::shared_ptr<mempool::Pool>> pools_;
 };
+
+// For the function of pollux.h with this name: in memory of the device's making, if there is a device.
+absl::Status CreatePool(const char* function, const pollux_pool_options* options, Device* device, pollux_pool** pool);
 
 }  // namespace pollux::pmd::c
 

@@ -7,7 +7,7 @@ if [[ $(id -u) != 0 ]]; then
   echo "needs root for network namespaces" >&2
   exit 1
 fi
-demo=$PWD/tools/demo testpmd=$PWD/$1
+demo=$PWD/tools/demo testpmd=$PWD/$1 broker=$PWD/$2
 cd "$TEST_TMPDIR"
 rigs=/run/pollux/demo
 export PATH=$PATH:/usr/sbin:/sbin
@@ -31,9 +31,9 @@ chmod +x silent refusing
 # expect_clean PID: no namespace, interface, folder or process of the demo with this process id.
 expect_clean() {
   local left
-  left=$(ip netns list | grep -w -E "plxd$1[ab]" || true)
+  left=$(ip netns list | grep -w -E "plxd$1[abw]" || true)
   left+=$(ip -o link show | grep -o -w -E "plxd$1[ab]" || true)
-  left+=$(ls -d "$rigs/plxd$1" 2>/dev/null || true)
+  left+=$(ls -d "$rigs/plxd$1" "/run/plxd$1" 2>/dev/null || true)
   left+=$(pgrep -a -f "plxd$1[ab]" || true)
   [[ -z $left ]] || fail "left behind: $left"
 }
@@ -53,6 +53,8 @@ run() {
 }
 
 run forwarding 0 'All traffic got through' --testpmd "$testpmd"
+run unprivileged 0 'is nobody, has no capability' --unprivileged --testpmd "$testpmd" --broker "$broker"
+grep -q 'All traffic got through' "$TEST_TMPDIR/unprivileged.log" || fail "unprivileged: not all traffic got through"
 run silent 1 'Not all traffic got through' --testpmd ./silent
 run refusing 1 'ended before it forwarded' --testpmd ./refusing
 run bad_seconds 2 'takes a number' --seconds soon

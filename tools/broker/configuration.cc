@@ -30,11 +30,10 @@ constexpr std::size_t kLargestFile = 1 << 20;
 constexpr uint32_t kMostQueues = 1024;
 constexpr std::size_t kMostMemoryMib = 511;  // of one BPF map that frames are injected from
 
-constexpr std::pair<absl::string_view, uint32_t> kGrants[] = {{"busy_poll", protocol::kMayBusyPoll},
-                                                              {"steer", protocol::kMaySteer},
-                                                              {"promiscuous", protocol::kMayBePromiscuous},
-                                                              {"mtu", protocol::kMaySetMtu},
-                                                              {"mac", protocol::kMaySetMac}};
+constexpr std::pair<absl::string_view, uint32_t> kGrants[] = {
+    {"inject", protocol::kMayInject}, {"busy_poll", protocol::kMayBusyPoll},
+    {"steer", protocol::kMaySteer},   {"promiscuous", protocol::kMayBePromiscuous},
+    {"mtu", protocol::kMaySetMtu},    {"mac", protocol::kMaySetMac}};
 
 absl::Status Wrong(absl::string_view where, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));

@@ -33,6 +33,7 @@ using pmd::af_xdp::ReceiveMessage;
 using pmd::af_xdp::SendMessage;
 
 constexpr int kAnswerPatienceMs = 10000;
+constexpr int kAttempts = 3;
 
 enum class Verb : uint32_t { kPut = 1, kDrop, kTakeAll, kDone, kBusy };
 
@@ -206,7 +207,9 @@ absl::StatusOr<UniqueFd> StartKeeper(const sockaddr_un& address) {
     for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(nothing, standard);
   }
   const std::string path = address.sun_path;
-  Keeper(std::move(listener), std::move(theirs)).Run();
+  Keeper keeper(std::move(listener), std::move(theirs));
+  keeper.Run();
+  // While it still listens: a broker that is starting is turned away afterwards, and makes a keeper of its own under this name.
   unlink(path.c_str());
   _exit(0);
 }
@@ -216,18 +219,22 @@ absl::StatusOr<UniqueFd> StartKeeper(const sockaddr_un& address) {
 absl::StatusOr<DescriptorStore> DescriptorStore::Open(const std::string& path) {
   const auto address = Address(path);
   if (!address.ok()) return address.status();
-  auto connection = Connect(*address);
-  if (!connection.ok()) return connection.status();
-  const bool started = !*connection;
-  if (started) connection = StartKeeper(*address);
-  if (!connection.ok()) return connection.status();
-  const timeval patience{.tv_sec = kAnswerPatienceMs / 1000, .tv_usec = 0};
-  setsockopt(connection->get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  DescriptorStore store(*std::move(connection));
-  if (!started) {
-    if (auto status = store.AwaitDone(); !status.ok()) return lcore::Annotate(status, path);
+  absl::Status status;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto connection = Connect(*address);
+    if (!connection.ok()) return connection.status();
+    const bool started = !*connection;
+    if (started) connection = StartKeeper(*address);
+    if (!connection.ok()) return connection.status();
+    const timeval patience{.tv_sec = kAnswerPatienceMs / 1000, .tv_usec = 0};
+    setsockopt(connection->get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    DescriptorStore store(*std::move(connection));
+    if (!started) status = store.AwaitDone();
+    if (status.ok()) return store;
+    // One that was just ending has turned us away.
+    if (!absl::IsUnavailable(status)) break;
   }
-  return store;
+  return lcore::Annotate(status, path);
 }
 
 std::vector<StoredDescriptor> DescriptorStore::TakeAll() {

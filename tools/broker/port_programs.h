@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@ struct PortProgram {
   std::unique_ptr<bpf::XdpProgram> program;
   bpf::AttachMode mode;
   std::vector<std::string> rules;
+  std::set<uint32_t> queues = {};  // with a socket of some client
 };
 
 // Single-threaded.

@@ -190,7 +190,7 @@ void Server::ResumeSessions(std::vector<StoredDescriptor> left) {
     }
     const int key = connection.get();
     auto session = std::make_unique<Session>(number, std::move(connection), *std::move(peer),
-                                             Session::Shared{configuration_, programs_, store_, memory_maps_});
+                                             Session::Shared{configuration_, programs_, store_, injectors_});
     if (const auto status = session->Resume(interface, std::move(descriptors)); !status.ok()) {
       log_(absl::StrCat(session->Describe(), ": cannot go on: ", status.message()));
       continue;
@@ -270,7 +270,7 @@ void Server::Accept(int listener) {
       return;
     }
     client.session = std::make_unique<Session>(next_number_++, std::move(connection), *std::move(peer),
-                                               Session::Shared{configuration_, programs_, store_, memory_maps_});
+                                               Session::Shared{configuration_, programs_, store_, injectors_});
   } else {
     const auto folder =
         std::find_if(folders_.begin(), folders_.end(), [listener](const Folder& entry) { return entry.listener.get() == listener; });

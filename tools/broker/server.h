@@ -88,7 +88,7 @@ class Server {
   DescriptorStore store_;
   const Log log_;
   PortPrograms programs_;
-  MemoryMaps memory_maps_;
+  LentInjectors injectors_;
   bpf::UniqueFd events_;  // epoll
   bpf::UniqueFd listener_;
   std::vector<Folder> folders_;

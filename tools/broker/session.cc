@@ -14,11 +14,15 @@
 #include <absl/strings/match.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <absl/strings/str_split.h>
+#include <absl/strings/strip.h>
 
 #include "bpf/feature_probe.h"
 #include "bpf/visible_memory.h"
 #include "lcore/device_node.h"
 #include "lcore/errno_status.h"
+#include "pmd/af_xdp/local_interface.h"
 
 namespace pollux::broker {
 namespace {
@@ -60,6 +64,8 @@ int ErrnoOf(const absl::Status& status) {
       return ENOMEM;
     case absl::StatusCode::kUnimplemented:
       return EOPNOTSUPP;
+    case absl::StatusCode::kAborted:
+      return EAGAIN;
     case absl::StatusCode::kFailedPrecondition:
       return EBUSY;
     default:
@@ -108,6 +114,7 @@ bool Session::Serve() {
     CopyText(status.message(), answer.reply.text);
     answer.descriptors.clear();
   }
+  answer.reply.sequence = request.sequence;
   const int error =
       pmd::af_xdp::SendMessage(connection_.get(), std::as_bytes(std::span(&answer.reply, 1)), answer.descriptors, MSG_DONTWAIT);
   if (error != 0) ended_ = error == EAGAIN ? "it does not read its answers" : "its answer could not be sent";
@@ -139,7 +146,7 @@ absl::Status Session::Handle(const Request& request, std::vector<UniqueFd>& desc
     case Verb::kReceive:
       return Receive(request.queue);
     case Verb::kRelease:
-      return Release(request.queue);
+      return request.value == 1 ? AskReleased(request.queue, &answer->reply) : Release(request.queue);
     case Verb::kPromiscuous:
       return SetPromiscuous(request.value != 0);
     case Verb::kMtu:
@@ -147,18 +154,22 @@ absl::Status Session::Handle(const Request& request, std::vector<UniqueFd>& desc
       const bool mtu = request.verb == Verb::kMtu;
       if (auto status = mtu ? CheckGrant(protocol::kMaySetMtu, "mtu") : CheckGrant(protocol::kMaySetMac, "mac"); !status.ok())
         return status;
-      if (settings_ == nullptr) {
-        auto settings = pmd::af_xdp::SavedSettings::Of(*netdev_);
-        if (!settings.ok()) return settings.status();
-        settings_ = *std::move(settings);
-      }
-      if (mtu) return settings_->SetMtu(request.value);
+      const auto settings = Settings();
+      if (!settings.ok()) return settings.status();
+      if (mtu) return (*settings)->SetMtu(request.value);
       pmd::MacAddress mac;
       std::memcpy(mac.bytes.data(), request.mac, sizeof(request.mac));
-      return settings_->SetMac(mac);
+      return (*settings)->SetMac(mac);
     }
+    case Verb::kRestore:
+      if (settings_ == nullptr) return absl::OkStatus();
+      if (request.value == 1 && !netdev_->Index().ok()) settings_->Forget();
+      if (settings_.use_count() == 1) CopyText(absl::StrJoin(settings_->Restore(), "\n"), answer->reply.text);
+      settings_.reset();
+      return absl::OkStatus();
     case Verb::kInjector:
-      return absl::UnimplementedError("this broker has no injector");
+      if (auto status = CheckGrant(protocol::kMayInject, "inject"); !status.ok()) return status;
+      return Lend(descriptors, answer);
     case Verb::kPassed:
       answer->reply.value = program_ == nullptr ? 0 : program_->program->passed_packets();
       return absl::OkStatus();
@@ -182,8 +193,10 @@ absl::Status Session::Open(const std::string& interface) {
   return absl::OkStatus();
 }
 
-absl::Status Session::Tell(Reply* reply) const {
+absl::Status Session::Tell(Reply* reply) {
   protocol::PortInfo& info = reply->info;
+  // A port that was stopped goes over to the interface that took the place of the one that is gone.
+  if (program_ == nullptr) netdev_->Follow().IgnoreError();
   const auto index = netdev_->Index();
   if (!index.ok()) return index.status();
   const auto link = netdev_->Link();
@@ -225,17 +238,25 @@ absl::Status Session::Attach(uint32_t flags, Reply* reply) {
   if (!program.ok()) return program.status();
   program_ = *std::move(program);
   reply->flags = program_->program->native() ? protocol::kNative : protocol::kGeneric;
+  reply->value = program_->program->program_id();
   CopyText(program_->program->fallback_reason(), reply->text);
   return absl::OkStatus();
 }
 
 absl::Status Session::Detach() {
   while (!sockets_.empty()) {
-    if (auto status = Release(sockets_.begin()->first); !status.ok()) sockets_.erase(sockets_.begin());
+    const uint32_t queue = sockets_.begin()->first;
+    if (Release(queue).ok()) continue;  // else the keeper is gone, and this one must not be held for that
+    program_->queues.erase(queue);
+    sockets_.erase(queue);
   }
   rules_.clear();
+  lent_.reset();
   promiscuous_.reset();
   program_.reset();
+  for (const char* name : {"injector/", "promiscuous"}) {
+    if (auto status = shared_.store.Drop(Stored(name)); !status.ok()) return status;
+  }
   return absl::OkStatus();
 }
 
@@ -261,12 +282,8 @@ absl::Status Session::MakeMemory(const Request& request, Answer* answer) {
   }
   auto memory = bpf::VisibleMemory::Create(request.value, request.node);
   if (!memory.ok()) return memory.status();
-  UniqueFd map = UniqueFd::Duplicate(memory->map());
-  const auto identity = bpf::IdentifyMap(map.get());
-  if (!identity.ok()) return identity.status();
-  shared_.memory_maps.insert(identity->id);
   memory_bytes_ += request.value;
-  memory_.push_back(std::move(map));
+  memory_.push_back(UniqueFd::Duplicate(memory->map()));
   answer->descriptors.push_back(memory_.back().get());
   answer->reply.value = request.value;
   return absl::OkStatus();
@@ -277,7 +294,10 @@ absl::Status Session::MakeMemory(const Request& request, Answer* answer) {
 absl::Status Session::MakeSocket(const Request& request, const std::vector<UniqueFd>& descriptors, Answer* answer) {
   if (auto status = CheckQueue(request.queue); !status.ok()) return status;
   if (program_ == nullptr) return absl::FailedPreconditionError("the program is not attached yet");
-  if (sockets_.count(request.queue) != 0) return absl::AlreadyExistsError(absl::StrCat("queue ", request.queue, " has a socket already"));
+  if (program_->queues.count(request.queue) != 0) {
+    return absl::AlreadyExistsError(absl::StrCat("queue ", request.queue, " of interface ", grant_->interface, " is in use",
+                                                 sockets_.count(request.queue) != 0 ? " by this client" : " by another client"));
+  }
   const pmd::af_xdp::XskRingSizes sizes{
       .rx = request.rx_ring, .tx = request.tx_ring, .fill = request.fill_ring, .completion = request.completion_ring};
   if (!IsRing(sizes.rx) || !IsRing(sizes.tx) || !IsRing(sizes.fill) || !IsRing(sizes.completion)) {
@@ -289,11 +309,10 @@ absl::Status Session::MakeSocket(const Request& request, const std::vector<Uniqu
     return absl::InvalidArgumentError(absl::StrCat("frames of ", request.frame_size, " bytes with ", request.headroom,
                                                    " of headroom: ", kSmallestFrame, " or ", kLargestFrame, " bytes are expected"));
   }
-  if (descriptors.size() != 1) return absl::InvalidArgumentError("one descriptor of memory that this broker gave out is expected");
+  // Any such memory will do, a former broker's too: only who has CAP_BPF can make it, and who has it may write to it.
+  if (descriptors.size() != 1) return absl::InvalidArgumentError("one descriptor of memory that a broker gave out is expected");
   const auto memory = bpf::IdentifyMap(descriptors.front().get());
-  if (!memory.ok() || shared_.memory_maps.count(memory->id) == 0) {
-    return absl::InvalidArgumentError("one descriptor of memory that this broker gave out is expected");
-  }
+  if (!memory.ok()) return memory.status();
   const std::size_t bytes = request.value / request.frame_size * request.frame_size;
   if (bytes == 0 || bytes > memory->bytes) {
     return absl::InvalidArgumentError(absl::StrCat(request.value, " bytes of frames in memory of ", memory->bytes));
@@ -312,15 +331,25 @@ absl::Status Session::MakeSocket(const Request& request, const std::vector<Uniqu
     const auto status = (*socket)->SetBusyPolling({.budget = request.busy_budget, .timeout_us = request.busy_timeout_us});
     if (!status.ok()) CopyText(status.message(), answer->reply.text);
   }
-  (*socket)->RaiseSendLimits(sizes.tx);
+  if ((*socket)->RaiseSendLimits(sizes.tx)) answer->reply.flags |= protocol::kSendsWholeRing;
   const auto index = netdev_->Index();
   if (!index.ok()) return index.status();
   const auto mode = (request.flags & protocol::kZeroCopy) != 0 ? pmd::af_xdp::CopyMode::kZeroCopy
                     : (request.flags & protocol::kCopy) != 0   ? pmd::af_xdp::CopyMode::kCopy
                                                                : pmd::af_xdp::CopyMode::kAutomatic;
-  if (auto status = (*socket)->Bind(*index, mode, (request.flags & protocol::kNeedWakeup) != 0); !status.ok()) return status;
-  answer->reply.flags = (*socket)->zero_copy() ? protocol::kZeroCopy : protocol::kCopy;
+  // Others are waiting: whether the queue becomes free in a moment the client asks again.
+  if (auto status =
+          (*socket)->Bind(*index, mode, (request.flags & protocol::kNeedWakeup) != 0, XskSocket::Others::kMayUseIt, /*patience_ms=*/0);
+      !status.ok()) {
+    return status.code() == absl::ErrnoToStatusCode(EBUSY) ? absl::AbortedError(status.message()) : status;
+  }
+  answer->reply.flags |= (*socket)->zero_copy() ? protocol::kZeroCopy : protocol::kCopy;
+  if (request.busy_budget != 0) {
+    const std::string why = pmd::af_xdp::StopStallingBusyPolling(**socket, *index);
+    if (!why.empty()) CopyText(why, answer->reply.text);
+  }
   Socket& held = sockets_[request.queue];
+  program_->queues.insert(request.queue);
   held.descriptor = UniqueFd::Duplicate((*socket)->descriptor());
   if (auto status = shared_.store.Put(Stored(absl::StrCat("socket/", request.queue)), held.descriptor.get()); !status.ok()) return status;
   answer->descriptors.push_back(held.descriptor.get());
@@ -341,13 +370,56 @@ absl::Status Session::Release(uint32_t queue) {
   if (found == sockets_.end()) return absl::NotFoundError(absl::StrCat("queue ", queue, " has no socket"));
   if (found->second.receives) program_->program->RemoveSocket(queue).IgnoreError();
   sockets_.erase(found);
+  program_->queues.erase(queue);
   return shared_.store.Drop(Stored(absl::StrCat("socket/", queue)));
+}
+
+absl::Status Session::AskReleased(uint32_t queue, Reply* reply) {
+  if (auto status = CheckQueue(queue); !status.ok()) return status;
+  if (sockets_.count(queue) != 0) {
+    if (auto status = Release(queue); !status.ok()) return status;
+  }
+  const auto index = netdev_->Index();
+  reply->value = !index.ok() || pmd::af_xdp::WaitForRelease(*index, queue, /*timeout_ms=*/1);
+  return absl::OkStatus();
+}
+
+// A memory, and perhaps the program of the injector that the client has.
+absl::Status Session::Lend(const std::vector<UniqueFd>& descriptors, Answer* answer) {
+  if (lent_ != nullptr) return absl::FailedPreconditionError("this port is in an injector already");
+  if (descriptors.empty() || descriptors.size() > 2) {
+    return absl::InvalidArgumentError("the descriptors of memory that a broker gave out, and of an injector's program, are expected");
+  }
+  const auto memory = bpf::IdentifyMap(descriptors.front().get());
+  if (!memory.ok()) return memory.status();
+  const auto index = netdev_->Index();
+  if (!index.ok()) return index.status();
+  auto lent =
+      shared_.injectors.Lend(*index, descriptors.front().get(), memory->bytes, descriptors.size() == 2 ? descriptors.back().get() : -1);
+  if (!lent.ok()) return lent.status();
+  lent_ = std::move(lent->port);
+  const std::string name = Stored(absl::StrCat("injector/", lent_->number()));
+  if (auto status = shared_.store.Put(name, lent_->injector()->ports_map()); !status.ok()) return status;
+  answer->reply.value = lent_->number();
+  if (!lent->is_new) return absl::OkStatus();
+  const auto parts = lent_->injector()->descriptors();
+  answer->descriptors.assign(parts.begin(), parts.end());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<pmd::af_xdp::SavedSettings*> Session::Settings() {
+  if (settings_ == nullptr) {
+    auto settings = pmd::af_xdp::SavedSettings::Of(*netdev_);
+    if (!settings.ok()) return settings.status();
+    settings_ = *std::move(settings);
+  }
+  return settings_.get();
 }
 
 absl::Status Session::SetPromiscuous(bool on) {
   if (!on) {
     promiscuous_.reset();
-    return absl::OkStatus();
+    return shared_.store.Drop(Stored("promiscuous"));
   }
   if (auto status = CheckGrant(protocol::kMayBePromiscuous, "promiscuous"); !status.ok()) return status;
   if (promiscuous_ != nullptr) return absl::OkStatus();
@@ -356,7 +428,7 @@ absl::Status Session::SetPromiscuous(bool on) {
   auto membership = pmd::af_xdp::PromiscuousMembership::Join(grant_->interface, *index);
   if (!membership.ok()) return membership.status();
   promiscuous_ = *std::move(membership);
-  return absl::OkStatus();
+  return shared_.store.Put(Stored("promiscuous"), promiscuous_->descriptor());
 }
 
 absl::Status Session::Resume(const std::string& interface, std::vector<StoredDescriptor> left) {
@@ -366,15 +438,30 @@ absl::Status Session::Resume(const std::string& interface, std::vector<StoredDes
   if (!netdev.ok()) return netdev.status();
   netdev_ = *std::move(netdev);
   for (StoredDescriptor& stored : left) {
-    uint32_t queue;
-    const std::string prefix = Stored("socket/");
-    if (!absl::StartsWith(stored.name, prefix) || !absl::SimpleAtoi(stored.name.substr(prefix.size()), &queue)) continue;
-    sockets_[queue].descriptor = std::move(stored.descriptor);
+    const absl::string_view name = absl::StripPrefix(stored.name, Stored(""));
+    const std::vector<absl::string_view> parts = absl::StrSplit(name, '/');
+    uint32_t number;
+    if (name == "promiscuous") {
+      promiscuous_ = std::make_unique<pmd::af_xdp::PromiscuousMembership>(stored.descriptor.Release());
+    } else if (parts.size() == 2 && absl::SimpleAtoi(parts[1], &number)) {
+      if (parts[0] == "socket") sockets_[number].descriptor = std::move(stored.descriptor);
+      if (parts[0] == "injector") lent_ = std::make_unique<LentPort>(std::move(stored.descriptor), number);
+    }
+  }
+  // What the former broker set and could not put back is put back at the end of this session.
+  if ((grant_->grants & (protocol::kMaySetMtu | protocol::kMaySetMac)) != 0) {
+    if (auto settings = Settings(); !settings.ok()) return settings.status();
   }
   if (sockets_.empty()) return absl::OkStatus();
   program_ = shared_.programs.Resumed(interface);
-  if (program_ == nullptr) return absl::FailedPreconditionError(absl::StrCat("interface ", interface, " has lost its program"));
-  for (auto& [queue, socket] : sockets_) socket.receives = program_->program->ResumeSocket(queue, socket.descriptor.get()).ok();
+  if (program_ == nullptr) {
+    sockets_.clear();
+    return absl::FailedPreconditionError(absl::StrCat("interface ", interface, " has lost its program"));
+  }
+  for (auto& [queue, socket] : sockets_) {
+    program_->queues.insert(queue);
+    socket.receives = program_->program->ResumeSocket(queue, socket.descriptor.get()).ok();
+  }
   return absl::OkStatus();
 }
 

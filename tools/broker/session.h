@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -21,14 +20,12 @@
 #include "pmd/af_xdp/xsk_socket.h"
 #include "tools/broker/configuration.h"
 #include "tools/broker/descriptor_store.h"
+#include "tools/broker/lent_injectors.h"
 #include "tools/broker/port_programs.h"
 
 namespace pollux::broker {
 
-// The ids of the BPF maps that were given out as memory: what comes back as memory has to be one of them.
-using MemoryMaps = std::set<uint32_t>;
-
-// What it changes ends with it: sockets leave the map, promiscuous mode and settings end. Single-threaded.
+// What it changes ends with it: sockets leave the map, the port its injector, promiscuous mode and settings end. Single-threaded.
 class Session {
  public:
   // What all sessions share; outlives them.
@@ -36,7 +33,7 @@ class Session {
     const Configuration& configuration;
     PortPrograms& programs;
     DescriptorStore& store;
-    MemoryMaps& memory_maps;
+    LentInjectors& injectors;
   };
 
   // `number` is the connection's own among all that there have been.
@@ -72,13 +69,16 @@ class Session {
 
   absl::Status Handle(const Request& request, std::vector<bpf::UniqueFd>& descriptors, Answer* answer);
   absl::Status Open(const std::string& interface);
-  absl::Status Tell(Reply* reply) const;
+  absl::Status Tell(Reply* reply);
   absl::Status Attach(uint32_t flags, Reply* reply);
   absl::Status Detach();
   absl::Status MakeMemory(const Request& request, Answer* answer);
   absl::Status MakeSocket(const Request& request, const std::vector<bpf::UniqueFd>& descriptors, Answer* answer);
   absl::Status Receive(uint32_t queue);
   absl::Status Release(uint32_t queue);
+  absl::Status AskReleased(uint32_t queue, Reply* reply);
+  absl::Status Lend(const std::vector<bpf::UniqueFd>& descriptors, Answer* answer);
+  absl::StatusOr<pmd::af_xdp::SavedSettings*> Settings();
   absl::Status SetPromiscuous(bool on);
   absl::Status CheckGrant(uint32_t bit, absl::string_view name) const;
   absl::Status CheckQueue(uint32_t queue) const;
@@ -94,6 +94,7 @@ class Session {
   std::unique_ptr<pmd::af_xdp::Netdev> netdev_;
   std::vector<std::string> rules_;
   std::shared_ptr<PortProgram> program_;
+  std::unique_ptr<LentPort> lent_;
   std::map<uint32_t, Socket> sockets_;  // by queue
   std::vector<bpf::UniqueFd> memory_;
   std::size_t memory_bytes_ = 0;

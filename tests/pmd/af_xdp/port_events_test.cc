@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "pmd/af_xdp/af_xdp_device.h"
+#include "pmd/af_xdp/settings_file.h"
 #include "tests/pmd/af_xdp/veth_pair.h"
 #include "tests/support/pool_fixture.h"
 #include "tools/support/patience.h"

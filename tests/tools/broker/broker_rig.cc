@@ -10,7 +10,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+
 #include <system_error>
+#include "tools/support/veth_pair.h"
 
 namespace pollux::support {
 namespace {
@@ -19,7 +21,7 @@ constexpr char kBroker[] = "tools/broker/pollux-broker";
 
 }  // namespace
 
-std::unique_ptr<BrokerRig> BrokerRig::Create() {
+std::unique_ptr<BrokerRig> BrokerRig::Create(std::size_t queues) {
   std::unique_ptr<BrokerRig> rig(new BrokerRig);
   auto network = NetworkNamespace::Create("broker");
   if (!network.ok()) {
@@ -27,8 +29,10 @@ std::unique_ptr<BrokerRig> BrokerRig::Create() {
     return nullptr;
   }
   rig->network_ = *std::move(network);
-  rig->Run({"ip", "link", "add", "p0", "type", "veth", "peer", "name", "p1"});
-  for (const char* name : {"lo", "p0", "p1"}) rig->Run({"ip", "link", "set", name, "up"});
+  rig->Run({"sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1"});  // only the test's packets
+  const absl::Status added = AddVethPair({*rig->network_, "p0"}, {*rig->network_, "p1"}, {.queues = queues});
+  EXPECT_TRUE(added.ok()) << added;
+  rig->Run({"ip", "link", "set", "lo", "up"});
   // A path of at most 107 bytes, where every user may look up the socket.
   char path[] = "/tmp/plx-broker-XXXXXX";
   rig->folder_ = mkdtemp(path);

@@ -3,6 +3,7 @@
 #ifndef TESTS_TOOLS_BROKER_BROKER_RIG_H_
 #define TESTS_TOOLS_BROKER_BROKER_RIG_H_
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ namespace pollux::support {
 class BrokerRig {
  public:
   // Null, having failed the test, if the machine refuses. Ask NetworkNamespace::MayCreate first.
-  static std::unique_ptr<BrokerRig> Create();
+  static std::unique_ptr<BrokerRig> Create(std::size_t queues = 1);
   ~BrokerRig();
 
   // Runs a command where the interfaces are; a failure fails the test.

@@ -33,7 +33,7 @@ using pmd::af_xdp::broker::Verb;
 namespace protocol = pmd::af_xdp::broker;
 
 constexpr char kConfiguration[] = R"({"clients": [{"users": [0], "ports": [
-  {"interface": "p0", "queues": "0-1", "memory_mib": 4, "allow": ["busy_poll", "steer", "promiscuous", "mtu", "mac"]}]}]})";
+  {"interface": "p0", "queues": "0-1", "memory_mib": 4, "allow": ["inject", "busy_poll", "steer", "promiscuous", "mtu", "mac"]}]}]})";
 
 // What all sessions share, in a namespace with the veth pair p0-p1. The calling thread is in it for good.
 struct Rig {
@@ -42,7 +42,7 @@ struct Rig {
   absl::StatusOr<Configuration> configuration = Configuration::Parse(kConfiguration);
   absl::StatusOr<DescriptorStore> store;
   std::unique_ptr<PortPrograms> programs;
-  MemoryMaps memory_maps;
+  LentInjectors injectors;
   unsigned sessions = 0;
 
   Rig() : store(DescriptorStore::Open(scratch.File("keeper"))) {
@@ -71,6 +71,7 @@ Rig* TheRig() {
 
 struct Outcome {
   int sockets = 0;
+  int injectors = 0;
   int refused = 0;
   bool ended = false;
 };
@@ -84,7 +85,7 @@ Outcome TryConversation(Rig& rig, std::span<const uint8_t> bytes) {
   const bpf::UniqueFd file(memfd_create("frames", MFD_CLOEXEC));
   if (ftruncate(file.get(), 1 << 20) != 0) std::abort();
   std::vector<bpf::UniqueFd> memory;
-  Session session(++rig.sessions, bpf::UniqueFd(ends[1]), Peer{}, {*rig.configuration, *rig.programs, *rig.store, rig.memory_maps});
+  Session session(++rig.sessions, bpf::UniqueFd(ends[1]), Peer{}, {*rig.configuration, *rig.programs, *rig.store, rig.injectors});
   Outcome outcome;
   while (!outcome.ended && bytes.size() >= 2) {
     const unsigned kind = bytes[0] % 5;
@@ -107,8 +108,11 @@ Outcome TryConversation(Rig& rig, std::span<const uint8_t> bytes) {
     }
     if (received.bytes != sizeof(reply) || reply.version != protocol::kVersion || reply.error < 0) std::abort();
     if (memchr(reply.text, 0, sizeof(reply.text)) == nullptr) std::abort();
+    if (reply.sequence != request.sequence) std::abort();
+    const bool lends = reply.error == 0 && request.verb == Verb::kInjector;
     const bool gives = reply.error == 0 && (request.verb == Verb::kMemory || request.verb == Verb::kSocket);
-    if (received.descriptors.size() != (gives ? 1 : 0)) std::abort();
+    if (received.descriptors.size() != (lends ? bpf::Injector::kDescriptors : gives ? 1 : 0)) std::abort();
+    outcome.injectors += lends;
     outcome.refused += reply.error != 0;
     if (!gives) continue;
     outcome.sockets += request.verb == Verb::kSocket;
@@ -137,9 +141,9 @@ Request RightRequest(Verb verb) {
 
 // A conversation as it should be, of which messages are left out, repeated, changed.
 std::string RandomConversation(std::mt19937& random) {
-  const Verb order[] = {Verb::kOpen,    Verb::kInfo,   Verb::kSteer,       Verb::kAttach,   Verb::kMemory, Verb::kSocket,
-                        Verb::kReceive, Verb::kMtu,    Verb::kPromiscuous, Verb::kMac,      Verb::kPassed, Verb::kSocket,
-                        Verb::kRelease, Verb::kDetach, Verb::kInfo,        Verb::kInjector, Verb::kEnd};
+  const Verb order[] = {Verb::kOpen,    Verb::kInfo,   Verb::kSteer,       Verb::kAttach,   Verb::kMemory,  Verb::kSocket,
+                        Verb::kReceive, Verb::kMtu,    Verb::kPromiscuous, Verb::kMac,      Verb::kPassed,  Verb::kSocket,
+                        Verb::kRelease, Verb::kDetach, Verb::kInfo,        Verb::kInjector, Verb::kRestore, Verb::kEnd};
   std::string bytes;
   for (const Verb verb : order) {
     if (random() % 6 == 0) continue;
@@ -149,7 +153,7 @@ std::string RandomConversation(std::mt19937& random) {
       for (std::size_t flips = random() % 3 == 0 ? random() % 3 : 0; flips > 0; --flips) {
         raw[4 + random() % (random() % 2 == 0 ? 64 : sizeof(request) - 4)] = static_cast<uint8_t>(random());
       }
-      const unsigned kind = random() % 12 == 0 ? random() % 5 : verb == Verb::kSocket ? 1 : 0;
+      const unsigned kind = random() % 12 == 0 ? random() % 5 : verb == Verb::kSocket || verb == Verb::kInjector ? 1 : 0;
       bytes += static_cast<char>(kind);
       bytes.append(reinterpret_cast<const char*>(raw), sizeof(request));
     }
@@ -163,17 +167,19 @@ TEST(SessionFuzz, AnyConversationIsAnsweredOrEndedAndUndone) {
   constexpr int kRounds = 40;
   const std::string before = rig->Link();
   std::mt19937 random(5);
-  int sockets = 0, refused = 0, ended = 0;
+  int sockets = 0, injectors = 0, refused = 0, ended = 0;
   for (int round = 0; round < kRounds; ++round) {
     const std::string bytes = RandomConversation(random);
     const Outcome outcome = TryConversation(*rig, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
     sockets += outcome.sockets;
+    injectors += outcome.injectors;
     refused += outcome.refused;
     ended += outcome.ended;
     ASSERT_EQ(rig->Link(), before) << "round " << round << " left something behind";
   }
   // The generator must reach to the bottom, and beside the right requests.
   EXPECT_GT(sockets, kRounds / 10);
+  EXPECT_GT(injectors, kRounds / 10);
   EXPECT_GT(refused, kRounds / 4);
   EXPECT_GT(ended, 0);
 }

@@ -58,7 +58,7 @@ static int Start(struct netdev_pollux* port, const struct pollux_settings* setti
   error = pollux_device_get_info(device, &info);
   struct pollux_pool_options options = settings->memory;
   options.frame_size = pollux_frame_size_for(settings, info.mtu);
-  struct pollux_memory* memory = error ? NULL : pollux_memory_get(&options, pollux_device_wants_visible(device));
+  struct pollux_memory* memory = error ? NULL : pollux_memory_get(&options, device, settings->brokered);
   if (!error) error = memory == NULL ? ENOMEM : Configure(port, device, settings, memory);
   if (error) {
     pollux_device_close(device);

@@ -37,6 +37,7 @@ struct pollux_memory {
   struct pollux_buffer* buffers;  // layout.frame_count
   pollux_pool* pool;
   struct pollux_pool_options asked;
+  bool brokered;  // pollux-broker made it: ports that it opens take no other, all the rest take it too
   struct pollux_memory* next;
   atomic_uint64_t outgrown;  // packets that got memory from malloc(), since they needed more room than their frame has
   atomic_uint64_t clones;    // packets copied into a frame by Open vSwitch: floods, mirrors
@@ -61,8 +62,8 @@ static inline void pollux_count(uint64_t* counter, uint64_t n) {
 }
 
 // Returns memory of this kind, NULL if there is none to be had (pollux_last_error). Main thread.
-// `visible`: if it is made now, and its pages are nobody's wish, BPF programs can read it.
-struct pollux_memory* pollux_memory_get(const struct pollux_pool_options*, bool visible);
+// If it is made now, it is made to suit the device.
+struct pollux_memory* pollux_memory_get(const struct pollux_pool_options*, pollux_device*, bool brokered);
 
 void pollux_packets_initialize(void);  // sets dp_packet_external; once
 struct dp_packet* pollux_packet_received(struct pollux_memory*, const struct pollux_packet*);
@@ -81,6 +82,7 @@ struct pollux_settings {
   struct pollux_pool_options memory;
   char* arguments;  // of net_af_xdp
   char* require;    // features, or ""
+  bool brokered;    // opened by pollux-broker
 };
 
 // A logical tx queue of a port (tx_queues.c). One thread's, but for the main thread, which ends it and visits what a thread left behind:

@@ -19,6 +19,7 @@ static const struct {
   const char* option;
   const char* argument;
 } driver_options[] = {
+    {"broker", "broker"},
     {"start-queue", "start_queue"},
     {"busy-poll-budget", "busy_budget"},
     {"busy-poll-timeout-us", "busy_timeout_us"},
@@ -175,6 +176,7 @@ int pollux_settings_parse(const char* interface, const struct smap* options, str
     AddSteering(options, &arguments);
     // Without the comma before the first.
     settings->arguments = xstrdup(ds_cstr(&arguments) + (arguments.length > 0));
+    settings->brokered = smap_get(options, "broker") != NULL;
     settings->require = xstrdup(smap_get_def(options, "require", ""));
     for (char* space = settings->require; (space = strchr(space, ' ')) != NULL;) *space = ',';
     valid = CheckWithDriver(interface, settings, error);

@@ -22,15 +22,15 @@ static inline struct pollux_buffer* BufferOf(const struct dp_packet* packet) {
   return CONTAINER_OF(packet, struct pollux_buffer, packet);
 }
 
-struct pollux_memory* pollux_memory_get(const struct pollux_pool_options* options, bool visible) {
+struct pollux_memory* pollux_memory_get(const struct pollux_pool_options* options, pollux_device* device, bool brokered) {
   for (struct pollux_memory* memory = memories; memory != NULL; memory = memory->next) {
-    if (!memcmp(&memory->asked, options, sizeof *options)) return memory;
+    if (!memcmp(&memory->asked, options, sizeof *options) && (memory->brokered || !brokered)) return memory;
   }
   struct pollux_memory* memory = xzalloc(sizeof *memory);
-  struct pollux_pool_options made = memory->asked = *options;
-  if (visible && made.pages == POLLUX_PAGES_AUTOMATIC) made.pages = POLLUX_PAGES_VISIBLE;
+  memory->asked = *options;
+  memory->brokered = brokered;
   memory->layout = (struct pollux_pool_layout)POLLUX_POOL_LAYOUT;
-  if (pollux_pool_create(&made, &memory->pool) || pollux_pool_get_layout(memory->pool, &memory->layout)) {
+  if (pollux_pool_create_for(device, options, &memory->pool) || pollux_pool_get_layout(memory->pool, &memory->layout)) {
     free(memory);
     return NULL;
   }

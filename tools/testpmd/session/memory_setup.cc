@@ -23,7 +23,7 @@ mempool::PageKind PagesFor(const EalOptions& eal, const TestpmdOptions& options)
 }
 
 absl::StatusOr<std::shared_ptr<mempool::Pool>> CreatePool(int node, const mempool::PoolOptions& pool_options, mempool::PageKind pages,
-                                                          bool visible, const TestpmdOptions& options) {
+                                                          const FrameDemand& demand, const TestpmdOptions& options) {
   const auto required = [&options](const char* feature) {
     return std::find(options.require.begin(), options.require.end(), feature) != options.require.end();
   };
@@ -31,7 +31,9 @@ absl::StatusOr<std::shared_ptr<mempool::Pool>> CreatePool(int node, const mempoo
   if (!bytes.ok()) return bytes.status();
   const mempool::RegionOptions region_options{
       .bytes = *bytes, .pages = pages, .numa_node = node, .require_pages = required("hugepages"), .require_node = required("numa")};
-  auto region = visible ? pmd::CreateVisibleRegion(region_options) : mempool::Region::Create(region_options);
+  auto region = demand.maker != nullptr ? demand.maker->MakeRegion(region_options)
+                : demand.visible_region ? pmd::CreateVisibleRegion(region_options)
+                                        : mempool::Region::Create(region_options);
   if (!region.ok()) return region.status();
   return mempool::Pool::Create(*std::move(region), pool_options);
 }
@@ -74,7 +76,7 @@ absl::StatusOr<MemorySetup> MemorySetup::Create(const EalOptions& eal, const Tes
 
   MemorySetup setup;
   for (const auto& [node, demand] : demand_by_node) {
-    auto pool = CreatePool(node, *PoolOptionsFor(options, demand), PagesFor(eal, options), demand.visible_region, options);
+    auto pool = CreatePool(node, *PoolOptionsFor(options, demand), PagesFor(eal, options), demand, options);
     if (!pool.ok()) return lcore::Annotate(pool.status(), absl::StrCat("memory for frames on NUMA node ", lcore::NodeName(node)));
     setup.pools_[node] = *std::move(pool);
   }

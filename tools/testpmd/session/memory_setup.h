@@ -13,6 +13,7 @@
 #include <absl/status/statusor.h>
 
 #include "mempool/pool.h"
+#include "pmd/device.h"
 #include "tools/testpmd/options/eal_options.h"
 #include "tools/testpmd/options/testpmd_options.h"
 
@@ -26,6 +27,7 @@ struct FrameDemand {
   std::size_t lcores = 1;
   std::size_t frame_size = 2048;  // the largest that a port recommends
   bool visible_region = false;    // a port asked for frames that BPF programs can read
+  pmd::Device* maker = nullptr;   // a port that takes frames of its own making only: all have those
 };
 
 // All ports of a node share its pool, so that packets travel between them without a copy. Belongs to the main lcore.

@@ -174,6 +174,7 @@ absl::Status Session::SetUpMemory() {
     node.lcores = worker_lcores_.size() + 1;
     node.frame_size = std::max(node.frame_size, info.recommended_frame_size);
     node.visible_region |= info.wants_visible_region;
+    if (info.has_own_memory) node.maker = &port->device();
   }
   if (demand.empty()) demand[mempool::kAnyNode] = {.lcores = worker_lcores_.size() + 1};
   absl::StatusOr<MemorySetup> memory = MemorySetup::Create(eal_, options_, demand);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pmd/af_xdp/queue_pair.h"
+#include "pmd/af_xdp/local_interface.h"
 
 #include <gtest/gtest.h>
 

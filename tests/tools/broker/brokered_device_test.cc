@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ports that a broker opens: what goes on while it is away, what is put back, and what is said when it refuses.
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pmd/drivers.h"
+#include "pmd/feature_state.h"
+#include "tests/support/pool_fixture.h"
+#include "tests/tools/broker/broker_rig.h"
+#include "tools/support/patience.h"
+
+namespace pollux::pmd {
+namespace {
+
+using support::BrokerRig;
+using testing::AllOf;
+using testing::HasSubstr;
+using Kind = DeviceEvent::Kind;
+
+constexpr char kAll[] = R"("allow": ["inject", "busy_poll", "steer", "promiscuous", "mtu", "mac"])";
+
+class BrokeredDeviceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!support::NetworkNamespace::MayCreate()) GTEST_SKIP() << "needs root";
+    rig_ = BrokerRig::Create();  // one queue: injected frames arrive on that of the CPU
+    ASSERT_NE(rig_, nullptr);
+  }
+
+  void StartBroker(const std::string& port = kAll) {
+    rig_->Start(R"("clients": [{"users": ["root"], "ports": [{"interface": "p0", )" + port + R"(}, {"interface": "p1", )" + port + "}]}]");
+  }
+  std::string Text(const std::string& interface, const std::string& more = "") {
+    return "net_af_xdp_" + interface + ",iface=" + interface + ",broker=" + rig_->socket() + more;
+  }
+  std::unique_ptr<Device> Open(const std::string& interface, const std::string& more = "") {
+    auto device = OpenDevice(Text(interface, more));
+    EXPECT_TRUE(device.ok()) << device.status();
+    return device.ok() ? *std::move(device) : nullptr;
+  }
+  static std::shared_ptr<mempool::Pool> MakePool(Device& device) {
+    const mempool::PoolOptions options{.frame_count = 8192, .slab_frames = 64};
+    auto region = device.MakeRegion({.bytes = *mempool::RegionBytes(options)});
+    EXPECT_TRUE(region.ok()) << region.status();
+    return region.ok() ? mempool::Pool::Create(*std::move(region), options).value_or(nullptr) : nullptr;
+  }
+  static absl::Status Start(Device& device, const std::shared_ptr<mempool::Pool>& pool) {
+    if (auto status = device.Configure({.pool = pool}); !status.ok()) return status;
+    return device.Start();
+  }
+  // p0 and p1, started, with one pool.
+  void StartBoth(const std::string& more) {
+    sender_ = Open("p0", more);
+    receiver_ = Open("p1", more);
+    ASSERT_NE(sender_, nullptr);
+    ASSERT_NE(receiver_, nullptr);
+    pool_ = MakePool(*sender_);
+    for (Device* device : {receiver_.get(), sender_.get()}) {
+      const absl::Status status = Start(*device, pool_);
+      ASSERT_TRUE(status.ok()) << status;
+    }
+  }
+  // Whether `count` packets come through, whole.
+  bool Passes(std::size_t count) {
+    std::size_t received = 0, sent = 0;
+    return support::Eventually([&] {
+      for (int round = 0; round < 1000 && received < count; ++round) {
+        if (sent < count && sent - received < 64) {
+          std::vector<Packet> packets = support::AllocatePackets(*pool_, std::min<std::size_t>(32, count - sent));
+          for (std::size_t index = 0; index < packets.size(); ++index) support::WriteContents(packets[index], 60, sent + index);
+          const std::size_t took = sender_->tx_queue(0).Send(packets);
+          mempool::Pool::Free(std::span(packets).subspan(took));
+          sent += took;
+        }
+        sender_->tx_queue(0).Poll();
+        std::array<Packet, 64> burst;
+        const std::size_t got = receiver_->rx_queue(0).Receive(burst);
+        for (std::size_t index = 0; index < got; ++index) EXPECT_TRUE(support::HasContents(burst[index], 60, received + index));
+        mempool::Pool::Free(std::span(burst).first(got));
+        received += got;
+      }
+      return received == count;
+    });
+  }
+  static bool Tells(Device& device, Kind kind) {
+    return support::Eventually([&] {
+      for (const DeviceEvent& event : device.PollEvents()) {
+        if (event.kind == kind) return true;
+      }
+      return false;
+    });
+  }
+  void KillBroker() {
+    ASSERT_TRUE(rig_->broker().Signal(SIGKILL).ok());
+    ASSERT_TRUE(rig_->broker().Wait().ok());
+  }
+  std::string Show(const std::string& interface) { return rig_->Run({"ip", "-d", "link", "show", interface}); }
+
+  std::unique_ptr<BrokerRig> rig_;
+  std::shared_ptr<mempool::Pool> pool_;
+  std::unique_ptr<Device> sender_, receiver_;
+};
+
+class BrokeredTraffic : public BrokeredDeviceTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(BrokeredTraffic, GoesOnWhileTheBrokerIsKilledAndStartedAgain) {
+  StartBroker();
+  StartBoth(GetParam());
+  ASSERT_FALSE(HasFatalFailure());
+  EXPECT_TRUE(Passes(5000));
+  sender_->PollEvents();  // the other end has a program now
+  KillBroker();
+  EXPECT_TRUE(Passes(5000));
+  // What is asked of a port meanwhile is answered from memory, and does not wait for the broker.
+  EXPECT_TRUE(sender_->Link().ok());
+  const auto asked_at = std::chrono::steady_clock::now();
+  EXPECT_EQ(sender_->Info().mtu, 1500u);
+  EXPECT_TRUE(sender_->PollEvents().empty());
+  EXPECT_LT(std::chrono::steady_clock::now() - asked_at, std::chrono::milliseconds(500));
+  rig_->Restart();
+  EXPECT_TRUE(Passes(5000));
+  EXPECT_TRUE(sender_->PollEvents().empty());
+  // The new broker stops and starts the ports of the old one, with memory that that one made.
+  for (Device* device : {sender_.get(), receiver_.get()}) {
+    ASSERT_TRUE(device->Stop().ok());
+    const absl::Status status = device->Start();
+    ASSERT_TRUE(status.ok()) << status << "\n" << rig_->broker().Transcript();
+  }
+  EXPECT_TRUE(Passes(5000));
+  sender_.reset();
+  EXPECT_TRUE(support::Eventually([this] { return !rig_->HasProgram(); }));
+}
+
+INSTANTIATE_TEST_SUITE_P(BothEngines, BrokeredTraffic, testing::Values(",tx=ring", ",tx=inject"),
+                         [](const auto& info) { return std::string(info.index == 0 ? "ring" : "inject"); });
+
+TEST_F(BrokeredDeviceTest, StopsWhileTheBrokerIsAway) {
+  StartBroker();
+  StartBoth(",tx=ring");
+  ASSERT_FALSE(HasFatalFailure());
+  KillBroker();
+  const auto stopped_at = std::chrono::steady_clock::now();
+  ASSERT_TRUE(sender_->Stop().ok());
+  EXPECT_LT(std::chrono::steady_clock::now() - stopped_at, std::chrono::seconds(6));
+  rig_->Restart();
+  // The next broker learns of the stop, and knows nothing of the port any more.
+  EXPECT_TRUE(support::Eventually([this] { return !rig_->HasProgram(); }));
+  const absl::Status status = sender_->Start();
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(Passes(1000));
+}
+
+TEST_F(BrokeredDeviceTest, SettingsEndWithThePort) {
+  StartBroker();
+  StartBoth(",tx=ring");
+  ASSERT_FALSE(HasFatalFailure());
+  ASSERT_TRUE(sender_->SetMtu(1400).ok());
+  ASSERT_TRUE(sender_->SetMac(*MacAddress::Parse("02:00:00:00:00:77")).ok());
+  ASSERT_TRUE(sender_->SetPromiscuous(true).ok());
+  EXPECT_EQ(sender_->Info().mtu, 1400u);
+  EXPECT_THAT(Show("p0"), AllOf(HasSubstr("mtu 1400"), HasSubstr("02:00:00:00:00:77"), HasSubstr("promiscuity 1")));
+  // They stay over a restart of the broker, and the next one puts them back.
+  KillBroker();
+  EXPECT_THAT(Show("p0"), AllOf(HasSubstr("mtu 1400"), HasSubstr("promiscuity 1")));
+  rig_->Restart();
+  EXPECT_THAT(Show("p0"), AllOf(HasSubstr("mtu 1400"), HasSubstr("promiscuity 1")));
+  sender_.reset();
+  EXPECT_TRUE(support::Eventually([this] {
+    const std::string now = Show("p0");
+    return now.find("mtu 1500") != std::string::npos && now.find("promiscuity 0") != std::string::npos &&
+           now.find("02:00:00:00:00:77") == std::string::npos;
+  })) << Show("p0");
+}
+
+TEST_F(BrokeredDeviceTest, TellsWhatOthersChange) {
+  StartBroker();
+  StartBoth(",tx=ring");
+  ASSERT_FALSE(HasFatalFailure());
+  rig_->Run({"ip", "link", "set", "p0", "mtu", "1300"});
+  EXPECT_TRUE(Tells(*sender_, Kind::kMtu));
+  rig_->Run({"ip", "link", "set", "p1", "down"});
+  EXPECT_TRUE(Tells(*sender_, Kind::kLink));
+  rig_->Run({"ip", "link", "delete", "p0"});
+  EXPECT_TRUE(Tells(*sender_, Kind::kGone));
+  ASSERT_TRUE(sender_->Stop().ok());
+  ASSERT_TRUE(receiver_->Stop().ok());
+  rig_->Run({"ip", "link", "add", "p0", "type", "veth", "peer", "name", "p1"});
+  rig_->Run({"ip", "link", "set", "p1", "up"});
+  rig_->Run({"ip", "link", "set", "p0", "up"});
+  EXPECT_TRUE(Tells(*sender_, Kind::kBack));
+  for (Device* device : {receiver_.get(), sender_.get()}) {
+    const absl::Status status = device->Start();
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  EXPECT_TRUE(Passes(1000));
+}
+
+TEST_F(BrokeredDeviceTest, ABrokerThatHangsUpIsAnInterfaceThatIsGone) {
+  StartBroker();
+  StartBoth(",tx=ring");
+  ASSERT_FALSE(HasFatalFailure());
+  KillBroker();
+  // The next one does not grant the ports any more.
+  rig_->Start(R"("clients": [{"users": ["root"], "ports": [{"interface": "lo"}]}])");
+  EXPECT_TRUE(Tells(*sender_, Kind::kGone));
+  ASSERT_TRUE(sender_->Stop().ok());
+  EXPECT_FALSE(sender_->Start().ok());
+  rig_->broker().Signal(SIGTERM).IgnoreError();
+  ASSERT_TRUE(rig_->broker().Wait().ok());
+  StartBroker();
+  EXPECT_TRUE(Tells(*sender_, Kind::kBack));
+  const absl::Status status = sender_->Start();
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(BrokeredDeviceTest, SaysWhyNot) {
+  rig_.reset();
+  rig_ = BrokerRig::Create(2);
+  ASSERT_NE(rig_, nullptr);
+  const auto nobody = OpenDevice(Text("p0"));
+  EXPECT_THAT(std::string(nobody.status().message()), AllOf(HasSubstr("connect("), HasSubstr("is pollux-broker running")));
+  StartBroker(R"("queues": "1", "memory_mib": 1)");
+  const auto loopback = OpenDevice(Text("lo"));
+  EXPECT_THAT(std::string(loopback.status().message()), HasSubstr("may not have interface lo"));
+  auto port = Open("p0");
+  ASSERT_NE(port, nullptr);
+  EXPECT_THAT(std::string(port->MakeRegion({.bytes = 2 << 20}).status().message()), HasSubstr("memory_mib"));
+  EXPECT_THAT(std::string(Start(*port, support::MakePool()).message()), HasSubstr("the broker grants queues 1 to 1"));
+  port = Open("p0", ",start_queue=1,tx=inject");
+  ASSERT_NE(port, nullptr);
+  EXPECT_THAT(std::string(Start(*port, support::MakePool()).message()), HasSubstr("was not made by a broker"));
+  EXPECT_THAT(std::string(port->SetMtu(1400).message()), HasSubstr("may not use 'mtu'"));
+  const mempool::PoolOptions few{.frame_count = 256, .slab_frames = 16};
+  auto region = port->MakeRegion({.bytes = *mempool::RegionBytes(few)});
+  ASSERT_TRUE(region.ok()) << region.status();
+  const auto pool = mempool::Pool::Create(*std::move(region), few);
+  ASSERT_TRUE(port->Configure({.rx_ring = 64, .tx_ring = 64, .pool = *pool}).ok());
+  const absl::Status started = port->Start();
+  ASSERT_TRUE(started.ok()) << started;
+  // The ring goes on without the grant, and the report says so.
+  for (const FeatureState& state : port->Features()) {
+    if (state.feature == kFeatureInject) {
+      EXPECT_FALSE(state.present);
+      EXPECT_THAT(state.reason, HasSubstr("may not use 'inject'"));
+    }
+    if (state.feature == kFeatureBroker) {
+      EXPECT_EQ(state.asked, rig_->socket());
+      EXPECT_TRUE(state.present);
+    }
+  }
+  EXPECT_THAT(std::string(OpenDevice(Text("p0", ",dispatcher=1")).status().message()), HasSubstr("exclude broker="));
+}
+
+}  // namespace
+}  // namespace pollux::pmd
