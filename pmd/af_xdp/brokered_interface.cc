@@ -73,6 +73,9 @@ class BrokeredProgram final : public bpf::XdpProgram {
     request.queue = queue;
     return interface_.GiveBack(request).status();
   }
+  absl::Status UseFlows(const bpf::FlowHook&) override {
+    return absl::UnimplementedError("flows need a program of this process: without broker=");
+  }
   void Detach() override {}
   bool native() const override { return native_; }
   std::string fallback_reason() const override { return fallback_reason_; }

@@ -136,6 +136,16 @@ static const char* pools_check_their_options(void) {
   EXPECT(pollux_pool_create(&options, &pool) == 0 && pollux_pool_get_report(pool, &report) == 0);
   EXPECT(report.pages == POLLUX_PAGES_ORDINARY);
   pollux_pool_release(pool);
+  // For a device: what is wrong is refused as well, and any memory suits a port without an interface.
+  pollux_device* device = NULL;
+  EXPECT(pollux_device_open("net_null0", NULL, NULL, &device) == 0);
+  options.pages = POLLUX_PAGES_AUTOMATIC;
+  EXPECT_ERROR(pollux_pool_create_for(NULL, &options, &pool), EINVAL, "device");
+  EXPECT_ERROR(pollux_pool_create_for(device, NULL, &pool), EINVAL, "options");
+  EXPECT_ERROR(pollux_pool_create_for(device, &options, NULL), EINVAL, "pool");
+  EXPECT(pollux_pool_create_for(device, &options, &pool) == 0 && pollux_pool_free_count(pool) == 512);
+  pollux_device_close(device);
+  pollux_pool_release(pool);
   return NULL;
 }
 
