@@ -113,6 +113,7 @@ Outcome TryConversation(Rig& rig, std::span<const uint8_t> bytes) {
     const bool gives = reply.error == 0 && (request.verb == Verb::kMemory || request.verb == Verb::kSocket);
     if (received.descriptors.size() != (lends ? bpf::Injector::kDescriptors : gives ? 1 : 0)) std::abort();
     outcome.injectors += lends;
+    if (gives && request.verb == Verb::kSocket && kind != 1) std::abort();  // of memory that is not the broker's
     outcome.refused += reply.error != 0;
     if (!gives) continue;
     outcome.sockets += request.verb == Verb::kSocket;
@@ -153,7 +154,8 @@ std::string RandomConversation(std::mt19937& random) {
       for (std::size_t flips = random() % 3 == 0 ? random() % 3 : 0; flips > 0; --flips) {
         raw[4 + random() % (random() % 2 == 0 ? 64 : sizeof(request) - 4)] = static_cast<uint8_t>(random());
       }
-      const unsigned kind = random() % 12 == 0 ? random() % 5 : verb == Verb::kSocket || verb == Verb::kInjector ? 1 : 0;
+      const unsigned right = verb == Verb::kSocket || verb == Verb::kInjector ? 1 : 0;
+      const unsigned kind = random() % (right == 1 ? 3 : 12) == 0 ? random() % 5 : right;
       bytes += static_cast<char>(kind);
       bytes.append(reinterpret_cast<const char*>(raw), sizeof(request));
     }
