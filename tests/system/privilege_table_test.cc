@@ -22,6 +22,9 @@ constexpr char kDocument[] = "docs/privileges.md";
 constexpr char kFive[] = "-all,+net_admin,+net_raw,+bpf,+perfmon,+ipc_lock";
 constexpr char kKilledRun[] = "settings of a killed run put back";
 constexpr char kNoInterface[] = "net_null";
+constexpr char kBroker[] = "tools/broker/pollux-broker";
+constexpr char kGrants[] = R"("clients": [{"users": ["nobody"], "ports": [{"interface": "p0", "memory_mib": 128,
+  "allow": ["inject", "busy_poll", "steer", "promiscuous", "mtu", "mac"]}]}])";
 
 struct Row {
   std::string feature;
@@ -87,28 +90,46 @@ class PrivilegeTableTest : public ForwardingTest {
 
   std::string Program() const { return scratch_.File("testpmd"); }
 
-  // The words that make a command run as a column says; empty if there is no such column.
-  std::optional<Arguments> Prefix(const std::string& column) const {
-    if (column == "Root") return Arguments{};
+  // How a column's testpmd is started.
+  struct Way {
+    Arguments prefix;  // words before the command
+    std::string device;
+    const support::NetworkNamespace* network;
+  };
+
+  std::optional<Way> WayOf(const std::string& column) {
+    if (column == "Root") return Way{{}, "", &rig().switch_namespace()};
+    if (column != "Five" && column != "None" && column != "Broker") return std::nullopt;
     const std::string kept = column == "Five" ? kFive : "-all";
-    if (column != "Five" && column != "None") return std::nullopt;
-    return Arguments{"env",
-                     "POLLUX_STATE_FOLDER=" + scratch_.File("state"),
-                     "setpriv",
-                     "--reuid=nobody",
-                     "--regid=nogroup",
-                     "--clear-groups",
-                     "--no-new-privs",
-                     "--inh-caps=" + kept,
-                     "--ambient-caps=" + kept,
-                     "--bounding-set=" + kept};
+    Way way{{"env", "POLLUX_STATE_FOLDER=" + scratch_.File("state"), "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+             "--no-new-privs", "--inh-caps=" + kept, "--ambient-caps=" + kept, "--bounding-set=" + kept},
+            "",
+            &rig().switch_namespace()};
+    if (column != "Broker") return way;
+    // Where the interface is not.
+    way.network = &rig().client(1);
+    way.device = "broker=" + scratch_.File("broker.sock");
+    if (broker_ == nullptr) StartBroker();
+    return way;
   }
 
-  Arguments Command(const Row& row, const Arguments& prefix, bool with_requirements) const {
-    Arguments words = prefix;
-    std::string device = row.device == Arguments{kNoInterface} ? "net_null0" : "net_af_xdp0,iface=p0";
-    if (absl::StartsWith(device, "net_af_xdp") && !row.device.empty()) absl::StrAppend(&device, ",", absl::StrJoin(row.device, ","));
-    words.insert(words.end(), {Program(), "-l", "0,1", "--vdev", device, "--", "-i", "--total-num-mbufs=4096"});
+  void StartBroker() {
+    std::ofstream(scratch_.File("broker.json")) << "{\"socket\": \"" << scratch_.File("broker.sock") << "\", " << kGrants << "}";
+    auto started = ChildProcess::Start({kBroker, "--config=" + scratch_.File("broker.json")}, &rig().switch_namespace());
+    ASSERT_TRUE(started.ok()) << started.status();
+    broker_ = *std::move(started);
+    ASSERT_TRUE(broker_->WaitForText("serving at").ok()) << broker_->Transcript();
+  }
+
+  Arguments Command(const Row& row, const Way& way, bool with_requirements) const {
+    Arguments words = way.prefix, device = row.device;
+    if (device == Arguments{kNoInterface}) {
+      device = {"net_null0"};
+    } else {
+      device.insert(device.begin(), {"net_af_xdp0", "iface=p0"});
+      if (!way.device.empty()) device.push_back(way.device);
+    }
+    words.insert(words.end(), {Program(), "-l", "0,1", "--vdev", absl::StrJoin(device, ","), "--", "-i", "--total-num-mbufs=4096"});
     for (const std::string& option : row.options) {
       if (with_requirements || !absl::StartsWith(option, "--require")) words.push_back(option);
     }
@@ -116,8 +137,8 @@ class PrivilegeTableTest : public ForwardingTest {
   }
 
   // Starts, and ends at the end of its input.
-  support::CommandResult Run(const Arguments& words) {
-    auto started = ChildProcess::Start(words, &rig().switch_namespace());
+  static support::CommandResult Run(const Arguments& words, const Way& way) {
+    auto started = ChildProcess::Start(words, way.network);
     if (!started.ok()) return {};
     (*started)->CloseInput();
     const auto code = (*started)->Wait();
@@ -125,9 +146,9 @@ class PrivilegeTableTest : public ForwardingTest {
   }
 
   // "yes", "falls back" or "no", and the words of the program behind it.
-  std::pair<std::string, std::string> Outcome(const Row& row, const Arguments& prefix) {
-    if (row.feature == kKilledRun) LeaveMtuBehind(prefix);
-    const support::CommandResult asked = Run(Command(row, prefix, true));
+  std::pair<std::string, std::string> Outcome(const Row& row, const Way& way) {
+    if (row.feature == kKilledRun) LeaveMtuBehind(way);
+    const support::CommandResult asked = Run(Command(row, way, true), way);
     const std::string words = asked.output + asked.errors;
     if (asked.exit_code == 0) {
       if (row.feature == kKilledRun && MtuOfPort() != 1500) return {"no", words};
@@ -136,14 +157,14 @@ class PrivilegeTableTest : public ForwardingTest {
       }
       return {"yes", words};
     }
-    return {Run(Command(row, prefix, false)).exit_code == 0 ? "falls back" : "no", words};
+    return {Run(Command(row, way, false), way).exit_code == 0 ? "falls back" : "no", words};
   }
 
   // As a testpmd does that changed the MTU and was killed.
-  void LeaveMtuBehind(const Arguments& prefix) {
-    Arguments words = Command({}, prefix, false);
+  void LeaveMtuBehind(const Way& way) {
+    Arguments words = Command({}, way, false);
     words.push_back("--max-pkt-len=1418");
-    const auto started = ChildProcess::Start(words, &rig().switch_namespace());
+    const auto started = ChildProcess::Start(words, way.network);
     ASSERT_TRUE(started.ok()) << started.status();
     support::Eventually([&] { return MtuOfPort() == 1400 || !(*started)->running(); });
     if ((*started)->running()) (*started)->Signal(SIGKILL).IgnoreError();
@@ -157,6 +178,7 @@ class PrivilegeTableTest : public ForwardingTest {
   }
 
   const support::ScratchFolder scratch_{"/tmp", 0755};
+  std::unique_ptr<ChildProcess> broker_;
 };
 
 TEST_F(PrivilegeTableTest, EachCellIsTrue) {
@@ -165,9 +187,9 @@ TEST_F(PrivilegeTableTest, EachCellIsTrue) {
   for (const Row& row : rows) {
     for (const auto& [column, says] : row.cells) {
       SCOPED_TRACE(absl::StrCat("row '", row.feature, "', column '", column, "'"));
-      const auto prefix = Prefix(column);
-      ASSERT_TRUE(prefix.has_value()) << "nobody knows how to start in this column";
-      const auto [outcome, words] = Outcome(row, *prefix);
+      const auto way = WayOf(column);
+      ASSERT_TRUE(way.has_value()) << "nobody knows how to start in this column";
+      const auto [outcome, words] = Outcome(row, *way);
       if (outcome != says && MachineLacks(words)) {
         std::cout << "not seen here: " << row.feature << ", " << column << "\n";
         continue;
