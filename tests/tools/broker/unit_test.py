@@ -53,6 +53,10 @@ class UnitTest(unittest.TestCase):
         done = self.analyze("--offline=true", f"--threshold={MOST_EXPOSURE}", "--no-pager", "security", str(UNIT))
         self.assertEqual(done.returncode, 0, done.stdout)
 
+    def test_injectors_find_their_device(self):
+        self.assertEqual(setting("DeviceAllow"), ["/dev/net/tun", "rw"])
+        self.assertEqual(setting("PrivateDevices"), [], "it would hide all but a few devices")
+
     @unittest.skipIf(os.geteuid() != 0, "needs root")
     def test_the_broker_serves_with_the_capabilities_of_the_unit(self):
         """And does so again after it was killed: what it left belongs to its client."""
