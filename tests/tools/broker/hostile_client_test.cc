@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clients that mean harm, each in one way: the broker is none the worse for it, and serves the next. Arbitrary bytes: session_fuzz,
-// plugin_session_fuzz and broker_test.
+// tests/fuzz/plugin_session_fuzz.cc and broker_test.
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
