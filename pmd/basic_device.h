@@ -25,7 +25,7 @@ inline constexpr std::size_t kMaximumBasicQueues = 64;
 // rx queue, and starts them in the opposite order.
 class BasicQueue {
  public:
-  explicit BasicQueue(std::span<const CounterRow> rows) : counters_(rows) {}
+  explicit BasicQueue(CounterRows rows) : counters_(rows) {}
   virtual ~BasicQueue() = default;
 
   virtual void Start() { started_.store(true, std::memory_order_relaxed); }

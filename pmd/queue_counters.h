@@ -22,14 +22,26 @@ struct CounterRow {
   uint64_t QueueStats::*total = nullptr;  // null: shown by name only
 };
 
+// A driver's table of them, which outlives the counters; a longer one than there is room for does not compile.
+class CounterRows {
+ public:
+  static constexpr std::size_t kMost = 8;
+
+  template <std::size_t count>
+  constexpr CounterRows(const CounterRow (&rows)[count]) : rows_(rows) {  // NOLINT(google-explicit-constructor)
+    static_assert(count <= kMost, "raise kMost");
+  }
+  std::span<const CounterRow> rows() const { return rows_; }
+
+ private:
+  std::span<const CounterRow> rows_;
+};
+
 // The queue's thread calls Add; any thread the rest. Reset only remembers: nobody but the queue's thread writes its counters. A row of
 // tx_pending is a level, not a count: it is lowered by adding a negative amount, and Reset leaves it as it is.
 class QueueCounters {
  public:
-  static constexpr std::size_t kMaximumRows = 8;
-
-  // The rows must outlive the counters (a table of the driver).
-  explicit QueueCounters(std::span<const CounterRow> rows) : rows_(rows.first(rows.size() < kMaximumRows ? rows.size() : kMaximumRows)) {}
+  explicit QueueCounters(CounterRows rows) : rows_(rows.rows()) {}
 
   void Add(std::size_t row, int64_t amount) { counters_[row].Add(static_cast<uint64_t>(amount)); }
 
@@ -42,8 +54,8 @@ class QueueCounters {
   uint64_t SinceReset(std::size_t row) const { return counters_[row].value() - base_[row].load(std::memory_order_relaxed); }
 
   const std::span<const CounterRow> rows_;
-  std::array<lcore::Counter, kMaximumRows> counters_;
-  std::array<std::atomic<uint64_t>, kMaximumRows> base_{};
+  std::array<lcore::Counter, CounterRows::kMost> counters_;
+  std::array<std::atomic<uint64_t>, CounterRows::kMost> base_{};
 };
 
 }  // namespace pollux::pmd

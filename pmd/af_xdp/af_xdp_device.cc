@@ -294,10 +294,16 @@ absl::Status AfXdpDevice::Start() {
   if (!program.ok()) return lcore::Annotate(program.status(), name_);
   program_ = *std::move(program);
   passed_at_start_ = program_->passed_packets();
-  absl::Status status = StartQueues();
-  if (status.ok() && config_.promiscuous) status = SetPromiscuous(true);
   started_index_ = facts_.index;
-  if (status.ok() && flows_ != nullptr) status = EnterFlows();
+  absl::Status status;
+  try {
+    status = StartQueues();
+    if (status.ok() && config_.promiscuous) status = SetPromiscuous(true);
+    if (status.ok() && flows_ != nullptr) status = EnterFlows();
+  } catch (...) {  // no memory
+    StopQueues(facts_.index, 0);
+    throw;
+  }
   if (!status.ok()) {
     StopQueues(facts_.index, 0);
     return lcore::Annotate(status, name_);

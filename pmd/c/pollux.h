@@ -41,6 +41,12 @@ extern "C" {
 #else
 #define POLLUX_NOEXCEPT
 #endif
+// The library reads and writes these objects by a type of its own, also where both are compiled as one.
+#if defined(__GNUC__)
+#define POLLUX_MAY_ALIAS __attribute__((may_alias))
+#else
+#define POLLUX_MAY_ALIAS
+#endif
 
 // --- Version ---------------------------------------------------------------------------------------------------------------------
 
@@ -69,7 +75,7 @@ const char* pollux_last_error(void) POLLUX_NOEXCEPT;
 //
 // A received packet has at least 256 bytes of headroom, all of it the holder's. The value may be taken apart and put together
 // again: `pool` is pollux_pool_layout.id of the frame's pool, `reserved` is 0.
-struct pollux_packet {
+struct POLLUX_MAY_ALIAS pollux_packet {
   unsigned char* data;  // first byte of the packet (the Ethernet header)
   uint32_t length;      // bytes from data on, without FCS
   uint16_t pool;

@@ -2,6 +2,7 @@
 // The functions of pollux.h on pools and packets.
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -25,8 +26,15 @@ LingeringPools& LingeringPools::OfProcess() {
   return pools;
 }
 
-void LingeringPools::Add(std::shared_ptr<mempool::Pool> pool) {
+void LingeringPools::Expect() {
   const std::lock_guard lock(mutex_);
+  pools_.reserve(pools_.size() + expected_ + 1);
+  ++expected_;
+}
+
+void LingeringPools::Add(std::shared_ptr<mempool::Pool> pool) noexcept {
+  const std::lock_guard lock(mutex_);
+  --expected_;
   pools_.push_back(std::move(pool));
 }
 
@@ -98,7 +106,9 @@ absl::Status CreatePool(const char* function, const pollux_pool_options* options
   LingeringPools::OfProcess().Sweep();
   auto created = CreatePool(known, device);
   if (!created.ok()) return created.status();
-  *pool = new pollux_pool{*std::move(created)};
+  auto handle = std::make_unique<pollux_pool>(*std::move(created));
+  c::LingeringPools::OfProcess().Expect();
+  *pool = handle.release();
   return absl::OkStatus();
 }
 

@@ -26,13 +26,16 @@ class LingeringPools {
  public:
   static LingeringPools& OfProcess();
 
-  void Add(std::shared_ptr<mempool::Pool> pool);
+  // Takes a place for a pool that was made, so that Add needs no memory and cannot fail.
+  void Expect();
+  void Add(std::shared_ptr<mempool::Pool> pool) noexcept;
   // Returns how many are left.
   std::size_t Sweep();
 
  private:
   std::mutex mutex_;
   std::vector<std::shared_ptr<mempool::Pool>> pools_;
+  std::size_t expected_ = 0;
 };
 
 // For the function of pollux.h with this name: in memory of the device's making, if there is a device.

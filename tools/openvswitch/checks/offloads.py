@@ -57,7 +57,7 @@ class Offloads(ThreePorts):
         (RIG / "www").mkdir(exist_ok=True)
         (RIG / "www/file").write_bytes(os.urandom(BYTES))
         plain = Namespace("plain")
-        plain.attach("s0", "10.0.0.4", checksums=False)
+        plain.attach("s0", "10.0.0.4")
         self.addCleanup(plain.remove)
         self.switch.vsctl("add-port", "br0", "s0")
         self.addCleanup(self.switch.vsctl, "del-port", "br0", "s0")

@@ -12,6 +12,7 @@
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
 
+#include "lcore/parse_number.h"
 #include "tools/performance/rig/traffic_format.h"
 
 namespace pollux::performance {
@@ -44,14 +45,16 @@ absl::Status ParseNumber(absl::string_view option, const std::string& value, dou
 }
 
 absl::Status ParseInteger(absl::string_view option, const std::string& value, int minimum, int maximum, int* number) {
-  if (absl::SimpleAtoi(value, number) && *number >= minimum && *number <= maximum) return absl::OkStatus();
-  return Bad(option, value, absl::StrCat("a whole number from ", minimum, " to ", maximum));
+  const absl::StatusOr<uint64_t> parsed = lcore::ParseNumber(value, static_cast<uint64_t>(minimum), static_cast<uint64_t>(maximum));
+  if (!parsed.ok()) return Bad(option, value, absl::StrCat("a whole number from ", minimum, " to ", maximum));
+  *number = static_cast<int>(*parsed);
+  return absl::OkStatus();
 }
 
 absl::Status ParseIntegers(absl::string_view option, const std::string& value, int minimum, int maximum, std::vector<uint32_t>* numbers) {
   numbers->clear();
   for (const std::string& word : std::vector<std::string>(absl::StrSplit(value, ','))) {
-    int number;
+    int number = 0;
     if (absl::Status status = ParseInteger(option, word, minimum, maximum, &number); !status.ok()) return status;
     numbers->push_back(static_cast<uint32_t>(number));
   }
