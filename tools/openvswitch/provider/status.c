@@ -144,7 +144,7 @@ int netdev_pollux_get_status(const struct netdev* netdev, struct smap* status) {
   ovs_mutex_lock(&port->mutex);
   smap_add(status, "pollux", pollux_version());
   if (port->device != NULL && port->gone == NULL) {
-    struct pollux_device_info info;
+    struct pollux_device_info info = POLLUX_DEVICE_INFO;
     if (!pollux_device_get_info(port->device, &info) && strcmp(info.interface, netdev_get_name(netdev))) {
       smap_add_format(status, "interface", "called %s now", info.interface);
     }
