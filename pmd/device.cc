@@ -31,7 +31,7 @@ absl::Status Device::SetMtu(std::size_t) {
 absl::Status Device::SetMac(const MacAddress&) {
   return Unsupported(*this, "MAC address");
 }
-absl::Status Device::UseFlows(std::shared_ptr<FlowTable>, uint32_t) {
+absl::Status Device::UseFlows(std::shared_ptr<FlowTable>, uint32_t, FlowRole) {
   const DeviceInfo info = Info();
   return absl::UnimplementedError(
       absl::StrCat(info.name, ": driver ", info.driver, " has no flows: they need a kernel interface (net_af_xdp)"));

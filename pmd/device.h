@@ -37,6 +37,8 @@
 namespace pollux::pmd {
 
 class FlowTable;  // flow_table.h
+// A port that is an output alone runs the same program as one without flows.
+enum class FlowRole { kOutput, kInputAndOutput };
 
 struct LinkState {
   bool up = false;
@@ -132,12 +134,12 @@ class Device {
   virtual absl::Status SetMtu(std::size_t mtu);
   virtual absl::Status SetMac(const MacAddress& mac);
 
-  // From now on packets of this port are looked up in `flows` before they come up to the rx queues, under the number `port`, and flows may
-  // send to it; null: no more. The port holds the table. Kept over Stop and Start; while the port is stopped, nothing is sent to it. An
-  // output is ready while its link is up and its driver takes packets from XDP programs (a veth: while the far end has GRO on, or an XDP
-  // program). UNIMPLEMENTED for a driver without a kernel interface; FAILED_PRECONDITION where the interface is shared with another
-  // process.
-  virtual absl::Status UseFlows(std::shared_ptr<FlowTable> flows, uint32_t port);
+  // From now on the port has the number `port` in `flows`: flows may send to it, and with kInputAndOutput packets that come in are looked
+  // up before they come up to the rx queues. Null: no more. The port holds the table. Kept over Stop and Start; while the port is stopped,
+  // nothing is sent to it. An output is ready while its link is up and its driver takes packets from XDP programs (a veth: while the far
+  // end has GRO on, or an XDP program). UNIMPLEMENTED for a driver without a kernel interface; FAILED_PRECONDITION where packets should be
+  // looked up and the interface is shared with another process.
+  virtual absl::Status UseFlows(std::shared_ptr<FlowTable> flows, uint32_t port, FlowRole role);
 
   // What happened since the last call, from the opening on. The control thread is to ask a few times a second: nothing is looked at in
   // between.

@@ -2,8 +2,8 @@
 // FlowTable: packets that the kernel forwards by itself, from port to port, without a thread of ours. docs/flows.md.
 //
 //   std::shared_ptr<FlowTable> flows = FlowTable::Create().value();
-//   left->UseFlows(flows, 0);                 // Device: packets of this port are looked up in the table, and others may be sent to it
-//   right->UseFlows(flows, 1);
+//   left->UseFlows(flows, 0, FlowRole::kInputAndOutput);   // Device: packets of this port are looked up in the table
+//   right->UseFlows(flows, 1, FlowRole::kOutput);           // and may be sent to this one
 //   Flow flow;                                // everything that comes in by port 0 leaves by port 1
 //   flow.match.mask.port = ~0u;
 //   flow.actions = {{.kind = FlowAction::Kind::kOutput, .port = 1}};

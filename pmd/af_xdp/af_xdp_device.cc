@@ -425,14 +425,14 @@ void AfXdpDevice::RefreshFlows() {
   if (started_ && flows_ != nullptr) flows_->Refresh(RedirectLengthNow()).IgnoreError();
 }
 
-absl::Status AfXdpDevice::UseFlows(std::shared_ptr<FlowTable> flows, uint32_t port) {
+absl::Status AfXdpDevice::UseFlows(std::shared_ptr<FlowTable> flows, uint32_t port, FlowRole role) {
   if (started_ && watch_.gone()) return absl::FailedPreconditionError(absl::StrCat(name_, ": the interface is gone"));
-  if (flows_ != nullptr && started_) {
+  if (flows_ != nullptr && started_ && flows_->role() == FlowRole::kInputAndOutput) {
     if (auto status = program_->UseFlows({}); !status.ok()) return lcore::Annotate(status, name_);
   }
   flows_.reset();
   if (flows == nullptr) return absl::OkStatus();
-  flows_ = std::make_unique<FlowPort>(std::move(flows), port);
+  flows_ = std::make_unique<FlowPort>(std::move(flows), port, role);
   if (!started_) return absl::OkStatus();
   const auto visit = interface_->Enter();
   absl::Status status = visit.status();

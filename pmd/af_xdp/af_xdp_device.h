@@ -45,7 +45,7 @@ class AfXdpDevice final : public Device {
   absl::Status SetPromiscuous(bool on) override;
   absl::Status SetMtu(std::size_t mtu) override;
   absl::Status SetMac(const MacAddress& mac) override;
-  absl::Status UseFlows(std::shared_ptr<FlowTable> flows, uint32_t port) override;
+  absl::Status UseFlows(std::shared_ptr<FlowTable> flows, uint32_t port, FlowRole role) override;
   std::vector<DeviceEvent> PollEvents() override;
   void RestoreSettings() override;
   std::vector<FeatureState> Features() const override;

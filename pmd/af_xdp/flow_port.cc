@@ -16,6 +16,7 @@ std::size_t RedirectLength(const LinkState& link, const bpf::DeviceFeatures& fea
 absl::Status FlowPort::Enter(bpf::XdpProgram& program, int ifindex, bool unfinished_checksums, std::size_t redirect_length) {
   if (auto status = table_->SetPort(port_, ifindex, redirect_length); !status.ok()) return status;
   ifindex_ = ifindex;
+  if (role_ == FlowRole::kOutput) return absl::OkStatus();
   const absl::Status status = program.UseFlows({.maps = &table_->maps(), .port = port_, .unfinished_checksums = unfinished_checksums});
   if (!status.ok()) Leave();
   return status;

@@ -20,14 +20,15 @@ namespace pollux::pmd::af_xdp {
 // The longest frame that may be sent to an interface by XDP_REDIRECT; 0: none. As the kernel's xdp_ok_fwd_dev() has it.
 std::size_t RedirectLength(const LinkState& link, const bpf::DeviceFeatures& features, std::size_t mtu);
 
-// Belongs to the control path. Inside: packets may be sent to the port, and its program looks into the table.
+// Belongs to the control path. Inside: packets may be sent to the port, and its program looks into the table if that is its role.
 class FlowPort {
  public:
-  FlowPort(std::shared_ptr<FlowTable> table, uint32_t port) : table_(std::move(table)), port_(port) {}
+  FlowPort(std::shared_ptr<FlowTable> table, uint32_t port, FlowRole role) : table_(std::move(table)), port_(port), role_(role) {}
   ~FlowPort() { Leave(); }
   FlowPort(const FlowPort&) = delete;
   FlowPort& operator=(const FlowPort&) = delete;
 
+  FlowRole role() const { return role_; }
   // In the network namespace of the interface.
   absl::Status Enter(bpf::XdpProgram& program, int ifindex, bool unfinished_checksums, std::size_t redirect_length);
   // The interface can take something else than before.
@@ -38,6 +39,7 @@ class FlowPort {
  private:
   const std::shared_ptr<FlowTable> table_;
   const uint32_t port_;
+  const FlowRole role_;
   int ifindex_ = 0;  // 0: outside
 };
 

@@ -104,6 +104,7 @@ absl::Status RunSession(Session& session, lcore::StopSignal& stop, Output& outpu
   AddDisplayCommands(table, session);
   AddConfigCommands(table, session);
   AddPortCommands(table, session);
+  AddFlowCommands(table, session);
   AddControlCommands(table, session, runner);
   AddForeignCommands(table);
   // Before forwarding, with -i and without, as DPDK does.

@@ -70,12 +70,12 @@ class FlowPortTest : public testing::Test {
     }
   }
 
-  Device& Start(std::size_t port, const std::string& options = "") {
+  Device& Start(std::size_t port, const std::string& options = "", FlowRole role = FlowRole::kInputAndOutput) {
     auto arguments = DeviceArguments::Parse("net_af_xdp" + std::to_string(port) + ",iface=" + VethRig::PortInterface(port) + options);
     auto device = AfXdpDevice::Open(*std::move(arguments));
     EXPECT_TRUE(device.ok()) << device.status();
     absl::Status status = (*device)->Configure({.rx_ring = 256, .tx_ring = 256, .pool = pool_});
-    if (status.ok()) status = (*device)->UseFlows(table_, static_cast<uint32_t>(port));
+    if (status.ok()) status = (*device)->UseFlows(table_, static_cast<uint32_t>(port), role);
     if (status.ok()) status = (*device)->Start();
     EXPECT_TRUE(status.ok()) << status;
     devices_.push_back(*std::move(device));
@@ -142,11 +142,11 @@ TEST_F(FlowPortTest, PingWithoutAThreadThatForwards) {
   }
   ASSERT_TRUE(devices_[1]->Start().ok());
   EXPECT_TRUE(Ping(0, 1, 3));
-  ASSERT_TRUE(devices_[0]->UseFlows(nullptr, 0).ok());
+  ASSERT_TRUE(devices_[0]->UseFlows(nullptr, 0, FlowRole::kOutput).ok());
   EXPECT_FALSE(Ping(0, 1, 1)) << "from a port that has no flows any more";
   while (ReceiveAndFree(*devices_[0]) > 0) {
   }
-  ASSERT_TRUE(devices_[0]->UseFlows(table_, 0).ok());
+  ASSERT_TRUE(devices_[0]->UseFlows(table_, 0, FlowRole::kInputAndOutput).ok());
   EXPECT_TRUE(Ping(0, 1, 3));
 }
 
@@ -185,6 +185,22 @@ TEST_F(FlowPortTest, WhatTheOutputCannotTakeComesUp) {
   ASSERT_TRUE(source->Send(frame).ok());
   EXPECT_TRUE(sink->Receive(is_ours, support::Patience(milliseconds(5000))).ok());
   EXPECT_EQ(table_->Statistics(id)->packets, 2u);
+}
+
+TEST_F(FlowPortTest, AnOutputAloneRunsTheProgramOfAPortWithoutFlows) {
+  BuildRig(2);
+  if (IsSkipped()) return;
+  Start(0);
+  Start(1, "", FlowRole::kOutput);
+  EXPECT_EQ(bpf::AttachedPrograms("p0").value().front().name, POLLUX_FLOWS_PROGRAM);
+  EXPECT_EQ(bpf::AttachedPrograms("p1").value().front().name, POLLUX_REDIRECT_PROGRAM);
+  ASSERT_TRUE(devices_[1]->UseFlows(table_, 1, FlowRole::kInputAndOutput).ok());
+  EXPECT_EQ(bpf::AttachedPrograms("p1").value().front().name, POLLUX_FLOWS_PROGRAM);
+  Add(FromPort(0), {Output(1)});
+  Add(FromPort(1), {Output(0)});
+  EXPECT_TRUE(Ping(0, 1, 3));
+  ASSERT_TRUE(devices_[1]->UseFlows(nullptr, 1, FlowRole::kOutput).ok());
+  EXPECT_EQ(bpf::AttachedPrograms("p1").value().front().name, POLLUX_REDIRECT_PROGRAM);
 }
 
 TEST_F(FlowPortTest, SteeringComesFirst) {
@@ -282,8 +298,10 @@ TEST_F(FlowPortTest, ASharedInterfaceHasNoFlows) {
   ASSERT_TRUE(attached.ok()) << attached.status();
   auto joined = bpf::XdpProgram::Attach("p0", {});
   ASSERT_TRUE(joined.ok()) << joined.status();
-  FlowPort port(table_, 0);
+  FlowPort port(table_, 0, FlowRole::kInputAndOutput);
   EXPECT_EQ(port.Enter(**joined, 1, false, 1518).code(), absl::StatusCode::kFailedPrecondition);
+  FlowPort output(table_, 1, FlowRole::kOutput);
+  EXPECT_TRUE(output.Enter(**joined, 1, false, 1518).ok()) << "an output may be shared";
   EXPECT_TRUE(port.Enter(**attached, 1, false, 1518).ok());
   const auto third = bpf::XdpProgram::Attach("p0", {});
   EXPECT_THAT(std::string(third.status().message()), testing::HasSubstr("ports with flows are not shared"));

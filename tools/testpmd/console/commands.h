@@ -13,6 +13,7 @@ namespace pollux::testpmd {
 void AddDisplayCommands(CommandTable& table, Session& session);
 void AddConfigCommands(CommandTable& table, Session& session);
 void AddPortCommands(CommandTable& table, Session& session);
+void AddFlowCommands(CommandTable& table, Session& session);
 // Last of all: what DPDK has beside those. Not in the help.
 void AddForeignCommands(CommandTable& table);
 // start, stop, quit, help, load. `runner` outlives the table too.

@@ -32,7 +32,7 @@ constexpr Foreign kForeign[] = {
     {"tso|tunnel_tso|gso|gro [TEXT...]", kNoOffload},
     {"set gso|gro [TEXT...]", kNoOffload},
     {"rx_vxlan_port|tx_cksum [TEXT...]", kNoOffload},
-    {"flow|flow_director [TEXT...]", "there is no flow API; see --steer"},
+    {"flow_director [TEXT...]", "there is no flow director; see flow create"},
     {"mac_addr add|remove [TEXT...]", kNoFilter},
     {"mcast_addr [TEXT...]", kNoFilter},
     {"set_hw_port|mirror [TEXT...]", kNoHardware},

@@ -102,6 +102,15 @@ absl::Status Port::Reopen() {
   info_ = device_->Info();
   config_.pool = pool;
   state_ = PortState::kStopped;
+  return flows_ == nullptr ? absl::OkStatus() : UseFlows(flows_, flow_role_);
+}
+
+absl::Status Port::UseFlows(std::shared_ptr<pmd::FlowTable> flows, pmd::FlowRole role) {
+  if (device_ == nullptr) return absl::FailedPreconditionError(absl::StrCat(FullName(), " is closed"));
+  if (auto status = device_->UseFlows(flows, static_cast<uint32_t>(number_), role); !status.ok())
+    return lcore::Annotate(status, FullName());
+  flows_ = std::move(flows);
+  flow_role_ = role;
   return absl::OkStatus();
 }
 

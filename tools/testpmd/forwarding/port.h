@@ -36,6 +36,8 @@ class Port {
   // Lets the device of a stopped port go and opens another by the same text, which must be configured anew. A port that cannot be
   // opened again is closed.
   absl::Status Reopen();
+  // Device::UseFlows, under the port's number; of a device that is opened anew, too.
+  absl::Status UseFlows(std::shared_ptr<pmd::FlowTable> flows, pmd::FlowRole role);
 
   std::size_t number() const { return number_; }
   const std::string& text() const { return text_; }
@@ -94,6 +96,8 @@ class Port {
   pmd::DeviceConfig config_;
   PortState state_ = PortState::kStopped;
   bool configured_ = false;
+  std::shared_ptr<pmd::FlowTable> flows_;
+  pmd::FlowRole flow_role_ = pmd::FlowRole::kOutput;
 
   pmd::QueueStats carried_stats_;  // of configurations before this one, and of a device that was closed
   std::map<std::string, uint64_t> carried_extended_;

@@ -81,7 +81,7 @@ constexpr Refused kRefused[] = {
     {"multi-rx-mempool", kNone, kNoSplit},
     {"hairpinq", kRequired, kNoHairpin},
     {"hairpin-mode", kRequired, kNoHairpin},
-    {"flow-isolate-all", kNone, "there is no flow API; see --steer"},
+    {"flow-isolate-all", kNone, "flows come before what a port receives, and isolate nothing; see --steer"},
     {"flowgen-clones", kRequired, "flowgen sends every flow once in turn"},
     {"bitrate-stats", kRequired, "rates are in the port statistics (--stats-period)"},
     {"latencystats", kRequired, "latency is not measured"},
