@@ -14,6 +14,7 @@
 
 #include "pmd/c/copy_text.h"
 #include "pmd/c/error.h"
+#include "pmd/c/flow_handle.h"
 #include "pmd/c/pollux.h"
 #include "pmd/c/pool_handle.h"
 #include "pmd/c/sized.h"
@@ -207,6 +208,15 @@ int pollux_device_set_mac(pollux_device* device, const uint8_t mac[6]) noexcept 
     pollux::pmd::MacAddress address;
     std::copy_n(mac, address.bytes.size(), address.bytes.begin());
     return to.SetMac(address);
+  });
+}
+
+int pollux_device_use_flows(pollux_device* device, pollux_flow_table* table, uint32_t port, uint32_t role) noexcept {
+  return c::WithDevice(device, "pollux_device_use_flows", [&](Device& to) {
+    if (role > POLLUX_FLOW_INPUT_AND_OUTPUT)
+      return absl::InvalidArgumentError(
+          absl::StrCat("pollux_device_use_flows: role ", role, ": there are 0 and 1 (enum pollux_flow_role)"));
+    return to.UseFlows(table == nullptr ? nullptr : table->table, port, static_cast<pollux::pmd::FlowRole>(role));
   });
 }
 

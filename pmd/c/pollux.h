@@ -336,6 +336,112 @@ size_t pollux_device_get_counters(const pollux_device* device, struct pollux_cou
 
 void pollux_device_reset_stats(pollux_device* device) POLLUX_NOEXCEPT;
 
+// --- Flows: packets that the kernel forwards by itself ----------------------------------------------------------------------------
+
+// A table of flows, shared by ports. What no flow matches, and what the program is not sure about, comes up to the queues as always; which
+// that is, what can be matched and done, and when an output is ready: docs/flows.md. Functions on a table: any thread, at any time.
+typedef struct pollux_flow_table pollux_flow_table;
+
+struct pollux_flow_table_options {
+  uint32_t size;   // sizeof(struct pollux_flow_table_options)
+  uint32_t flows;  // at once; 0: 65536
+  uint32_t masks;  // different pairs of priority and mask at once, 128 at most; 0: 64
+};
+#define POLLUX_FLOW_TABLE_DEFAULTS \
+  { sizeof(struct pollux_flow_table_options), 0, 0 }
+
+// EPERM without CAP_BPF and CAP_NET_ADMIN.
+int pollux_flow_table_create(const struct pollux_flow_table_options* options, pollux_flow_table** table) POLLUX_NOEXCEPT;
+// Gives the handle up; the table goes with the last device that uses it. NULL is allowed.
+void pollux_flow_table_release(pollux_flow_table* table) POLLUX_NOEXCEPT;
+
+enum pollux_flow_role {
+  POLLUX_FLOW_OUTPUT = 0,           // flows may send to the port
+  POLLUX_FLOW_INPUT_AND_OUTPUT = 1  // and packets that come in are looked up
+};
+// The port has the number `port` (below 1024) in this table from now on, started or not; NULL: it has no part in one any more. Control path
+// of the device. EOPNOTSUPP for a driver without a kernel interface; EBUSY for an input whose interface is shared with another process.
+int pollux_device_use_flows(pollux_device* device, pollux_flow_table* table, uint32_t port, uint32_t role) POLLUX_NOEXCEPT;
+
+#define POLLUX_FLOW_TAG_PRESENT 0x1000 /* of `tag`: there is one; in the place of the DEI bit, which is no part of a key */
+#define POLLUX_FLOW_FRAGMENT 1         /* of `fragment`: a first fragment has this alone */
+#define POLLUX_FLOW_FRAGMENT_LATER 2   /* and a later one both; it has no ports */
+
+// What a packet is, or which bits of it are asked for. All but `port` in network byte order; what a packet does not have is 0. ARP: the
+// operation in `protocol`, addresses in the first four bytes of source (sender) and destination (target), hardware addresses in bytes 8 to
+// 13 of these. ICMP and ICMPv6: the type in source_port, the code in destination_port.
+struct pollux_flow_key {
+  uint32_t reserved;  // 0
+  uint32_t port;      // that the packet came in by
+  uint8_t destination_mac[6];
+  uint8_t source_mac[6];
+  uint16_t ether_type;   // behind the tags
+  uint16_t tag_type[2];  // 0x8100 or 0x88a8; the outer tag first
+  uint16_t tag[2];       // priority and number, with POLLUX_FLOW_TAG_PRESENT
+  uint8_t protocol;
+  uint8_t type_of_service;  // IPv6: traffic class
+  uint8_t time_to_live;     // IPv6: hop limit
+  uint8_t fragment;
+  uint16_t tcp_flags;  // 12 bits
+  uint16_t source_port;
+  uint16_t destination_port;
+  uint8_t source[16];  // IPv4 in the first four bytes
+  uint8_t destination[16];
+};
+
+enum pollux_flow_action_kind {
+  POLLUX_FLOW_ACTION_OUTPUT = 0,      // to `port`, as the packet is now
+  POLLUX_FLOW_ACTION_DROP = 1,        // the one action of a flow
+  POLLUX_FLOW_ACTION_USER_SPACE = 2,  // to the port's own queue: the one action of a flow
+  POLLUX_FLOW_ACTION_SET = 3,         // MAC and IP addresses, type_of_service, time_to_live, ports to (field & ~mask) | value
+  POLLUX_FLOW_ACTION_PUSH_VLAN = 4,   // tag_type and tag, in front
+  POLLUX_FLOW_ACTION_POP_VLAN = 5,    // the match has to make sure that there is one
+  POLLUX_FLOW_ACTION_SET_VLAN = 6     // the outermost tag to (tag & ~tag_mask) | tag
+};
+struct pollux_flow_action {
+  uint32_t kind;  // enum pollux_flow_action_kind
+  uint32_t port;
+  uint16_t tag_type;  // host byte order, as tag and tag_mask
+  uint16_t tag;
+  uint16_t tag_mask;
+  uint16_t reserved;
+  struct pollux_flow_key value;
+  struct pollux_flow_key mask;
+};
+
+// A packet matches if (key & mask) == value.
+struct pollux_flow {
+  uint32_t size;      // sizeof(struct pollux_flow)
+  uint32_t priority;  // lower ones come first; of those of one priority any that matches
+  struct pollux_flow_key value;
+  struct pollux_flow_key mask;
+  const struct pollux_flow_action* actions;
+  size_t action_count;
+};
+
+struct pollux_flow_statistics {
+  uint32_t size;         // sizeof(struct pollux_flow_statistics)
+  uint32_t tcp_flags;    // all that were seen
+  uint64_t packets;      // that the actions were applied to
+  uint64_t bytes;        // of these, as they came in, without FCS
+  uint64_t last_use_ns;  // CLOCK_MONOTONIC_COARSE; 0: never
+};
+#define POLLUX_FLOW_STATISTICS \
+  { sizeof(struct pollux_flow_statistics), 0, 0, 0, 0 }
+
+// 0 if pollux_flow_add would take it, but for room. EINVAL, EOPNOTSUPP: the text names the part.
+int pollux_flow_validate(const struct pollux_flow* flow) POLLUX_NOEXCEPT;
+// EEXIST: there is a flow of this priority and match. ENOMEM: all flows, or all masks, are in use. An id is never 0 and never used again.
+int pollux_flow_add(pollux_flow_table* table, const struct pollux_flow* flow, uint64_t* id) POLLUX_NOEXCEPT;
+// Other actions; what was counted stays. When it has returned, no packet takes the former ones. ENODEV: there is no such flow.
+int pollux_flow_modify(pollux_flow_table* table, uint64_t id, const struct pollux_flow_action* actions, size_t count) POLLUX_NOEXCEPT;
+// When it has returned, no packet takes the flow any more, and `statistics` (NULL: not wanted) is all that it did.
+int pollux_flow_remove(pollux_flow_table* table, uint64_t id, struct pollux_flow_statistics* statistics) POLLUX_NOEXCEPT;
+// Without a system call.
+int pollux_flow_get_statistics(const pollux_flow_table* table, uint64_t id, struct pollux_flow_statistics* statistics) POLLUX_NOEXCEPT;
+// "flow_hits", "flow_misses", ...: returns how many there are, and writes up to `capacity`.
+size_t pollux_flow_table_get_counters(const pollux_flow_table* table, struct pollux_counter* counters, size_t capacity) POLLUX_NOEXCEPT;
+
 // --- Queues: the data path -------------------------------------------------------------------------------------------------------
 
 // NULL (and an error text) if there is no queue of this number. Valid until the next successful configure, or close.

@@ -100,6 +100,69 @@ static const char* settings_and_features(pollux_device* device, const char* inte
   return NULL;
 }
 
+// Packets that come in by port 1 are dropped by a flow, counted, and let through again when it is gone.
+static const char* flows(pollux_pool* pool, pollux_device* here, pollux_device* there) {
+  struct pollux_flow_table_options options = POLLUX_FLOW_TABLE_DEFAULTS;
+  struct pollux_flow_statistics statistics = POLLUX_FLOW_STATISTICS;
+  struct pollux_flow_action actions[2];
+  struct pollux_counter counters[32];
+  struct pollux_packet packets[BURST];
+  struct pollux_flow flow;
+  pollux_flow_table* table = NULL;
+  uint64_t id = 0, again = 0;
+  options.flows = 1;
+  EXPECT(pollux_flow_table_create(&options, &table) == 0);
+  EXPECT(pollux_device_use_flows(here, table, 0, POLLUX_FLOW_OUTPUT) == 0);
+  EXPECT(pollux_device_use_flows(there, table, 1, POLLUX_FLOW_INPUT_AND_OUTPUT) == 0);
+  EXPECT_ERROR(pollux_device_use_flows(there, table, 1, 7), EINVAL, "role 7");
+  memset(&flow, 0, sizeof flow);
+  memset(actions, 0, sizeof actions);
+  flow.size = sizeof flow;
+  flow.value.port = 1;
+  flow.mask.port = UINT32_MAX;
+  flow.actions = actions;
+  flow.action_count = 1;
+  actions[0].kind = POLLUX_FLOW_ACTION_DROP;
+  EXPECT(pollux_flow_validate(&flow) == 0);
+  EXPECT(pollux_flow_add(table, &flow, &id) == 0 && id != 0);
+  flow.priority = 1;
+  EXPECT_ERROR(pollux_flow_add(table, &flow, &again), ENOMEM, "all 1 flows are in use");
+  actions[0].kind = POLLUX_FLOW_ACTION_POP_VLAN;
+  EXPECT_ERROR(pollux_flow_validate(&flow), EINVAL, "pop of VLAN tag 1");
+  actions[0].kind = 99;
+  EXPECT_ERROR(pollux_flow_validate(&flow), EINVAL, "actions[0].kind is 99");
+  EXPECT_ERROR(pollux_flow_add(NULL, &flow, &again), EINVAL, "table");
+  EXPECT(pollux_allocate(pool, packets, BURST) == BURST);
+  for (size_t index = 0; index < BURST; ++index) {
+    packets[index].length = LENGTH;
+    memset(packets[index].data, 0xFF, LENGTH);
+    packets[index].data[12] = 0x88;  // an EtherType for experiments
+    packets[index].data[13] = 0xB5;
+  }
+  EXPECT(pollux_send(pollux_device_tx_queue(here, 0), packets, BURST) == BURST);
+  for (int waited_ms = 0; statistics.packets < BURST && waited_ms < 5000; ++waited_ms) {
+    EXPECT(pollux_flow_get_statistics(table, id, &statistics) == 0);
+    poll(NULL, 0, 1);
+  }
+  EXPECT(statistics.packets == BURST && statistics.bytes == BURST * LENGTH && statistics.last_use_ns > 0);
+  EXPECT(pollux_receive(pollux_device_rx_queue(there, 0), packets, BURST) == 0);
+  const size_t count = pollux_flow_table_get_counters(table, counters, 32);
+  EXPECT(count > 0 && count <= 32 && strcmp(counters[0].name, "flow_hits") == 0 && counters[0].value == BURST);
+  actions[0].kind = POLLUX_FLOW_ACTION_USER_SPACE;
+  EXPECT(pollux_flow_modify(table, id, actions, 1) == 0);
+  EXPECT(pollux_allocate(pool, packets, 1) == 1);
+  packets[0].length = LENGTH;
+  memset(packets[0].data, 0xFF, LENGTH);
+  EXPECT(pollux_send(pollux_device_tx_queue(here, 0), packets, 1) == 1);
+  EXPECT(receive_all(there, packets, 1) == 1);
+  pollux_free(packets, 1);
+  EXPECT(pollux_flow_remove(table, id, &statistics) == 0 && statistics.packets >= BURST);
+  EXPECT_ERROR(pollux_flow_remove(table, id, NULL), ENODEV, "there is no flow");
+  EXPECT(pollux_device_use_flows(there, NULL, 0, 0) == 0);
+  pollux_flow_table_release(table);  // the output still holds it
+  return NULL;
+}
+
 // What cannot be had is an error at start, and nothing is left in the way of the next.
 static const char* a_start_that_fails_leaves_nothing(pollux_pool* pool, const char* interface) {
   struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
@@ -128,6 +191,7 @@ const char* pollux_case_joined_interfaces(const char* first, const char* second)
   if (wrong == NULL) wrong = start("net_af_xdp0", first, 1, pool, &here);
   if (wrong == NULL) wrong = start("net_af_xdp1", second, 0, pool, &there);
   if (wrong == NULL) wrong = there_and_back(pool, here, there);
+  if (wrong == NULL) wrong = flows(pool, here, there);
   if (wrong == NULL) wrong = settings_and_features(here, first);
   pollux_device_close(here);
   pollux_device_close(there);
