@@ -37,8 +37,9 @@ absl::Status FlowMaps::Make(Map& map, const char* name, int type, uint32_t key_s
   DECLARE_LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = mapped ? static_cast<uint32_t>(BPF_F_MMAPABLE) : 0);
   map.descriptor = UniqueFd(bpf_map_create(static_cast<bpf_map_type>(type), name, key_size, value_size, entries, &options));
   if (!map.descriptor) {
-    return CallStatus(errno, absl::StrCat("bpf(BPF_MAP_CREATE, ", name, ", ", entries, " entries of ", value_size, " bytes)"),
-                      {CAP_BPF, CAP_NET_ADMIN}, "a table for fewer flows needs less memory");
+    const int error = errno;
+    return CallStatus(error, absl::StrCat("bpf(BPF_MAP_CREATE, ", name, ", ", entries, " entries of ", value_size, " bytes)"),
+                      {CAP_BPF, CAP_NET_ADMIN}, error == ENOMEM || error == E2BIG ? "a table for fewer flows needs less memory" : "");
   }
   if (!mapped) return absl::OkStatus();
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));

@@ -292,7 +292,7 @@ TEST(TestpmdPrompt, CommandsOfDpdkWorkOrSayWhyNot) {
       {"show config rxtx", "packets/burst=7"},
       {"set link_check off", "has no effect here: links are watched all the time"},
       {"flow create 0 ingress", "Bad arguments: the end: group, priority, ingress, transfer or pattern is expected"},
-      {"flow create 0 ingress pattern eth / end actions drop / end", "has no flows: they need a kernel interface (net_af_xdp)"},
+      {"flow create 0 ingress pattern eth / end actions drop / end", "has no kernel interface (net_af_xdp has)"},
       {"vlan set strip on 0", "has no effect here"},
       {"port 0 rxq 0 stop", "has no effect here"},
       {"mac_addr add 0 02:00:00:00:00:01", "has no effect here"},

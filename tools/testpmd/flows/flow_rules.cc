@@ -51,6 +51,11 @@ absl::StatusOr<FlowRule> FlowRules::ParseAndCheck(uint32_t port, RuleWords& word
   if (rule->output) {
     if (const auto known = session_.SelectPorts(absl::StrCat(*rule->output)); !known.ok()) return known.status();
   }
+  for (const uint32_t one : {port, rule->output.value_or(port)}) {
+    if (session_.ports()[one]->Info().interface.empty())
+      return absl::UnimplementedError(
+          absl::StrCat("flow: ", session_.ports()[one]->FullName(), " has no kernel interface (net_af_xdp has)"));
+  }
   const std::size_t queues = session_.ports()[port]->config().rx_queues;
   if (rule->queue && (*rule->queue != 0 || queues != 1))
     return absl::UnimplementedError(absl::StrCat("flow: action queue ", *rule->queue,
