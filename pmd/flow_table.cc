@@ -8,6 +8,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "bpf/flow_maps.h"
 #include "pmd/flow_compiler.h"
 
 namespace pollux::pmd {
@@ -74,6 +75,8 @@ FlowTable::FlowTable(const FlowTableOptions& options, std::unique_ptr<bpf::FlowM
     maps_->records()[place] = {.generation = 1, .action = place};
   }
 }
+
+FlowTable::~FlowTable() = default;
 
 absl::Status FlowTable::Validate(const Flow& flow) const {
   if (auto status = CheckFlowMatch(flow.match); !status.ok()) return status;

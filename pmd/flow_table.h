@@ -26,9 +26,12 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include "bpf/flow_maps.h"
 #include "pmd/device_stats.h"
 #include "pmd/flow.h"
+
+namespace pollux::bpf {
+class FlowMaps;
+}
 
 namespace pollux::pmd {
 
@@ -44,6 +47,8 @@ class FlowTable {
 
   // PERMISSION_DENIED without CAP_BPF and CAP_NET_ADMIN; INVALID_ARGUMENT for numbers that are out of range.
   static absl::StatusOr<std::shared_ptr<FlowTable>> Create(const FlowTableOptions& options = {});
+
+  ~FlowTable();
 
   // Whether Add would take it, but for room and for a flow that is there already. UNIMPLEMENTED or INVALID_ARGUMENT names the part.
   absl::Status Validate(const Flow& flow) const;

@@ -99,15 +99,16 @@ def _public_headers_impl(ctx):
     headers = [
         header
         for header in context.headers.to_list()
-        if header.is_source and _ours(header.owner) and header.owner.package in ctx.attr.folders
+        if header.is_source and _ours(header.owner) and (header.owner.package in ctx.attr.folders or header.short_path in ctx.attr.files)
     ]
     return [DefaultInfo(files = depset(headers), runfiles = ctx.runfiles(files = headers))]
 
 public_headers = rule(
     implementation = _public_headers_impl,
-    doc = "The headers of `deps`, and of all that they need, that lie in `folders`; not in folders below these.",
+    doc = "The headers of `deps`, and of all that they need, that lie in `folders`; not in folders below these. And `files`, from where they are.",
     attrs = {
         "deps": attr.label_list(providers = [CcInfo]),
+        "files": attr.string_list(),
         "folders": attr.string_list(mandatory = True),
     },
 )
