@@ -11,6 +11,7 @@
 
 #include "pmd/af_xdp/af_xdp_device.h"
 #include "pmd/af_xdp/flow_port.h"
+#include "pmd/af_xdp/settings_file.h"
 #include "tests/support/frame_socket.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/pool_fixture.h"
