@@ -53,7 +53,7 @@ extern "C" {
 // Counts up with every change here. POLLUX_ABI_OLDEST is the oldest that a program may have been compiled with to run with this library: it
 // follows when a function, a structure or a meaning changes in a way that such a program would notice, and the library gets another
 // soname then. What is only added leaves it.
-#define POLLUX_ABI_VERSION 3
+#define POLLUX_ABI_VERSION 4
 #define POLLUX_ABI_OLDEST 2
 
 // 0 if the library can serve a program that was compiled with a header of this version; else EINVAL and the numbers in the text. To be
