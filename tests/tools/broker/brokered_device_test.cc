@@ -121,12 +121,14 @@ TEST_P(BrokeredTraffic, GoesOnWhileTheBrokerIsKilledAndStartedAgain) {
   sender_->PollEvents();  // the other end has a program now
   KillBroker();
   EXPECT_TRUE(Passes(5000));
-  // What is asked of a port meanwhile is answered from memory, and does not wait for the broker.
-  EXPECT_TRUE(sender_->Link().ok());
+  // What is asked of a port meanwhile is answered from memory: one question waits for the broker in vain, the others know by then.
   const auto asked_at = std::chrono::steady_clock::now();
-  EXPECT_EQ(sender_->Info().mtu, 1500u);
-  EXPECT_TRUE(sender_->PollEvents().empty());
-  EXPECT_LT(std::chrono::steady_clock::now() - asked_at, std::chrono::milliseconds(500));
+  for (int times = 0; times < 20; ++times) {
+    EXPECT_TRUE(sender_->Link().ok());
+    EXPECT_EQ(sender_->Info().mtu, 1500u);
+    EXPECT_TRUE(sender_->PollEvents().empty());
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - asked_at, support::Patience(std::chrono::seconds(5)));
   rig_->Restart();
   EXPECT_TRUE(Passes(5000));
   EXPECT_TRUE(sender_->PollEvents().empty());
