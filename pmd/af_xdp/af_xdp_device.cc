@@ -426,6 +426,11 @@ void AfXdpDevice::RefreshFlows() {
 }
 
 absl::Status AfXdpDevice::UseFlows(std::shared_ptr<FlowTable> flows, uint32_t port, FlowRole role) {
+  // Its index is another interface's here, or nobody's.
+  if (!options_.broker.empty()) {
+    return absl::UnimplementedError(
+        absl::StrCat(name_, ": flows need an interface of this process's network namespace and a program of its own: without broker="));
+  }
   if (started_ && watch_.gone()) return absl::FailedPreconditionError(absl::StrCat(name_, ": the interface is gone"));
   if (flows_ != nullptr && started_ && flows_->role() == FlowRole::kInputAndOutput) {
     if (auto status = program_->UseFlows({}); !status.ok()) return lcore::Annotate(status, name_);
