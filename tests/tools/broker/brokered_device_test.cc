@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pmd/c/pollux.h"
 #include "pmd/drivers.h"
 #include "pmd/feature_state.h"
 #include "tests/support/pool_fixture.h"
@@ -223,6 +224,42 @@ TEST_F(BrokeredDeviceTest, ABrokerThatHangsUpIsAnInterfaceThatIsGone) {
   EXPECT_TRUE(Tells(*sender_, Kind::kBack));
   const absl::Status status = sender_->Start();
   EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(BrokeredDeviceTest, ProgramsInCHaveThemToo) {
+  StartBroker();
+  const std::string broker = "broker=" + rig_->socket();
+  pollux_device* ports[2] = {};
+  ASSERT_EQ(pollux_device_open("net_af_xdp0", "p0", broker.c_str(), &ports[0]), 0) << pollux_last_error();
+  ASSERT_EQ(pollux_device_open("net_af_xdp1", "p1", broker.c_str(), &ports[1]), 0) << pollux_last_error();
+  pollux_pool_options options = POLLUX_POOL_DEFAULTS;
+  options.frame_count = 8192;
+  pollux_pool *unsuited = nullptr, *pool = nullptr;
+  ASSERT_EQ(pollux_pool_create(&options, &unsuited), 0);
+  ASSERT_EQ(pollux_pool_create_for(ports[0], &options, &pool), 0) << pollux_last_error();
+  pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
+  config.pool = unsuited;
+  EXPECT_NE(pollux_device_configure(ports[0], &config), 0);
+  EXPECT_THAT(pollux_last_error(), HasSubstr("pollux_pool_create_for"));
+  config.pool = pool;
+  for (pollux_device* port : ports) {
+    ASSERT_EQ(pollux_device_configure(port, &config), 0) << pollux_last_error();
+    ASSERT_EQ(pollux_device_start(port), 0) << pollux_last_error();
+  }
+  pollux_packet packet;
+  ASSERT_EQ(pollux_allocate(pool, &packet, 1), 1u);
+  packet.length = 60;
+  std::memset(packet.data, 7, packet.length);
+  ASSERT_EQ(pollux_send(pollux_device_tx_queue(ports[0], 0), &packet, 1), 1u);
+  EXPECT_TRUE(support::Eventually([&] {
+    pollux_tx_poll(pollux_device_tx_queue(ports[0], 0));
+    return pollux_receive(pollux_device_rx_queue(ports[1], 0), &packet, 1) == 1;
+  }));
+  pollux_free(&packet, 1);
+  for (pollux_device* port : ports) pollux_device_close(port);
+  pollux_pool_release(pool);
+  pollux_pool_release(unsuited);
+  EXPECT_EQ(pollux_pools_lingering(), 0u);
 }
 
 TEST_F(BrokeredDeviceTest, SaysWhyNot) {
