@@ -27,6 +27,11 @@ class RxQueue {
   // (mempool::Pool::Free), at any later time, by any thread. As many as asked: more may be waiting.
   // A stopped queue returns 0.
   virtual std::size_t Receive(std::span<Packet> packets) = 0;
+
+  // For a thread that would rather wait than poll (lcore/idle_governor.h): a descriptor that can be read when Receive has packets to
+  // return. After this call Receive is to be called once more; if it returns 0, poll(2) may wait for the descriptor, which asks the driver
+  // for a wake-up if it needs to be asked. -1: there is none, or not now, and only polling finds packets. Of the queue's thread.
+  virtual int PrepareToWait() { return -1; }
 };
 
 class TxQueue {

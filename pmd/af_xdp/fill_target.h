@@ -66,6 +66,12 @@ class FillTarget {
     Set(std::clamp(frames_, limits.fewest, limits.most));
   }
 
+  // Nobody will look for a while: at least as many as a queue starts with at most, if the pool can spare them.
+  void Expect(const mempool::Pool& pool) {
+    const auto wanted = std::min<uint32_t>(FillLimits::kLargestStart, limits_.most);
+    if (frames_ < wanted && pool.DepotCount() > pool.frame_count() / 8 + wanted) Set(wanted);
+  }
+
   uint32_t frames() const { return frames_; }
   // Frames missing that a queue with packets refills: in batches, and before a small target is used up.
   uint32_t batch() const { return batch_; }

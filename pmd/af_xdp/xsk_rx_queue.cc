@@ -48,6 +48,16 @@ std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
   return count;
 }
 
+// What comes while the lcore wakes needs frames that are there already. With too few of them, only polls make up for it; and who asked for
+// busy polling does not want to wait for an interrupt.
+int XskRxQueue::PrepareToWait() {
+  if (busy_polling_) return -1;
+  target_.Expect(*pool_);
+  if (Outstanding() < target_.frames()) Refill();
+  if (fill_.NeedsWakeup() && fill_.Waiting() > 0) Wake();
+  return short_ ? -1 : socket_;
+}
+
 uint64_t XskRxQueue::Take(const xdp_desc* descriptors, Packet* packets, uint32_t count) {
   // Copied first, since the compiler must assume that a store to the ledger's bytes could change them.
   std::byte* const base = base_;

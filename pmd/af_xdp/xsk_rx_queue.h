@@ -37,6 +37,7 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   XskRxQueue(std::shared_ptr<mempool::Pool> pool, XskCalls& calls);
 
   std::size_t Receive(std::span<Packet> packets) override;
+  int PrepareToWait() override;
 
   // Takes the rings of a socket that is not bound yet, and fills up to limits.fewest; returns the frames that were to be had.
   // limits.most is not above the fill ring's size.

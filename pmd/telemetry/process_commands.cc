@@ -38,6 +38,8 @@ absl::StatusOr<std::string> LcoreInfo(const ProcessView& view, absl::string_view
       answer["total_cycles"] = lcore.loop->busy_cycles.value() + lcore.loop->idle_cycles.value();
       answer["iterations"] = lcore.loop->iterations.value();
       answer["packets"] = lcore.loop->packets.value();
+      answer["sleeps"] = lcore.loop->sleeps.value();
+      answer["sleep_cycles"] = lcore.loop->sleep_cycles.value();
     }
     return answer.dump();
   }

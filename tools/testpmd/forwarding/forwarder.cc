@@ -144,25 +144,46 @@ absl::Status Forwarder::Launch() {
 int Forwarder::Run(LcoreUse& use) {
   std::vector<RunningStream*> streams;
   for (std::size_t index : use.streams) streams.push_back(streams_[index].get());
+  lcore::IdleGovernor governor(config_.idle, [&streams](std::vector<int>& descriptors) { return PrepareToSleep(streams, descriptors); });
+  const auto poll = [&streams] {
+    std::size_t packets = 0;
+    for (RunningStream* running : streams) packets += Poll(*running);
+    return packets;
+  };
+  const auto poll_with_cycles = [&streams] {
+    std::size_t packets = 0;
+    for (RunningStream* running : streams) {
+      const uint64_t before = lcore::ReadCycles();
+      const std::size_t handled = Poll(*running);
+      if (handled != 0 || running->stream.busy) running->stream.stats.busy_cycles.Add(lcore::ReadCycles() - before);
+      packets += handled;
+    }
+    return packets;
+  };
   if (config_.record_core_cycles) {
-    lcore::RunPollLoop(stop_, use.stats, [&streams] {
-      std::size_t packets = 0;
-      for (RunningStream* running : streams) {
-        const uint64_t before = lcore::ReadCycles();
-        const std::size_t handled = Poll(*running);
-        if (handled != 0 || running->stream.busy) running->stream.stats.busy_cycles.Add(lcore::ReadCycles() - before);
-        packets += handled;
-      }
-      return packets;
-    });
+    lcore::RunPollLoop(stop_, use.stats, poll_with_cycles, governor);
+  } else if (config_.idle != lcore::IdleMode::kSpin) {
+    lcore::RunPollLoop(stop_, use.stats, poll, governor);
   } else {
-    lcore::RunPollLoop(stop_, use.stats, [&streams] {
-      std::size_t packets = 0;
-      for (RunningStream* running : streams) packets += Poll(*running);
-      return packets;
-    });
+    lcore::RunPollLoop(stop_, use.stats, poll);
   }
   return 0;
+}
+
+// What an engine or a tx queue still holds needs polls.
+bool Forwarder::PrepareToSleep(const std::vector<RunningStream*>& streams, std::vector<int>& descriptors) {
+  for (RunningStream* running : streams) {
+    const Stream& stream = running->stream;
+    if (running->engine->HeldPackets() != 0) return false;
+    if (stream.tx != nullptr) {
+      stream.tx->Send({});
+      if (stream.tx->Poll()) return false;
+    }
+    const int descriptor = stream.rx != nullptr ? stream.rx->PrepareToWait() : -1;
+    if (descriptor < 0) return false;
+    descriptors.push_back(descriptor);
+  }
+  return true;
 }
 
 absl::Status Forwarder::Stop() {

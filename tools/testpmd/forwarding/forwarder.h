@@ -14,6 +14,7 @@
 
 #include <absl/status/status.h>
 
+#include "lcore/idle_governor.h"
 #include "lcore/launcher.h"
 #include "lcore/poll_loop.h"
 #include "tools/testpmd/engines/forward_engine.h"
@@ -38,6 +39,7 @@ struct ForwardConfig {
   std::map<std::size_t, pmd::MacAddress> peers;
   EngineOptions engine;
   bool flush_rx = true;
+  lcore::IdleMode idle = lcore::IdleMode::kSpin;
   bool record_core_cycles = false;
   bool record_burst_stats = false;
 
@@ -98,6 +100,7 @@ class Forwarder {
     return running.engine->Poll(running.stream);
   }
 
+  static bool PrepareToSleep(const std::vector<RunningStream*>& streams, std::vector<int>& descriptors);
   absl::Status MakeStreams(BurstObserver* observer);
   void FlushRxQueues();
   absl::Status SendFirst(std::size_t bursts);

@@ -247,6 +247,8 @@ void AddPortOptions(OptionTable& table, TestpmdOptions& options) {
              }});
   table.Add({"eth-peers-configfile", 0, kRequired, "FILE", "the same, a line a port",
              [&](const std::string& file) { return ReadPeersFile(file, options); }});
+  table.Add({"idle", 0, kRequired, "HOW", "lcores without packets: spin (default), adaptive (sleep when\nthat is cheaper) or sleep",
+             SetParsed(options.idle, lcore::ParseIdleMode)});
   table.Add({"no-flush-rx", 0, kNone, "", "keep what waits in the rx queues at the start", SetFlag(options.flush_rx, false)});
   table.Add({"disable-link-check", 0, kNone, "", "start though a link is down, without a word", SetFlag(options.link_check, false)});
   table.Add({"on-replace", 0, kRequired, "HOW",

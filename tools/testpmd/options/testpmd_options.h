@@ -12,6 +12,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "lcore/idle_governor.h"
 #include "mempool/packet.h"
 #include "mempool/region.h"
 #include "pmd/mac_address.h"
@@ -46,6 +47,7 @@ struct TestpmdOptions {
   std::size_t rx_ring = 0;  // 0: the driver's recommendation
   std::size_t tx_ring = 0;
   std::size_t burst = mempool::kDefaultBurst;  // 0: the drivers' recommendation
+  lcore::IdleMode idle = lcore::IdleMode::kSpin;
   bool flush_rx = true;
   bool link_check = true;
   bool reopen_replaced = true;  // --on-replace: a port whose interface is made again starts again

@@ -57,6 +57,7 @@ absl::StatusOr<ForwardConfig> ForwardConfigFor(const TestpmdOptions& options, co
   config.flush_rx = options.flush_rx;
   config.record_core_cycles = options.record_core_cycles;
   config.record_burst_stats = options.record_burst_stats;
+  config.idle = options.idle;
   if (absl::Status status = ChoosePorts(options, resources, config); !status.ok()) return status;
   if (absl::Status status = ChooseLcores(options, resources, config); !status.ok()) return status;
   return config;
