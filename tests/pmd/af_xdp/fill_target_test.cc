@@ -164,6 +164,19 @@ TEST(FillTarget, ADeviceWithARingOfItsOwnHasThatMuchMore) {
   EXPECT_EQ(FillLimits::Following(*pool, 4096, 2048).smallest, 2048u);
 }
 
+TEST(FillTarget, AQueueThatIsLeftAloneHasFramesForTheWake) {
+  const auto pool = support::MakePool({.frame_count = 32768});
+  FillTarget target;
+  target.Open({.smallest = 64, .fewest = 256, .most = kRing}, 0);
+  target.Expect(*pool);
+  EXPECT_EQ(target.frames(), FillLimits::kLargestStart);
+  // Not from a pool that others need.
+  const auto small = support::MakePool({.frame_count = 1024});
+  target.Open({.smallest = 64, .fewest = 256, .most = kRing}, 0);
+  target.Expect(*small);
+  EXPECT_EQ(target.frames(), 256u);
+}
+
 TEST(FillTarget, AFixedTargetStays) {
   const auto pool = LargePool();
   FillTarget target;

@@ -170,6 +170,25 @@ TEST_P(XskRxQueueTest, BusyPollingIsACallAnIdlePoll) {
   EXPECT_EQ(kernel_.rx_wakeups, 3);
 }
 
+TEST_P(XskRxQueueTest, WaitsForItsSocketUnlessOnlyPollsHelp) {
+  EXPECT_EQ(queue_.PrepareToWait(), -1) << "closed";
+  Open();
+  EXPECT_EQ(queue_.PrepareToWait(), 3);
+  queue_.SetBusyPolling(true);
+  EXPECT_EQ(queue_.PrepareToWait(), -1) << "busy polling";
+  queue_.SetBusyPolling(false);
+  // With packets in hand and nothing in the pool, only polls notice frames that others give back.
+  for (int packet = 0; packet < 8; ++packet) ASSERT_TRUE(kernel_.Receive(60));
+  ASSERT_EQ(Receive(8), 8u);
+  std::array<mempool::FrameNumber, kFrames> all;
+  const std::size_t taken = pool_->Get(all);
+  EXPECT_EQ(queue_.PrepareToWait(), -1) << "short of frames";
+  pool_->Put({all.data(), taken});
+  EXPECT_EQ(queue_.PrepareToWait(), 3);
+  EXPECT_EQ(queue_.outstanding(), kRing) << "filled before it waits";
+  Pool::Free({packets_.data(), 8});
+}
+
 TEST_P(XskRxQueueTest, StopLosesNoFrame) {
   Open();
   for (int count = 0; count < 20; ++count) kernel_.Receive(64);
