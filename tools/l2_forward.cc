@@ -3,6 +3,7 @@
 //
 //   l2_forward net_af_xdp0,iface=p0 net_af_xdp1,iface=p1     until Ctrl-C; every AF_XDP device forwards to every other without a copy
 //   l2_forward net_null0 net_null1                           no interface, no root
+//   l2_forward DEVICE DEVICE adaptive                        sleeps while there is nothing to do (docs/idle.md); spin: never, as without
 //
 // Inside the tree: bazel run //tools:l2_forward -- ...
 // Outside of it:   g++ -std=c++20 l2_forward.cc $(pkg-config --cflags --libs pollux)
@@ -10,6 +11,7 @@
 #include <iostream>
 
 #include "lcore/capabilities.h"
+#include "lcore/idle_governor.h"
 #include "lcore/poll_loop.h"
 #include "lcore/stop_signal.h"
 #include "mempool/frame_audit.h"
@@ -51,6 +53,12 @@ std::size_t Forward(Port& from, Port& to) {
   return received;
 }
 
+// Before a sleep: whether nothing of this port waits to be sent, and what tells that packets came.
+bool PrepareToSleep(Port& port, std::vector<int>& descriptors) {
+  descriptors.push_back(port.device->rx_queue(0).PrepareToWait());
+  return !port.device->tx_queue(0).Poll() && descriptors.back() >= 0;
+}
+
 bool PrintTotals(const Port& port) {
   const pollux::pmd::QueueStats stats = port.device->Stats();
   std::printf("%s: received %lu, not taken by the other port %lu; sent %lu, dropped %lu\n", port.device->Info().name.c_str(),
@@ -58,7 +66,9 @@ bool PrintTotals(const Port& port) {
   return stats.tx_pending == 0;
 }
 
-absl::Status Run(const char* first, const char* second) {
+absl::Status Run(const char* first, const char* second, const char* idle) {
+  const absl::StatusOr<pollux::lcore::IdleMode> mode = pollux::lcore::ParseIdleMode(idle);
+  if (!mode.ok()) return mode.status();
   absl::StatusOr<std::unique_ptr<pollux::lcore::StopSignal>> stop = pollux::lcore::StopSignal::Install();
   if (!stop.ok()) return stop.status();
   absl::StatusOr<std::shared_ptr<Pool>> pool = MakePool();
@@ -76,7 +86,9 @@ absl::Status Run(const char* first, const char* second) {
 
   pollux::lcore::PollLoopStats loop;
   std::puts("Forwarding, without privileges; Ctrl-C ends it.");
-  RunPollLoop((*stop)->flag(), loop, [&] { return Forward(a, b) + Forward(b, a); });
+  pollux::lcore::IdleGovernor governor(*mode,
+                                       [&](auto& descriptors) { return PrepareToSleep(a, descriptors) && PrepareToSleep(b, descriptors); });
+  RunPollLoop((*stop)->flag(), loop, [&] { return Forward(a, b) + Forward(b, a); }, governor);
 
   // Stop brings every frame back to the pool, so the audit must find them all free.
   status = a.device->Stop();
@@ -92,8 +104,9 @@ absl::Status Run(const char* first, const char* second) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return std::cerr << "usage: l2_forward DEVICE DEVICE   (such as net_af_xdp0,iface=eth0)\n", 2;
-  const absl::Status status = Run(argv[1], argv[2]);
+  if (argc != 3 && argc != 4)
+    return std::cerr << "usage: l2_forward DEVICE DEVICE [spin|adaptive|sleep]   (such as net_af_xdp0,iface=eth0)\n", 2;
+  const absl::Status status = Run(argv[1], argv[2], argc == 4 ? argv[3] : "spin");
   if (!status.ok()) std::cerr << "l2_forward: " << status.message() << "\n";
   return status.ok() ? 0 : 1;
 }
