@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include <system_error>
+#include "tools/support/patience.h"
 #include "tools/support/veth_pair.h"
 
 namespace pollux::support {
@@ -42,8 +43,14 @@ std::unique_ptr<BrokerRig> BrokerRig::Create(std::size_t queues) {
 
 BrokerRig::~BrokerRig() {
   broker_.reset();
-  std::error_code ignored;  // the keeper may be about to take its socket away
-  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
+  if (folder_.empty()) return;
+  // The keeper may be about to take its socket away.
+  const bool removed = Eventually([this] {
+    std::error_code error;
+    std::filesystem::remove_all(folder_, error);
+    return !error;
+  });
+  EXPECT_TRUE(removed) << folder_;
 }
 
 std::string BrokerRig::Run(const std::vector<std::string>& command) const {
