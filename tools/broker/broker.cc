@@ -46,7 +46,8 @@ examples:
   pollux-broker --config=broker.json
   dpdk-testpmd --vdev net_af_xdp0,iface=eth2,use_cni=1,dp_path=/tmp/afxdp_dp/eth2/afxdp.sock ...    # as nobody
 
-Needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_IPC_LOCK, and CAP_CHOWN to start with a device plugin's folder; gives away the others.
+Needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_IPC_LOCK; to grant inject CAP_PERFMON and /dev/net/tun; to start with a device plugin's
+folder CAP_CHOWN. Gives away the others.
 )";
 
 int Report(const absl::Status& status, int code) {
