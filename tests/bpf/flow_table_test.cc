@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table: masks and priorities, full tables, statistics, and what is true when a call has returned while packets go by.
+#include <sched.h>
+#include <sys/mman.h>
+
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -39,6 +43,107 @@ FlowMatch Network(uint32_t address, int bits) {
 }
 
 class FlowTableTest : public FlowTest {};
+
+// A program that has entered on a CPU and not left yet, as user space sees it. It may count meanwhile.
+class LingeringProgram {
+ public:
+  LingeringProgram(const FlowTable& table, uint32_t cpu) : cpus_(Map(table, "flow_cpus")), statistics_(Map(table, "flow_statistics")) {
+    cpu_ = static_cast<flow_cpu*>(cpus_) + cpu;
+    __atomic_fetch_add(&cpu_->entered, 1, __ATOMIC_SEQ_CST);
+  }
+  ~LingeringProgram() {
+    munmap(cpus_, kMapped);
+    munmap(statistics_, kMapped);
+  }
+  void Count(FlowTable::Id flow, uint32_t slots) {
+    flow_statistics& statistics = static_cast<flow_statistics*>(statistics_)[static_cast<uint32_t>(flow) * slots];
+    __atomic_fetch_add(&statistics.packets, 1, __ATOMIC_SEQ_CST);
+  }
+  void Leave() { __atomic_fetch_add(&cpu_->left, 1, __ATOMIC_SEQ_CST); }
+
+ private:
+  static constexpr std::size_t kMapped = 4096;
+  static void* Map(const FlowTable& table, const std::string& name) {
+    for (const auto& [map, descriptor] : table.maps().Descriptors()) {
+      if (map == name) return mmap(nullptr, kMapped, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    }
+    return MAP_FAILED;
+  }
+
+  void* cpus_;
+  void* statistics_;
+  flow_cpu* cpu_ = nullptr;
+};
+
+// Runs `change` while a program is in; it must not come back before that program has left.
+class WaitingForPrograms : public FlowTableTest {
+ protected:
+  template <typename Change, typename Meanwhile>
+  void ExpectWaits(Change change, Meanwhile meanwhile) {
+    std::atomic<bool> back{false};
+    LingeringProgram program(*table_, 1);
+    std::thread thread([&] {
+      change();
+      back = true;
+    });
+    // Long enough for one that does not wait to come back.
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_FALSE(back);
+    meanwhile(program);
+    EXPECT_FALSE(back);
+    program.Leave();
+    thread.join();
+  }
+  void SetUp() override {
+    FlowTableTest::SetUp();
+    if (IsSkipped()) return;
+    if (table_->maps().statistics_slots() < 2) GTEST_SKIP() << "one CPU: no other can be in a program meanwhile";
+    // Programs that run here are not on the lingering one's CPU.
+    cpu_set_t first;
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    ASSERT_EQ(sched_setaffinity(0, sizeof(first), &first), 0);
+  }
+};
+
+TEST_F(WaitingForPrograms, Modify) {
+  const auto id = Add(UdpTo(5), {Drop()});
+  ExpectWaits([&] { EXPECT_TRUE(table_->Modify(id, {Output()}).ok()); }, [](LingeringProgram&) {});
+  EXPECT_EQ(Run(Udp(5)).verdict, XDP_REDIRECT);
+}
+
+TEST_F(WaitingForPrograms, RemoveCountsWhatThoseDoAndLetsNobodyElseIn) {
+  const auto id = Add(UdpTo(5), {Drop()});
+  for (int run = 0; run < 3; ++run) EXPECT_EQ(Run(Udp(5)).verdict, XDP_DROP);
+  ExpectWaits(
+      [&] {
+        const auto statistics = table_->Remove(id);
+        ASSERT_TRUE(statistics.ok());
+        EXPECT_EQ(statistics->packets, 4u);
+      },
+      [&](LingeringProgram& program) {
+        EXPECT_EQ(Run(Udp(5)).verdict, XDP_PASS) << "by the cache";
+        program.Count(id, table_->maps().statistics_slots());
+      });
+}
+
+TEST_F(WaitingForPrograms, RemoveAllAndPorts) {
+  Add(UdpTo(5), {Output()});
+  ExpectWaits([&] { EXPECT_TRUE(table_->RemoveAll().ok()); }, [](LingeringProgram&) {});
+  ExpectWaits([&] { table_->ClearPort(1); }, [](LingeringProgram&) {});
+}
+
+// More packets than would have places of their own in the cache.
+TEST_F(FlowTableTest, PacketsThatShareAPlaceInTheCacheDoNotShareAFlow) {
+  constexpr uint16_t kFlows = 3000;
+  for (uint16_t port = 0; port < kFlows; ++port) Add(UdpTo(port), {port % 2 == 0 ? Drop() : Output()});
+  for (int round = 0; round < 2; ++round) {
+    for (uint16_t port = 0; port < kFlows; ++port) {
+      ASSERT_EQ(Run(Udp(port)).verdict, port % 2 == 0 ? XDP_DROP : XDP_REDIRECT) << port;
+    }
+  }
+  EXPECT_GT(Counters()["flow_cache_hits"], 0u);
+}
 
 TEST_F(FlowTableTest, EveryFieldCounts) {
   const Frame frame = PacketBuilder().Ethernet().Vlan(3).Vlan(4).Ipv4({.type_of_service = 8}).Tcp({.flags = 0x12}).Payload(4).Build();

@@ -148,6 +148,7 @@ TEST_F(FlowTest, MistakesAreNamed) {
   Type("flow create 0 group 1 ingress pattern eth / end actions drop / end", "group 1: there is group 0 only");
   Type("flow create 0 ingress pattern eth / end actions queue index 1 / end", "action queue 1");
   Type("flow list 0", "ID\tGroup\tPrio\tAttr\tRule");
+  Type("help flows", "Packets and bytes of a rule that has the action count.");
   StopForwarding();
 }
 

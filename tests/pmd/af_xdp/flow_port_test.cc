@@ -243,7 +243,7 @@ TEST_F(FlowPortTest, EveryPacketComesOutWhereTheTableSaidAtThatTime) {
   const auto id = Add(FromPort(0), actions_of(0));
   std::atomic<uint32_t> over{0}, received{0}, wrong{0}, twice{0};
   std::atomic<bool> done{false};
-  std::vector<uint32_t> over_when_sent(kPackets);
+  std::vector<std::atomic<uint32_t>> over_when_sent(kPackets);
   std::vector<std::atomic<uint8_t>> seen(kPackets);
   std::vector<std::thread> threads;
   for (uint32_t output = 1; output <= 2; ++output) {
@@ -276,7 +276,7 @@ TEST_F(FlowPortTest, EveryPacketComesOutWhereTheTableSaidAtThatTime) {
     ASSERT_TRUE(Eventually([&] { return number < received + kAhead; })) << "packets are lost: " << received << " of " << number;
     std::string payload(20, '\0');
     for (int byte = 0; byte < 4; ++byte) payload[static_cast<std::size_t>(byte)] = static_cast<char>(number >> (24 - 8 * byte));
-    over_when_sent[number] = over;
+    over_when_sent[number] = over.load();
     ASSERT_TRUE(source->Send(PacketBuilder().Ethernet().Ipv4().Udp({.destination = kUdpPort}).Payload(payload).Build()).ok());
   }
   EXPECT_TRUE(Eventually([&] { return received == kPackets; })) << received;

@@ -25,7 +25,7 @@ void AddControlCommands(CommandTable& table, Session& session, CommandRunner& ru
       [&](const Words& words) { return Start(session, words); });
   add("stop", "Stop forwarding, and display statistics.", [&](const Words&) { return session.StopForwarding(); });
   add("load FILE", "Run the commands of a file.", [&](const Words& words) { return runner.RunFile(words[1]); });
-  add("help [control|display|config|ports|all]", "Display help.", [&](const Words& words) {
+  add("help [control|display|config|ports|flows|all]", "Display help.", [&](const Words& words) {
     session.Print(table.Help(words.size() > 1 ? words[1] : ""));
     return absl::OkStatus();
   });
