@@ -19,7 +19,8 @@ using Words = std::vector<std::string>;
 // of the line.
 struct Command {
   std::string pattern;
-  std::string section;  // of the help: "control", "display", "config", "ports", "flows"; empty: neither there nor among completions and hints
+  std::string
+      section;  // of the help: "control", "display", "config", "ports", "flows"; empty: neither there nor among completions and hints
   std::string help;
   std::function<absl::Status(const Words& words)> run;
 };
