@@ -12,6 +12,7 @@
 #include <chrono>
 #include <thread>
 
+#include "pmd/af_xdp/local_interface.h"
 #include "tests/pmd/af_xdp/veth_pair.h"
 #include "tests/support/pool_fixture.h"
 #include "tools/support/patience.h"
@@ -242,6 +243,27 @@ TEST_F(AfXdpDeviceTest, WhatTheKernelDroppedIsMissedBeforeAndAfterStop) {
   EXPECT_EQ(second->Stats().rx_packets, some.size());
   EXPECT_EQ(missed(), kBursts * kEach - some.size()) << "what the kernel dropped, and what was discarded";
   EXPECT_EQ(Counter(*second, "rx_q0_discarded_at_stop"), missed() - dropped);
+}
+
+// With more frames to fill than places in the rx ring the kernel drops for want of a place, under a counter of its own.
+TEST_F(AfXdpDeviceTest, WhatFindsTheRxRingFullIsMissedToo) {
+  constexpr std::size_t kSent = 200, kRing = 64;
+  auto interface = LocalInterface::Open("x1");
+  ASSERT_TRUE(interface.ok()) << interface.status();
+  auto program = (*interface)->Attach({});
+  ASSERT_TRUE(program.ok()) << program.status();
+  QueuePair pair(0, {.interface = "x1", .sizes = {.rx = kRing, .tx = kRing, .fill = 512, .completion = kRing}}, **interface, pool_,
+                 XskCalls::Kernel());
+  const absl::Status started = pair.Start(nullptr, **program, 1518, "");
+  ASSERT_TRUE(started.ok()) << started;
+  auto sender = Started("net_af_xdp0,iface=x0,tx=ring");
+  std::vector<Packet> packets = support::AllocatePackets(*pool_, kSent);
+  for (Packet& packet : packets) packet.length = 60;
+  ASSERT_EQ(sender->tx_queue(0).Send(packets), kSent);
+  WaitUntil([&] { return !sender->tx_queue(0).Poll() && pair.Stats(0).rx_missed == kSent - kRing; });
+  EXPECT_EQ(pair.Stats(0).rx_missed, kSent - kRing);
+  pair.Stop(**program, (*interface)->index(), 0);
+  EXPECT_EQ(pair.Stats(0).rx_missed, kSent) << "with what was discarded";
 }
 
 TEST_F(AfXdpDeviceTest, ADeletedInterfaceLosesNoFrameAndCanBeOpenedAgain) {

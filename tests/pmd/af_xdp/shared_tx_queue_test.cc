@@ -2,6 +2,8 @@
 #include "pmd/af_xdp/shared_tx_queue.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include <array>
 #include <atomic>
@@ -191,6 +193,63 @@ TEST_F(SharedTxQueueTest, NoNoteIsLost) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(waited, 0);
+  for (const auto& queue : queues_) queue->Send({});
+}
+
+// The same at every place of a Send at which the other thread can come in: a signal holds the first one up there until the second has sent.
+// It gives up after a moment, since the second cannot send while the first is in the lock.
+namespace held_up {
+
+std::atomic<bool> held{false}, go_on{false};
+
+void Handler(int) {
+  held = true;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(100);
+  while (!go_on && std::chrono::steady_clock::now() < end) {
+  }
+}
+
+}  // namespace held_up
+
+TEST_F(SharedTxQueueTest, NoNoteIsLostWhereverItIsLeft) {
+  Open({.flush_us = kMaximumFlushUs});
+  constexpr int kRounds = 500, kMostSends = 1000;
+  struct sigaction handler = {}, before = {};
+  handler.sa_handler = held_up::Handler;
+  ASSERT_EQ(sigaction(SIGUSR1, &handler, &before), 0);
+  std::atomic<int> round{0}, begun{0}, finished{0};
+  std::thread first([&] {
+    Packet packet;
+    for (int turn = 1; turn <= kRounds; ++turn) {
+      while (round < turn) std::this_thread::yield();
+      begun = turn;
+      for (int sends = 0; sends < kMostSends && !held_up::held; ++sends) {
+        if (pool_->Allocate({&packet, 1}) != 1) break;
+        packet.length = 60;
+        if (queues_[0]->Send({&packet, 1}) == 0) Pool::Free({&packet, 1});
+      }
+      while (!held_up::held) std::this_thread::yield();  // a signal neither comes into the next round nor finds no thread
+      finished = turn;
+    }
+  });
+  int left = 0;
+  for (int turn = 1; turn <= kRounds; ++turn) {
+    Packet packet;
+    ASSERT_EQ(pool_->Allocate({&packet, 1}), 1u);
+    packet.length = 60;
+    held_up::held = held_up::go_on = false;
+    round = turn;
+    while (begun < turn) std::this_thread::yield();
+    pthread_kill(first.native_handle(), SIGUSR1);
+    while (!held_up::held && finished < turn) std::this_thread::yield();
+    if (queues_[1]->Send({&packet, 1}) == 0) Pool::Free({&packet, 1});
+    held_up::go_on = true;
+    while (finished < turn) std::this_thread::yield();
+    left += kernel_.tx.waiting() > 0;
+  }
+  first.join();
+  sigaction(SIGUSR1, &before, nullptr);
+  EXPECT_EQ(left, 0) << "rounds after which a packet waits, and nobody comes back for it";
   for (const auto& queue : queues_) queue->Send({});
 }
 
