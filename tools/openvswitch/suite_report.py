@@ -32,7 +32,7 @@ def read_results(path):
 
 def first_reason(folder, number):
     """Returns the lines of a failed test's log that say why, shortened."""
-    log = next(folder.glob(f"*testsuite.dir/{number:03}/*testsuite.log"), None)
+    log = next(folder.glob(f"pollux*/*testsuite.dir/{number:03}/*testsuite.log"), None)
     if log is None:
         return ""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(("+", "-", "Error", "RTNETLINK", "./"))
@@ -64,7 +64,7 @@ def write_xml(path, tests, checks, folder):
         case = xml_tree.SubElement(suite, "testcase", classname="check-afxdp", name=f"{test.number}: {test.name}", status="run")
         if verdict(test) == "failed":
             failure = xml_tree.SubElement(case, "failure", message=f"type=afxdp: {test.afxdp}, type=pollux: {test.pollux}")
-            failure.text = first_reason(folder / "pollux", test.number)
+            failure.text = first_reason(folder, test.number)
         elif verdict(test) == "skipped":
             xml_tree.SubElement(case, "skipped", message=f"type=afxdp: {test.afxdp}, type=pollux: {test.pollux}")
     xml_tree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
@@ -117,7 +117,7 @@ def main():
         print(f"only pollux passes {test.number}: {test.name}")
     for test in worse:
         print(f"pollux does not pass {test.number}: {test.name}")
-        print("\n".join("    " + line for line in first_reason(options.folder / "pollux", test.number).splitlines()))
+        print("\n".join("    " + line for line in first_reason(options.folder, test.number).splitlines()))
     if options.xml:
         write_xml(options.xml, tests, checks, options.folder)
     if options.table:

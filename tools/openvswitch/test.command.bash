@@ -4,12 +4,13 @@
 # The suite script is in Open vSwitch's package, made for type=afxdp. The one for type=pollux is the same text with the type's name
 # changed: its macro ADD_VETH is the only place that names the type. Each runs in namespaces of its own, so that its p0, br0 and
 # databases meet nothing, and nothing is left of them.
-part=fast variant='' stress=false xml='' table='' keep=false pollux_prefix='' chosen='' wanted='' suite=true checks='' ports=''
+part=fast variant='' stress=false xml='' table='' keep=false pollux_prefix='' chosen='' wanted='' suite=true checks='' ports='' compare=true
 for argument in "$@"; do
   case "$argument" in
     --full) part=full ;;
     --tests=?*) part=chosen chosen=${argument#*=} ;;
     --sanitize) variant=sanitize ;;
+    --pollux-only) compare=false ;;
     --stress) stress=true ;;
     --ports) ports=200 ;;
     --ports=?*) ports=${argument#*=} ;;
@@ -44,6 +45,7 @@ if [[ -n $ports ]]; then
   exit
 fi
 
+[[ $part != full ]] || $compare || refuse "--pollux-only is for the fast part, or for chosen tests"
 case "$part" in
   full) tests=() ;;
   chosen) IFS=', ' read -r -a tests <<<"$chosen" ;;
@@ -62,37 +64,63 @@ exit \$code
 SCRIPT
 chmod +x "$work/programs/ovs-ofctl"
 
-# start_suite TYPE: runs the tests with ports of this type; what the suite says is in $work/TYPE.out, its logs below $work/TYPE.
+# start_suite NAME TYPE TEST...: runs these tests with ports of this type; what the suite says is in $work/NAME.out, its logs below $work/NAME.
 start_suite() {
-  local type=$1 script=$work/system-$1-testsuite build=$ovs_tree/build
+  local name=$1 type=$2 script=$work/system-$1-testsuite build=$ovs_tree/build
+  shift 2
   sed "s/type=\"afxdp\"/type=\"$type\"/; s/type=afxdp /type=$type /" "$ovs_tree/source/tests/system-afxdp-testsuite" >"$script"
-  mkdir "$work/$type"
-  cp "$build/tests/atconfig" "$build/tests/atlocal" "$work/$type"
+  mkdir "$work/$name"
+  cp "$build/tests/atconfig" "$build/tests/atlocal" "$work/$name"
   # It runs elsewhere than in the tree, and so needs whole paths.
   printf '%s\n' "at_srcdir='$ovs_tree/source/tests'" "at_top_srcdir='$ovs_tree/source'" "at_top_build_prefix='$build/'" \
-    "at_top_builddir='$build/'" >>"$work/$type/atconfig"
-  ovs_rig=$work/$type ovs_daemon_environment
+    "at_top_builddir='$build/'" >>"$work/$name/atconfig"
+  ovs_rig=$work/$name ovs_daemon_environment
   # Tests of the suite fail where they find what another one left; of itself it runs them one after the other.
-  start_sandbox env "${daemon_environment[@]}" PYTHON3=/usr/bin/python3 sh "$script" -C "$work/$type" -d \
-    AUTOTEST_PATH="$work/programs:$ovs_programs:$build/utilities:$build/ovsdb:$build/vtep:$build/tests" "${tests[@]}" \
-    >"$work/$type.out" 2>&1
+  start_sandbox env "${daemon_environment[@]}" PYTHON3=/usr/bin/python3 sh "$script" -C "$work/$name" -d \
+    AUTOTEST_PATH="$work/programs:$ovs_programs:$build/utilities:$build/ovsdb:$build/vtep:$build/tests" "$@" \
+    >"$work/$name.out" 2>&1
 }
-finished_tests() { grep -c -E '^ *[0-9]+: .* (ok|FAILED|skipped)' "$work/$1.out" || true; }
-# Most of a test is waiting: the two types run side by side, each in its sandbox.
-run_suites() {
-  local shown=$SECONDS began=$SECONDS type pid
-  sandboxes=()
-  for type in afxdp pollux; do start_suite $type; done
+finished_tests() { grep -c -h -E '^ *[0-9]+: .* (ok|FAILED|skipped)' "$work/$1.out" || true; }
+# Until the suites of these names have ended.
+await_suites() {
+  local shown=$SECONDS began=$SECONDS pid name said
   while kill -0 "${sandboxes[@]}" 2>/dev/null; do
-    passing suite "tests finished: afxdp $(finished_tests afxdp), pollux $(finished_tests pollux)"
+    said=''
+    for name; do said+=", $name $(finished_tests "$name")"; done
+    passing suite "tests finished: ${said#, }"
     if ! $terminal && ((SECONDS >= shown + 60)); then
       shown=$SECONDS
-      echo "     tests finished after $((SECONDS - began)) s: afxdp $(finished_tests afxdp), pollux $(finished_tests pollux)"
+      echo "     tests finished after $((SECONDS - began)) s: ${said#, }"
     fi
     sleep 0.5
   done
   for pid in "${sandboxes[@]}"; do wait "$pid" || true; done
-  passed suite "check-afxdp with type=afxdp and with type=pollux in $((SECONDS - began)) s"
+  sandboxes=()
+}
+# Most of a test is waiting: the two types run side by side, each in its sandbox. Where they are not compared, two halves of type=pollux do, and
+# stock afxdp runs what did not pass, which tells whether it is for us to mend.
+run_suites() {
+  local began=$SECONDS half failed
+  sandboxes=()
+  if $compare; then
+    start_suite afxdp afxdp "${tests[@]}"
+    start_suite pollux pollux "${tests[@]}"
+    await_suites afxdp pollux
+    passed suite "check-afxdp with type=afxdp and with type=pollux in $((SECONDS - began)) s"
+    return
+  fi
+  half=$((${#tests[@]} / 2))
+  start_suite pollux pollux "${tests[@]:0:half}"
+  start_suite pollux-2 pollux "${tests[@]:half}"
+  await_suites pollux pollux-2
+  cat "$work/pollux-2.out" >>"$work/pollux.out"
+  : >"$work/afxdp.out"
+  mapfile -t failed < <(sed -n -E 's/^ *([0-9]+): .* (FAILED|skipped).*/\1/p' "$work/pollux.out")
+  if [[ ${#failed[@]} -gt 0 ]]; then
+    start_suite afxdp afxdp "${failed[@]}"
+    await_suites afxdp
+  fi
+  passed suite "check-afxdp with type=pollux in $((SECONDS - began)) s"
 }
 
 if [[ $part != chosen ]]; then
