@@ -60,6 +60,7 @@ class Namespace:
 
     def __init__(self, name):
         self.name = name
+        self.ports = []
         run("ip", "netns", "add", name)
         run("ip", "-n", name, "link", "set", "dev", "lo", "up")
 
@@ -79,6 +80,7 @@ class Namespace:
         """A veth pair: `port` here, eth0 there."""
         run("ip", "link", "add", port, "numrxqueues", queues, "numtxqueues", queues, "type", "veth",
             "peer", "name", "eth0", "numrxqueues", far_queues, "numtxqueues", far_queues, "netns", self.name)
+        self.ports.append(port)
         if mac:
             self.ip("link", "set", "dev", "eth0", "address", mac)
         self.ip("address", "add", f"{address}/{prefix}", "broadcast", "+", "dev", "eth0")
@@ -86,7 +88,9 @@ class Namespace:
         run("ip", "link", "set", "dev", port, "up")
 
     def remove(self):
-        """With its ports."""
+        """With its ports: with the namespace alone the kernel takes its time for these, and their names are in use until then."""
+        for port in self.ports:
+            attempt("ip", "link", "delete", port)
         run("ip", "netns", "delete", self.name)
 
     def ping(self, address, *options):
