@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <chrono>
@@ -17,6 +16,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "bpf/privilege.h"
+#include "lcore/full_fence.h"
 
 namespace pollux::bpf {
 namespace {
@@ -114,7 +114,7 @@ absl::Status FlowMaps::ClearOutput(uint32_t port) {
 }
 
 absl::Status FlowMaps::WaitForPrograms() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  lcore::FullFence();
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (const flow_cpu& cpu : cpus()) {
     const uint64_t entered = Load(cpu.entered);

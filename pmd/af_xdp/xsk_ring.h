@@ -49,15 +49,6 @@ inline void StoreRelease(uint32_t* index, uint32_t value) {
   std::atomic_ref(*index).store(value, std::memory_order_release);
 }
 
-// What was stored before is seen by others before what is loaded afterwards.
-inline void FullFence() {
-#if defined(__SANITIZE_THREAD__)
-  // It knows no fences, and needs none for this: what follows is an atomic load.
-#else
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-#endif
-}
-
 // The fill and tx rings. Single-lcore.
 template <typename Entry>
 class ProducerRing {

@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 
+#include "lcore/full_fence.h"
+
 namespace pollux::pmd::af_xdp {
 namespace {
 
@@ -117,7 +119,7 @@ bool XskTxRing::Kick(TxCounters& counters) {
   told_to_.store(tx_.submitted(), std::memory_order_relaxed);
   if (!tx_.NeedsWakeup()) {
     // "Write the producer's index, then read the flag" here against "set the flag, then read the index" in the driver.
-    FullFence();
+    lcore::FullFence();
     if (!tx_.NeedsWakeup()) return true;
   }
   return CallUntilDone(counters);
