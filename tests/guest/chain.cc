@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/guest/chain.h"
 
+#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -48,11 +49,13 @@ uint32_t Checksum(const std::byte* bytes, std::size_t count) {
 void Write(Packet& packet, std::size_t length, uint32_t run, uint32_t flow, uint64_t number) {
   // One template for each flow: the builder is far slower than the ports.
   thread_local std::vector<support::PacketBuilder::Frame> headers;
-  // A tap's hash takes in the ports of UDP, igb's only the addresses.
+  // A tap's hash takes in the ports of UDP, igb's only the addresses. Of a hash with a random key the bit that chooses among two queues is
+  // the same for all flows whose addresses differ in bits that the key leaves out of it: so they differ in many.
   while (headers.size() <= flow) {
+    const uint32_t spread = static_cast<uint32_t>(headers.size() + 1) * 0x9E3779B1u;
     headers.push_back(support::PacketBuilder()
                           .Ethernet()
-                          .Ipv4({.source = "10.0.0." + std::to_string(1 + headers.size() % 250)})
+                          .Ipv4({.source = absl::StrCat("10.", spread >> 24, ".", spread >> 16 & 0xFF, ".", spread >> 8 & 0xFF)})
                           .Udp({.source = static_cast<uint16_t>(1000 + 7 * headers.size()), .destination = 9})
                           .FillTo(kMarkOffset)
                           .Build());
