@@ -112,7 +112,14 @@ class BrokeredDeviceTest : public testing::Test {
   std::unique_ptr<Device> sender_, receiver_;
 };
 
-class BrokeredTraffic : public BrokeredDeviceTest, public testing::WithParamInterface<const char*> {};
+class BrokeredTraffic : public BrokeredDeviceTest, public testing::WithParamInterface<const char*> {
+ protected:
+  // That the other end has a program and the pair a carrier may be heard of late.
+  void ExpectNothingHappened() {
+    for (const DeviceEvent& event : sender_->PollEvents())
+      EXPECT_TRUE(event.kind == Kind::kLink || event.kind == Kind::kFeatures) << event.text;
+  }
+};
 
 TEST_P(BrokeredTraffic, GoesOnWhileTheBrokerIsKilledAndStartedAgain) {
   StartBroker();
@@ -127,12 +134,12 @@ TEST_P(BrokeredTraffic, GoesOnWhileTheBrokerIsKilledAndStartedAgain) {
   for (int times = 0; times < 20; ++times) {
     EXPECT_TRUE(sender_->Link().ok());
     EXPECT_EQ(sender_->Info().mtu, 1500u);
-    EXPECT_TRUE(sender_->PollEvents().empty());
+    ExpectNothingHappened();
   }
   EXPECT_LT(std::chrono::steady_clock::now() - asked_at, support::Patience(std::chrono::seconds(5)));
   rig_->Restart();
   EXPECT_TRUE(Passes(5000));
-  EXPECT_TRUE(sender_->PollEvents().empty());
+  ExpectNothingHappened();
   // The new broker stops and starts the ports of the old one, with memory that that one made.
   for (Device* device : {sender_.get(), receiver_.get()}) {
     ASSERT_TRUE(device->Stop().ok());
