@@ -36,8 +36,8 @@ constexpr std::size_t kThreads = 2;
 constexpr uint16_t kPort = 9;
 constexpr uint32_t kMostPools = 4000;
 
-// Without an end to the pools a send took up to 900 ms. A CPU that the machine's host takes away, for tenths of a second on some, looks like a long
-// send too: what is sure in a short run is the number of pools.
+// Without an end to the pools a send took up to 900 ms. A CPU that the machine's host takes away, for tenths of a second on some, looks
+// like a long send too: what is sure in a short run is the number of pools.
 milliseconds LongestSend() {
   return std::getenv("POLLUX_HAZARD_SECONDS") == nullptr ? support::Patience(milliseconds(500)) : milliseconds(20);
 }
