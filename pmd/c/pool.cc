@@ -106,7 +106,7 @@ absl::Status CreatePool(const char* function, const pollux_pool_options* options
   LingeringPools::OfProcess().Sweep();
   auto created = CreatePool(known, device);
   if (!created.ok()) return created.status();
-  auto handle = std::make_unique<pollux_pool>(*std::move(created));
+  std::unique_ptr<pollux_pool> handle(new pollux_pool{*std::move(created)});
   c::LingeringPools::OfProcess().Expect();
   *pool = handle.release();
   return absl::OkStatus();
