@@ -10,7 +10,6 @@
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
-#include <thread>
 
 #include "pmd/drivers.h"
 #include "tests/support/packet_builder.h"
@@ -223,15 +222,6 @@ void RunTool(const std::vector<std::string>& command) {
 
 void Monitor(const std::string& command) {
   std::ofstream(std::string("/dev/monitor")) << command << '\n' << std::flush;
-}
-
-bool Eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return true;
 }
 
 }  // namespace pollux::guest

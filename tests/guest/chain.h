@@ -111,8 +111,6 @@ uint64_t CounterSum(const pmd::Device& device, const std::string& name);
 void RunTool(const std::vector<std::string>& command);
 // Says a command to QEMU's monitor: what happens to the machine from outside.
 void Monitor(const std::string& command);
-// Waits for what others bring about; false: it did not come about in 10 s.
-bool Eventually(const std::function<bool()>& condition);
 
 }  // namespace pollux::guest
 

@@ -6,6 +6,7 @@
 
 #include "tests/guest/chain.h"
 #include "tests/support/pool_fixture.h"
+#include "tools/support/patience.h"
 
 namespace pollux::guest {
 namespace {
@@ -67,9 +68,9 @@ TEST_F(ZeroCopyEvents, InterfaceDownAndUp) {
 TEST_F(ZeroCopyEvents, CarrierLostAndBack) {
   PassThrough([this] {
     Monitor("set_link port2 off");
-    EXPECT_TRUE(Eventually([this] { return !out_->Link()->up; }));
+    EXPECT_TRUE(support::Eventually([this] { return !out_->Link()->up; }));
     Monitor("set_link port2 on");
-    EXPECT_TRUE(Eventually([this] { return out_->Link()->up; }));
+    EXPECT_TRUE(support::Eventually([this] { return out_->Link()->up; }));
   });
   EXPECT_EQ(Pass(), Whole(3000));
   EXPECT_TRUE(AllBalance());
@@ -110,7 +111,7 @@ TEST_F(ZeroCopyEvents, DeviceRemovedWhileForwardingAndFoundAgain) {
 TEST_F(ZeroCopyEvents, DeviceUnpluggedWhileForwarding) {
   PassThrough([this] {
     Monitor("device_del port2");
-    EXPECT_TRUE(Eventually([this] { return !out_->Link().ok(); }));
+    EXPECT_TRUE(support::Eventually([this] { return !out_->Link().ok(); }));
   });
   EXPECT_EQ(out_->Link().status().code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(AllBalance());

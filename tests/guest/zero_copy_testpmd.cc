@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // testpmd forwards between two zero-copy ports; the kernels behind them, in namespaces of their own, ping each other.
+#include <net/if.h>
+
 #include <gtest/gtest.h>
 
 #include "tests/guest/chain.h"
 #include "tests/support/testpmd_process.h"
 #include "tools/support/child_process.h"
 #include "tools/support/network_namespace.h"
+#include "tools/support/patience.h"
 
 namespace pollux::guest {
 namespace {
@@ -28,6 +31,8 @@ class ZeroCopyTestpmd : public testing::Test {
     auto network = NetworkNamespace::Create(label);
     if (!network.ok()) throw std::runtime_error(network.status().ToString());
     for (const std::string& port : ports) {
+      // A real interface comes back from the last test's namespace once the kernel has taken that apart, after its name is gone.
+      EXPECT_TRUE(support::Eventually([&port] { return if_nametoindex(port.c_str()) != 0; })) << port << " did not come back";
       RunTool({"ip", "link", "set", port, "netns", (*network)->name()});
       Inside(**network, {"ip", "link", "set", port, "promisc", "on", "up"});
     }
