@@ -29,6 +29,7 @@ namespace protocol = pmd::af_xdp::broker;
 constexpr std::size_t kLargestFile = 1 << 20;
 constexpr uint32_t kMostQueues = 1024;
 constexpr std::size_t kMostMemoryMib = 511;  // of one BPF map that frames are injected from
+constexpr uint64_t kMostSeconds = 3600;
 
 constexpr std::pair<absl::string_view, uint32_t> kGrants[] = {
     {"inject", protocol::kMayInject}, {"busy_poll", protocol::kMayBusyPoll},
@@ -101,6 +102,16 @@ absl::Status List(const json& object, const char* key, const std::string& where,
   return absl::OkStatus();
 }
 
+absl::Status Seconds(const json& object, const char* key, absl::string_view where, std::chrono::seconds* seconds) {
+  if (!object.contains(key)) return absl::OkStatus();
+  const json& value = object[key];
+  if (!value.is_number_unsigned() || value.get<uint64_t>() < 1 || value.get<uint64_t>() > kMostSeconds) {
+    return Wrong(absl::StrCat(where, ".", key), absl::StrCat("a number from 1 to ", kMostSeconds, " is expected"));
+  }
+  *seconds = std::chrono::seconds(value.get<uint64_t>());
+  return absl::OkStatus();
+}
+
 // "0", "2-5".
 absl::Status Queues(const json& object, const std::string& where, Grant* grant) {
   if (!object.contains("queues")) return absl::OkStatus();
@@ -155,7 +166,7 @@ absl::StatusOr<Grant> ParsePort(const json& object, const std::string& where) {
 }
 
 absl::StatusOr<PluginFolder> ParsePluginFolder(const json& object, const std::string& where) {
-  if (auto status = CheckKeys(object, where, {"interface", "folder", "user", "pin"}); !status.ok()) return status;
+  if (auto status = CheckKeys(object, where, {"interface", "folder", "user", "pin", "idle_seconds"}); !status.ok()) return status;
   PluginFolder result;
   auto interface = Interface(object, where);
   if (!interface.ok()) return interface.status();
@@ -178,6 +189,7 @@ absl::StatusOr<PluginFolder> ParsePluginFolder(const json& object, const std::st
   auto user = User(object["user"], absl::StrCat(where, ".user"));
   if (!user.ok()) return user.status();
   result.user = *user;
+  if (auto status = Seconds(object, "idle_seconds", where, &result.idle); !status.ok()) return status;
   return result;
 }
 
@@ -191,7 +203,10 @@ bool IsBelow(absl::string_view path, absl::string_view ancestor) {
 absl::StatusOr<Configuration> Configuration::Parse(const std::string& text) {
   const json root = json::parse(text, nullptr, /*allow_exceptions=*/false, /*ignore_comments=*/true);
   if (root.is_discarded()) return absl::InvalidArgumentError("this is not JSON (json_verify tells where)");
-  if (auto status = CheckKeys(root, "configuration", {"socket", "clients", "device_plugin"}); !status.ok()) return status;
+  if (auto status = CheckKeys(root, "configuration", {"socket", "clients", "device_plugin", "handshake_seconds", "idle_seconds"});
+      !status.ok()) {
+    return status;
+  }
   Configuration result;
   result.socket_ = protocol::kDefaultSocket;
   if (root.contains("socket")) {
@@ -199,6 +214,10 @@ absl::StatusOr<Configuration> Configuration::Parse(const std::string& text) {
     if (!socket.ok()) return socket.status();
     if (!absl::StartsWith(*socket, "/")) return Wrong("configuration.socket", "a path that begins with / is expected");
     result.socket_ = *std::move(socket);
+  }
+  for (const absl::Status& status : {Seconds(root, "handshake_seconds", "configuration", &result.handshake_),
+                                     Seconds(root, "idle_seconds", "configuration", &result.idle_)}) {
+    if (!status.ok()) return status;
   }
   const auto parse_entry = [](const json& object, const std::string& where) -> absl::StatusOr<Entry> {
     if (auto status = CheckKeys(object, where, {"users", "groups", "cgroups", "ports"}); !status.ok()) return status;

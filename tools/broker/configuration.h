@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,7 +38,8 @@ struct PluginFolder {
   std::string interface;
   std::string folder;
   uid_t user = 0;
-  std::string pin;  // where the map is pinned, below a BPF file system; empty: nowhere
+  std::string pin;                                       // where the map is pinned, below a BPF file system; empty: nowhere
+  std::chrono::seconds idle = std::chrono::seconds(30);  // as the device plugin: a client that says nothing for so long ends
 };
 
 class Configuration {
@@ -48,6 +50,10 @@ class Configuration {
 
   const std::string& socket() const { return socket_; }
   const std::vector<PluginFolder>& plugin_folders() const { return plugin_folders_; }
+  // How long a connection may be there without having opened a port.
+  std::chrono::seconds handshake() const { return handshake_; }
+  // How long one whose port receives nothing yet may say nothing.
+  std::chrono::seconds idle() const { return idle_; }
   // Empty: this peer may not have the interface. The first entry that fits decides.
   std::optional<Grant> Find(const Peer& peer, absl::string_view interface) const;
   // The peer is named by some entry.
@@ -67,6 +73,8 @@ class Configuration {
   };
 
   std::string socket_;
+  std::chrono::seconds handshake_ = std::chrono::seconds(10);
+  std::chrono::seconds idle_ = std::chrono::seconds(300);
   std::vector<Entry> entries_;
   std::vector<PluginFolder> plugin_folders_;
 };

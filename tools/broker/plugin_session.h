@@ -36,6 +36,7 @@ class PluginSession {
   bool Serve();
 
   int connection() const { return connection_.get(); }
+  bool connected() const { return connected_; }  // by its first message
   const Peer& peer() const { return peer_; }
   const std::string& interface() const { return interface_; }
 

@@ -226,11 +226,21 @@ absl::Status Server::Run(int stop) {
   }
 }
 
-// Lets paused clients go on when they may, and ends plugin clients that say nothing; returns how long to wait for the next of these.
+// A port that receives is at work: its client has nothing to say, and may be silent for as long as it likes.
+std::optional<Server::Deadline> Server::DeadlineOf(const Client& client) const {
+  if (client.session != nullptr ? !client.session->has_port() : !client.plugin->connected()) {
+    return Deadline{client.accepted + configuration_.handshake(), "it opened nothing in time (\"handshake_seconds\")"};
+  }
+  if (client.plugin != nullptr) return Deadline{client.last_heard + client.plugin_idle, "it said nothing for too long (\"idle_seconds\")"};
+  if (client.session->receives()) return std::nullopt;
+  return Deadline{client.last_heard + configuration_.idle(), "it stopped half-way and said nothing for too long (\"idle_seconds\")"};
+}
+
+// Lets paused clients go on when they may, and ends those that do not get on; returns how long to wait for the next of these.
 int Server::NextWakeMs() {
   const auto now = Clock::now();
   int wait_ms = -1;
-  std::vector<int> idle;
+  std::vector<std::pair<int, const char*>> late;
   for (auto& [connection, client] : clients_) {
     if (client.paused && client.allowance.Take()) {
       client.allowance.requests += 1;
@@ -239,13 +249,16 @@ int Server::NextWakeMs() {
       epoll_ctl(events_.get(), EPOLL_CTL_MOD, connection, &event);
     }
     if (client.paused) wait_ms = 1000 / static_cast<int>(kRequestsASecond) + 1;
-    if (client.plugin == nullptr) continue;
-    const auto left = client.last_heard + std::chrono::milliseconds(kPluginIdleMs) - now;
-    const int left_ms = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(left).count()) + 1;
-    if (left_ms <= 0) idle.push_back(connection);
-    if (left_ms > 0 && (wait_ms < 0 || left_ms < wait_ms)) wait_ms = left_ms;
+    const auto deadline = DeadlineOf(client);
+    if (!deadline) continue;
+    if (deadline->at <= now) {
+      late.emplace_back(connection, deadline->reason);
+      continue;
+    }
+    const int left_ms = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(deadline->at - now).count()) + 1;
+    if (wait_ms < 0 || left_ms < wait_ms) wait_ms = left_ms;
   }
-  for (const int connection : idle) End(connection, "it said nothing for too long");
+  for (const auto& [connection, reason] : late) End(connection, reason);
   return wait_ms;
 }
 
@@ -277,6 +290,7 @@ void Server::Accept(int listener) {
     if (folder == folders_.end() || (peer->user != folder->settings.user && peer->user != 0)) return;
     client.plugin = std::make_unique<PluginSession>(std::move(connection), *std::move(peer), folder->settings.interface,
                                                     folder->socket_map.get(), [this, key] { return HoldProcess(key); });
+    client.plugin_idle = folder->settings.idle;
   }
   if (!Watch(key).ok()) return;
   clients_[key] = std::move(client);

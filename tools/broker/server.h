@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,6 @@ class Server {
   static constexpr std::size_t kMostClients = 256;
   static constexpr std::size_t kMostClientsOfAUser = 64;
   static constexpr unsigned kRequestsASecond = 200;  // of a client, and as many at once
-  static constexpr int kPluginIdleMs = 30000;        // as the device plugin
 
   using Log = std::function<void(const std::string& line)>;
 
@@ -57,7 +57,9 @@ class Server {
     std::unique_ptr<Session> session;  // one of the two
     std::unique_ptr<PluginSession> plugin;
     Allowance allowance;
-    Clock::time_point last_heard = Clock::now();
+    Clock::time_point accepted = Clock::now();
+    Clock::time_point last_heard = accepted;
+    std::chrono::seconds plugin_idle{};  // of its folder
     bool paused = false;
 
     int connection() const { return session != nullptr ? session->connection() : plugin->connection(); }
@@ -82,6 +84,12 @@ class Server {
   bool HoldProcess(int connection);
   void EndPluginProcess(int process);
   int NextWakeMs();
+  // When a client has to go if it does not get on, and why.
+  struct Deadline {
+    Clock::time_point at;
+    const char* reason;
+  };
+  std::optional<Deadline> DeadlineOf(const Client& client) const;
   absl::Status Watch(int descriptor);
 
   const Configuration& configuration_;

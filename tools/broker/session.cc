@@ -91,6 +91,10 @@ std::string Session::Describe() const {
   return absl::StrCat(grant_ ? grant_->interface : "a connection", " of user ", peer_.user, " (pid ", peer_.pid, ")");
 }
 
+bool Session::receives() const {
+  return std::any_of(sockets_.begin(), sockets_.end(), [](const auto& entry) { return entry.second.receives; });
+}
+
 bool Session::Serve() {
   Request request;
   auto received = pmd::af_xdp::ReceiveMessage(connection_.get(), std::as_writable_bytes(std::span(&request, 1)), MSG_DONTWAIT);

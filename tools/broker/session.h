@@ -49,6 +49,8 @@ class Session {
   bool Serve();
 
   int connection() const { return connection_.get(); }
+  bool has_port() const { return grant_.has_value(); }
+  bool receives() const;
   const Peer& peer() const { return peer_; }
   const std::string& ended() const { return ended_; }
   // For the log: "p0 of user 65534 (pid 77)".

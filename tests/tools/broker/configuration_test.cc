@@ -22,6 +22,8 @@ TEST(ConfigurationTest, GrantsByUserGroupAndControlGroup) {
     ]})");
   ASSERT_TRUE(configuration.ok()) << configuration.status();
   EXPECT_EQ(configuration->socket(), "/run/x.sock");
+  EXPECT_EQ(configuration->handshake().count(), 10);
+  EXPECT_EQ(configuration->idle().count(), 300);
   EXPECT_EQ(configuration->Interfaces(), (std::vector<std::string>{"p0", "p1", "p2"}));
 
   const auto by_user = configuration->Find({.user = 1000}, "p0");
@@ -54,7 +56,7 @@ TEST(ConfigurationTest, ErrorsNameThePlaceAndWhatIsAllowedThere) {
       {"{", "not JSON", ""},
       {"[]", "configuration", "object"},
       {"{}", "configuration", "clients or device_plugin"},
-      {R"({"client": []})", "configuration.client", "socket, clients, device_plugin"},
+      {R"({"client": []})", "configuration.client", "socket, clients, device_plugin, handshake_seconds"},
       {R"({"clients": {}})", "configuration.clients", "a list"},
       {R"({"clients": [{"ports": [{"interface": "p0"}]}]})", "configuration.clients[0]", "users, groups or cgroups"},
       {R"({"clients": [{"users": [0]}]})", "configuration.clients[0].ports", "at least one port"},
@@ -69,6 +71,9 @@ TEST(ConfigurationTest, ErrorsNameThePlaceAndWhatIsAllowedThere) {
       {R"({"clients": [{"cgroups": ["x"], "ports": [{"interface": "p0"}]}]})", "cgroups[0]", "control group"},
       {R"({"device_plugin": [{"interface": "p0"}]})", "device_plugin[0].user", "who may use it"},
       {R"({"device_plugin": [{"interface": "p0", "user": 0, "folder": "x"}]})", "device_plugin[0].folder", "begins with /"},
+      {R"({"handshake_seconds": 0})", "configuration.handshake_seconds", "1 to 3600"},
+      {R"({"idle_seconds": 3601})", "configuration.idle_seconds", "1 to 3600"},
+      {R"({"device_plugin": [{"interface": "p0", "user": 0, "idle_seconds": "x"}]})", "device_plugin[0].idle_seconds", "1 to 3600"},
       {R"({"socket": "x", "device_plugin": [{"interface": "p0", "user": 0}]})", "configuration.socket", "begins with /"},
   };
   for (const auto& [text, place, allowed] : wrong) {

@@ -40,7 +40,12 @@ class HostileClientTest : public testing::Test {
     if (!support::NetworkNamespace::MayCreate()) GTEST_SKIP() << "needs root";
     rig_ = BrokerRig::Create();
     ASSERT_NE(rig_, nullptr);
-    rig_->Start(R"("clients": [{"users": ["root"], "ports": [{"interface": "p0"}]}],
+    Start("");
+  }
+
+  // `more`: members of the configuration, each with its comma.
+  void Start(const std::string& more) {
+    rig_->Start(more + R"("clients": [{"users": ["root"], "ports": [{"interface": "p0"}]}],
                    "device_plugin": [{"interface": "p1", "user": "root", "folder": ")" +
                 rig_->folder() + R"(/p1"}])");
   }
@@ -54,6 +59,26 @@ class HostileClientTest : public testing::Test {
     return connection;
   }
   bpf::UniqueFd Connect() const { return ConnectTo(rig_->socket()); }
+
+  // Makes a port of queue 0 that receives.
+  static void Receive(BrokerConnection& client) {
+    ASSERT_TRUE(client.Ask({.verb = Verb::kAttach}).ok());
+    constexpr uint32_t kBytes = 64 * 2048;
+    const auto memory = client.Ask({.verb = Verb::kMemory, .value = kBytes});
+    ASSERT_TRUE(memory.ok()) << memory.status();
+    const int frames = memory->descriptors.front().get();
+    const auto socket = client.Ask({.verb = Verb::kSocket,
+                                    .value = kBytes,
+                                    .rx_ring = 64,
+                                    .tx_ring = 64,
+                                    .fill_ring = 64,
+                                    .completion_ring = 64,
+                                    .frame_size = 2048,
+                                    .headroom = 256},
+                                   {&frames, 1});
+    ASSERT_TRUE(socket.ok()) << socket.status();
+    ASSERT_TRUE(client.Ask({.verb = Verb::kReceive}).ok());
+  }
 
   static int Ask(const bpf::UniqueFd& connection, std::span<const int> descriptors = {}) {
     const Request request;
@@ -113,6 +138,43 @@ TEST_F(HostileClientTest, ConnectionsOfAUserAreBounded) {
   for (const bpf::UniqueFd& connection : connections) EXPECT_FALSE(HasEnded(connection));
   connections.clear();
   ExpectServed();
+}
+
+TEST_F(HostileClientTest, WhoOpensNothingIsLetGo) {
+  Start(R"("handshake_seconds": 1, )");
+  const bpf::UniqueFd silent = Connect(), silent_plugin = ConnectTo(rig_->folder() + "/p1/afxdp.sock"), talker = Connect();
+  // Nor does it help to say something all the time.
+  const bool ended = Eventually([&] {
+    Ask(talker);
+    Reply reply;
+    pmd::af_xdp::ReceiveMessage(talker.get(), std::as_writable_bytes(std::span(&reply, 1)), MSG_DONTWAIT);
+    return HasEnded(silent) && HasEnded(silent_plugin) && HasEnded(talker);
+  });
+  EXPECT_TRUE(ended) << rig_->broker().Transcript();
+  EXPECT_TRUE(rig_->broker().WaitForText("it opened nothing in time").ok()) << rig_->broker().Transcript();
+  ExpectServed();
+}
+
+TEST_F(HostileClientTest, WhoStopsHalfWayIsLetGoAndWhoReceivesIsNot) {
+  Start(R"("idle_seconds": 1, )");
+  const auto half_way = BrokerConnection::Open(rig_->socket(), "p0"), at_work = BrokerConnection::Open(rig_->socket(), "p0");
+  ASSERT_TRUE(half_way.ok() && at_work.ok());
+  Receive(**at_work);
+  ASSERT_FALSE(HasFatalFailure());
+  ASSERT_TRUE((*half_way)->Ask({.verb = Verb::kAttach}).ok());
+  EXPECT_TRUE(rig_->broker().WaitForText("it stopped half-way").ok()) << rig_->broker().Transcript();
+  EXPECT_FALSE((*half_way)->Ask({}).ok());
+  EXPECT_TRUE((*at_work)->Ask({}).ok());
+  ExpectServed();
+}
+
+TEST_F(HostileClientTest, APluginsClientThatSaysNothingMoreIsLetGo) {
+  rig_->Start(R"("device_plugin": [{"interface": "p1", "user": "root", "idle_seconds": 1, "folder": ")" + rig_->folder() + R"(/p1"}])");
+  const bpf::UniqueFd connection = ConnectTo(rig_->folder() + "/p1/afxdp.sock");
+  const std::string hello = "/connect,host";
+  ASSERT_EQ(pmd::af_xdp::SendMessage(connection.get(), std::as_bytes(std::span(hello)), {}, 0), 0);
+  EXPECT_TRUE(Eventually([&] { return HasEnded(connection); }));
+  EXPECT_TRUE(rig_->broker().WaitForText("it said nothing for too long").ok()) << rig_->broker().Transcript();
 }
 
 // The options are those of any socket, and the broker may set them on any.
