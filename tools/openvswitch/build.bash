@@ -118,6 +118,14 @@ ovs_install_library() {
   pollux_prefix=$prefix
 }
 
+# Sets $pollux_broker, the program of the tree.
+ovs_build_broker() {
+  library_needs_bazel_here
+  passing build "bazel build //tools/broker:pollux-broker"
+  (cd "$root" && ovs_log broker bazel build --noshow_progress //tools/broker:pollux-broker)
+  pollux_broker=$(readlink -f "$root/bazel-bin/tools/broker/pollux-broker")
+}
+
 # Sets $ovs_programs, the folder with ovs-vswitchd. $1: empty or "sanitize"; $2: as --ovs was given.
 ovs_build() {
   local variant=${1:-} key began=$SECONDS

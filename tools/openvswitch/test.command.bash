@@ -4,7 +4,7 @@
 # The suite script is in Open vSwitch's package, made for type=afxdp. The one for type=pollux is the same text with the type's name
 # changed: its macro ADD_VETH is the only place that names the type. Each runs in namespaces of its own, so that its p0, br0 and
 # databases meet nothing, and nothing is left of them.
-part=fast variant='' stress=false xml='' table='' keep=false pollux_prefix='' chosen='' wanted='' suite=true checks='' ports='' compare=true
+part=fast variant='' stress=false xml='' table='' keep=false pollux_prefix='' chosen='' wanted='' suite=true checks='' ports='' compare=true pollux_broker=''
 for argument in "$@"; do
   case "$argument" in
     --full) part=full ;;
@@ -19,6 +19,7 @@ for argument in "$@"; do
     --xml=?*) xml=$(realpath -m "${argument#*=}") ;;
     --table=?*) table=$(realpath -m "${argument#*=}") ;;
     --keep) keep=true ;;
+    --broker=?*) pollux_broker=$(realpath "${argument#*=}") ;;
     --ovs=?*) wanted=${argument#*=} ;;
     --pollux=?*) pollux_prefix=$(realpath "${argument#*=}") ;;
     *) refuse "unknown argument '$argument'" ;;
@@ -126,7 +127,8 @@ run_suites() {
 if [[ $part != chosen ]]; then
   mkdir "$work/rig"
   results=$work/provider.results code=0
-  export root ovs_tree ovs_programs results
+  [[ -n $pollux_broker ]] || ovs_build_broker
+  export root ovs_tree ovs_programs pollux_broker results
   ovs_rig=$work/rig in_sandbox /usr/bin/python3 "$ovs_folder/checks/behaviour.py" "$checks" || code=$?
   # It ends with 1 for a check that failed, which the report below says; with anything else it could not run.
   [[ $code -le 1 ]] || exit "$code"

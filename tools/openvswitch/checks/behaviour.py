@@ -5,6 +5,7 @@
 import sys
 
 import report
+from brokered import Brokered
 from control import Control
 from interfaces import Interfaces
 from offloads import Offloads
@@ -13,7 +14,7 @@ from run import Run
 from three_ports import ThreePorts
 
 if __name__ == "__main__":
-    passed = report.run(Run, Packets, Control, Interfaces, Offloads, word="".join(sys.argv[1:2]))
+    passed = report.run(Run, Packets, Control, Interfaces, Offloads, Brokered, word="".join(sys.argv[1:2]))
     if ThreePorts.rig is not None:
         ThreePorts.rig.switch.end_switch()
     sys.exit(0 if passed else 1)
