@@ -92,6 +92,9 @@ void AfXdpDevice::React(DeviceEvent& event) {
       absl::StrAppend(&event.text, "; this port has ", config_.rx_queues,
                       " rx queue(s), and what comes in on others stays with the kernel");
       break;
+    case DeviceEvent::Kind::kFeatures:
+      if (started_) engines_->PreferRing(watch_.waits_when_full());
+      break;
     default:
       break;
   }
@@ -365,6 +368,7 @@ absl::Status AfXdpDevice::StartQueues() {
   std::vector<bool> zero_copy;
   for (const auto& queue : queues_) zero_copy.push_back(queue->socket()->zero_copy());
   engines_->Start(*interface_, facts_.features, zero_copy);
+  engines_->PreferRing(facts_.waits_when_full);
   return absl::OkStatus();
 }
 

@@ -66,7 +66,8 @@ bool InjectTxQueue::IsDue() const {
 
 bool InjectTxQueue::PrefersInjection(std::size_t depth) {
   if (depth == 0) return false;
-  if (policy_ == Policy::kCheapest && cost_.Choose(depth) == TransmitEngine::kRing) return false;
+  if (policy_ == Policy::kCheapest && (cost_.Choose(depth) == TransmitEngine::kRing || prefers_ring_.load(std::memory_order_relaxed)))
+    return false;
   if (!ready() && lcore::ReadCycles() < retry_at_) return false;
   if (injection_->pools() < std::min<uint64_t>(kPoolsPerFrame * depth, INJECT_MOST_POOLS)) [[likely]]
     return true;

@@ -74,6 +74,9 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
   // Drops what is staged. Before the ring is closed.
   void Close();
 
+  // With kCheapest: the ring takes all from now on. Any thread.
+  void PreferRing(bool prefer) { prefers_ring_.store(prefer, std::memory_order_relaxed); }
+
   // The device took XDP frames when it was last asked. Any thread.
   bool ready() const { return ready_.load(std::memory_order_relaxed); }
   const InjectCounters& counters() const { return counters_; }
@@ -104,6 +107,7 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
   unsigned last_block_ = 0;
   const Policy policy_;
   std::atomic<bool> ready_{false};
+  std::atomic<bool> prefers_ring_{false};
   Cycles retry_at_ = 0;  // while not ready: when to try again
   Cycles retry_in_ = 0;
   std::size_t staged_count_ = 0;

@@ -119,8 +119,8 @@ absl::StatusOr<std::shared_ptr<InterfaceMonitor>> InterfaceMonitor::Of(const Net
 
 absl::Status InterfaceMonitor::Open() {
   links_ = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-  if (links_ == nullptr || mnl_socket_bind(links_, RTMGRP_LINK, MNL_SOCKET_AUTOPID) != 0) {
-    return lcore::ErrnoStatus(errno, "socket(AF_NETLINK, NETLINK_ROUTE, group of links)");
+  if (links_ == nullptr || mnl_socket_bind(links_, RTMGRP_LINK | RTMGRP_TC, MNL_SOCKET_AUTOPID) != 0) {
+    return lcore::ErrnoStatus(errno, "socket(AF_NETLINK, NETLINK_ROUTE, groups of links and of traffic control)");
   }
   features_ = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
   if (features_ == nullptr || mnl_socket_bind(features_, 0, MNL_SOCKET_AUTOPID) != 0) {
@@ -163,6 +163,11 @@ void InterfaceMonitor::HandleLink(const nlmsghdr* message) {
 // Of both families the attribute that says which interface is the first.
 void InterfaceMonitor::Handle(const nlmsghdr* message) {
   if (message->nlmsg_type == RTM_NEWLINK || message->nlmsg_type == RTM_DELLINK) return HandleLink(message);
+  if (message->nlmsg_type == RTM_NEWQDISC || message->nlmsg_type == RTM_DELQDISC) {
+    if (message->nlmsg_len >= mnl_nlmsg_size(sizeof(tcmsg)))
+      Changed(static_cast<const tcmsg*>(mnl_nlmsg_get_payload(message))->tcm_ifindex);
+    return;
+  }
   if (message->nlmsg_type < NLMSG_MIN_TYPE) return;
   ForEachOf(message, sizeof(genlmsghdr), [&](const nlattr* attribute) {
     if (mnl_attr_get_type(attribute) != bpf::kNetdevAttributeIfindex) return;

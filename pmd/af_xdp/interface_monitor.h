@@ -19,9 +19,9 @@ struct nlmsghdr;
 namespace pollux::pmd::af_xdp {
 
 // The kernel's messages say that something is different; what it is now is read from the interface itself, so that a message more or less
-// does no harm. One pair of sockets a network namespace in a process: rtnetlink's group of links, and of generic netlink the groups of the
-// families "netdev" (what a driver can do) and "ethtool" (channels, rings), where the kernel has them. There is no thread: who asks, reads.
-// Any thread.
+// does no harm. One pair of sockets a network namespace in a process: rtnetlink's groups of links and of traffic control (qdiscs), and of
+// generic netlink the groups of the families "netdev" (what a driver can do) and "ethtool" (channels, rings), where the kernel has them.
+// There is no thread: who asks, reads. Any thread.
 class InterfaceMonitor {
  public:
   // That of the interface's namespace.

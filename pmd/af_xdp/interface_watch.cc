@@ -30,7 +30,8 @@ std::optional<InterfaceState> InterfaceWatch::Look() const {
                         .running = facts->link.up,
                         .mtu = facts->mtu,
                         .queues = facts->queues,
-                        .xdp_actions = facts->features.xdp_actions};
+                        .xdp_actions = facts->features.xdp_actions,
+                        .waits_when_full = facts->waits_when_full};
 }
 
 std::vector<DeviceEvent> InterfaceWatch::Poll() {
@@ -77,6 +78,14 @@ void InterfaceWatch::Compare(const InterfaceState& now, std::vector<DeviceEvent>
                       .text = absl::StrCat(now.name, ": XDP of the driver (or, of a veth, as its other end lets it): ",
                                            words(now.xdp_actions), "; before: ", words(before.xdp_actions)),
                       .value = now.xdp_actions});
+  }
+  if (now.waits_when_full != before.waits_when_full) {
+    events.push_back(
+        {.kind = Kind::kFeatures,
+         .text = absl::StrCat(now.name, now.waits_when_full
+                                            ? ": has a qdisc now, where packets of the tx ring wait for room: tx=auto takes the ring"
+                                            : ": has no qdisc any more: tx=auto takes the cheaper engine"),
+         .value = now.xdp_actions});
   }
 }
 

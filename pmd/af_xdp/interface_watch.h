@@ -23,6 +23,7 @@ struct InterfaceState {
   std::size_t mtu = 0;
   uint32_t queues = 0;
   uint64_t xdp_actions = 0;
+  bool waits_when_full = false;
 
   bool operator==(const InterfaceState&) const = default;
 };
@@ -37,6 +38,7 @@ class InterfaceWatch {
   // What happened since the last call. A link event is of the state of being up with a carrier.
   std::vector<DeviceEvent> Poll();
   bool gone() const { return gone_; }
+  bool waits_when_full() const { return state_.waits_when_full; }  // as in InterfaceFacts
   InterfaceNews::Departure departure() const { return departure_; }
   // The interface as it is now, by this name and index, is the port's: what it is was seen, and is no news.
   void Take();

@@ -51,6 +51,8 @@ absl::StatusOr<InterfaceFacts> LocalInterface::Facts() const {
                        .queues = *queues,
                        .end_queue = *queues,
                        .hardware_rx_ring = netdev_->HardwareRxRing()};
+  const std::string qdisc = facts.driver == "veth" ? netdev_->Qdisc() : "";
+  facts.waits_when_full = !qdisc.empty() && qdisc != "noqueue" && qdisc != "noop";
   if (const auto node = lcore::DeviceNumaNode(facts.name)) facts.numa_node = static_cast<int>(*node);
   const auto visit = netdev_->EnterNamespace();
   if (visit.ok()) facts.features = bpf::ProbeDevice(facts.index).value_or(bpf::DeviceFeatures{});

@@ -2,8 +2,10 @@
 #include "pmd/af_xdp/netdev.h"
 
 #include <fcntl.h>
+#include <libmnl/libmnl.h>
 #include <linux/ethtool.h>
 #include <linux/if_packet.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -218,6 +220,32 @@ std::string Netdev::DriverName() const {
   driver.cmd = ETHTOOL_GDRVINFO;
   if (!Ethtool(driver)) return "";
   return std::string(driver.driver, strnlen(driver.driver, sizeof(driver.driver)));
+}
+
+std::string Netdev::Qdisc() const {
+  const auto visit = EnterNamespace();
+  mnl_socket* const socket = visit.ok() ? mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC) : nullptr;
+  if (socket == nullptr) return "";
+  std::array<char, 32768> buffer{};
+  nlmsghdr* const request = mnl_nlmsg_put_header(buffer.data());
+  request->nlmsg_type = RTM_GETLINK;
+  request->nlmsg_flags = NLM_F_REQUEST;
+  static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)))->ifi_index = index();
+  std::string qdisc;
+  const bool asked = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 && mnl_socket_sendto(socket, request, request->nlmsg_len) > 0;
+  const ssize_t length = asked ? mnl_socket_recvfrom(socket, buffer.data(), buffer.size()) : -1;
+  const auto* const answer = reinterpret_cast<const nlmsghdr*>(buffer.data());
+  if (length > 0 && mnl_nlmsg_ok(answer, static_cast<int>(length)) && answer->nlmsg_type == RTM_NEWLINK) {
+    const auto take = [](const nlattr* attribute, void* text) {
+      if (mnl_attr_get_type(attribute) == IFLA_QDISC && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0) {
+        *static_cast<std::string*>(text) = mnl_attr_get_str(attribute);
+      }
+      return MNL_CB_OK;
+    };
+    mnl_attr_parse(answer, sizeof(ifinfomsg), take, &qdisc);
+  }
+  mnl_socket_close(socket);
+  return qdisc;
 }
 
 absl::StatusOr<bool> Netdev::IsUp() const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Netdev: a kernel interface in a network namespace, its settings read and set by ioctl.
+// Netdev: a kernel interface in a network namespace, its settings read and set by ioctl and netlink.
 #ifndef PMD_AF_XDP_NETDEV_H_
 #define PMD_AF_XDP_NETDEV_H_
 
@@ -73,6 +73,8 @@ class Netdev {
   std::string DriverName() const;
   absl::StatusOr<bool> IsUp() const;  // administratively up
   absl::StatusOr<LinkState> Link() const;
+  // The root qdisc: "noqueue", "pfifo", ...; empty where the kernel does not tell.
+  std::string Qdisc() const;
   absl::StatusOr<std::size_t> Mtu() const;
   absl::Status SetMtu(std::size_t mtu) const;
   absl::StatusOr<MacAddress> Mac() const;

@@ -45,6 +45,8 @@ struct InterfaceFacts {
   uint32_t first_queue = 0, end_queue = 0;  // what this process may use of them: from the first to before the end
   uint32_t hardware_rx_ring = 0;            // 0 where the driver does not tell
   bpf::DeviceFeatures features;
+  // A device that would drop what it has no room for, and was given a qdisc: what the ring sends waits there.
+  bool waits_when_full = false;
 };
 
 // What happened to an interface since it was asked last. That something is different is all that is told; what it is now, facts tell. Only

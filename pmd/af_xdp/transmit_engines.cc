@@ -51,6 +51,11 @@ void TransmitEngines::Start(PortInterface& interface, const bpf::DeviceFeatures&
   }
 }
 
+void TransmitEngines::PreferRing(bool prefer) {
+  prefers_ring_ = prefer && policy_ == TransmitPolicy::kAutomatic;
+  for (const auto& queue : queues_) queue->PreferRing(prefers_ring_);
+}
+
 void TransmitEngines::Stop(int patience_ms) {
   for (const auto& queue : queues_) {
     for (int waited_ms = 0; queue->Drain() > 0 && waited_ms < patience_ms; ++waited_ms) poll(nullptr, 0, 1);
@@ -136,6 +141,10 @@ void TransmitEngines::AppendFeatures(std::vector<FeatureState>& features) const 
     state.present = std::any_of(queues_.begin(), queues_.end(), [](const auto& queue) { return queue->ready(); });
     state.got = !state.present ? "ring" : policy_ == TransmitPolicy::kInject ? "inject" : "the cheaper one";
     state.reason = state.present ? HowFramesAreRead(pool_->region()) : kNotReady;
+    if (state.present && prefers_ring_) {
+      state.got = "ring";
+      state.reason = "the interface has a qdisc: packets of the ring wait there for room, injected ones would be dropped";
+    }
   }
   features.push_back(std::move(state));
 }

@@ -27,6 +27,8 @@ class TransmitEngines {
 
   // After the sockets are bound. `zero_copy[n]`: socket n needs no other engine.
   void Start(PortInterface& interface, const bpf::DeviceFeatures& driver, const std::vector<bool>& zero_copy);
+  // With tx=auto: whether packets go through the ring whatever it costs, as there they wait for room that injected ones would not find.
+  void PreferRing(bool prefer);
   // Sends what is staged, for up to `patience_ms`, and drops the rest. The rings are still open.
   void Stop(int patience_ms);
 
@@ -49,6 +51,7 @@ class TransmitEngines {
   std::vector<std::unique_ptr<InjectTxQueue>> queues_;
   std::unique_ptr<bpf::Injection> injection_;  // null: the ring only
   std::string refused_;                        // why
+  bool prefers_ring_ = false;
   std::vector<std::vector<NamedCounter>> baseline_;
   std::vector<QueueStats> totals_baseline_;
 };
