@@ -12,8 +12,9 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/packet_facts.h"
+
 enum {
-  MAXIMUM_VLAN_TAGS = 2,
   MAXIMUM_EXTENSION_HEADERS = 8,
   PROTOCOL_HOP_BY_HOP = 0,
   PROTOCOL_TCP = 6,
@@ -21,25 +22,6 @@ enum {
   PROTOCOL_ROUTING = 43,
   PROTOCOL_FRAGMENT = 44,
   PROTOCOL_DESTINATION_OPTIONS = 60,
-};
-
-struct packet_facts {
-  __u32 source[4];  // IP addresses as on the wire; IPv4 in the first word
-  __u32 destination[4];
-  __u8 ether_destination[ETH_ALEN];
-  __u8 ether_source[ETH_ALEN];
-  __u16 ether_type;  // after the VLAN tags; host byte order, as all below
-  __u16 vlan_ids[MAXIMUM_VLAN_TAGS];
-  __u16 source_port;
-  __u16 destination_port;
-  __u8 ether_known;
-  __u8 vlan_count;
-  __u8 family;  // 4 or 6; 0: no whole IP header
-  __u8 protocol_known;
-  __u8 protocol;
-  __u8 fragment;
-  __u8 ports_known;
-  __u8 reserved;
 };
 
 // Where the next header starts. `room`: bytes that the IP packet still has by its own account.

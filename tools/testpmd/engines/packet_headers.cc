@@ -58,7 +58,7 @@ void ParseIpv6(std::span<const std::byte> packet, PacketHeaders& headers) {
   const std::size_t end = offset + LoadBig16(ip + 4);
 
   bool own_addresses = true;  // false: the pseudo header has others
-  for (int count = 0; count < kMaximumExtensionHeaders; ++count) {
+  for (int count = 0; count <= kMaximumExtensionHeaders; ++count) {
     std::size_t length;
     if (headers.protocol != kHopByHopOptions && headers.protocol != kRoutingHeader && headers.protocol != kFragmentHeader &&
         headers.protocol != kAuthenticationHeader && headers.protocol != kDestinationOptions) {
