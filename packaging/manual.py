@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes manual pages of what `testpmd --help` says: testpmd --help | manual.py --version=VERSION --folder=FOLDER
+"""Makes manual pages of what programs say to --help: testpmd --help | manual.py --version=VERSION --folder=FOLDER [--program=PATH]...
 
-pollux-testpmd.1, and a page of section 7 for each driver with all its arguments (net_af_xdp.7, ...). Since they are made of the help, they have every
+pollux-testpmd.1, a page of section 7 for each driver with all its arguments (net_af_xdp.7, ...), and of each further PATH its NAME.1. Since they are made of the help, they have every
 option that there is."""
 
 import argparse
 import pathlib
 import re
+import subprocess
 import sys
 
 DRIVERS = {
@@ -87,10 +88,29 @@ def driver_page(name, summary, arguments, version):
     return page + [".SH ARGUMENTS"] + tagged(arguments) + [".SH SEE ALSO", ".BR pollux\\-testpmd (1)"]
 
 
+def program_page(text, version):
+    """NAME, and the page, of a help that begins with "usage: pollux COMMAND ...", what it does, options, and its exit codes."""
+    usage, _, rest = text.partition("\n")
+    command = usage.split()[2]
+    paragraphs = [paragraph.splitlines() for paragraph in rest.strip().split("\n\n")]
+    options = [lines for lines in paragraphs if lines[0].startswith("  -")]
+    code = next(lines for lines in paragraphs if lines[0].startswith("Exit code: "))
+    prose = [lines for lines in paragraphs if lines not in options and lines != code]
+    page = title(f"pollux-{command}", 1, version, re.split(r"[.,:;]", prose[0][0])[0].strip().lower())
+    page += [".SH SYNOPSIS", f".B pollux {command}", escape(usage.partition(command)[2].strip()), ".SH DESCRIPTION"]
+    for lines in prose:
+        example = lines[0].startswith("  ")
+        page += [".PP", *([".nf"] if example else []), *map(escape, lines), *([".fi"] if example else [])]
+    page += [".SH OPTIONS"] + tagged([entry for lines in options for entry in entries_of(lines, 2)])
+    page += [".SH EXIT STATUS", escape(" ".join(code).partition(": ")[2])]
+    return f"pollux-{command}", page + [".SH SEE ALSO", ".BR pollux (1),", ".BR pollux\\-testpmd (1)"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", required=True)
     parser.add_argument("--folder", required=True, type=pathlib.Path)
+    parser.add_argument("--program", action="append", default=[], metavar="PATH")
     arguments = parser.parse_args()
     sections = sections_of(sys.stdin.read())
     pages = {"pollux-testpmd.1": testpmd_page(sections, arguments.version)}
@@ -103,6 +123,9 @@ def main():
         pages[f"{name}.7"] = driver_page(name, summary, entries_of(lines[start + 1:end], 6), arguments.version)
     if len(pages) != 1 + len(DRIVERS):
         sys.exit("manual.py: the help has not all of: " + " ".join(DRIVERS))
+    for path in arguments.program:
+        name, page = program_page(subprocess.run([path, "--help"], capture_output=True, text=True, check=True).stdout, arguments.version)
+        pages[f"{name}.1"] = page
     for name, page in pages.items():
         (arguments.folder / name).write_text('.\\" SPDX-License-Identifier: Apache-2.0\n' + "\n".join(page) + "\n")
 

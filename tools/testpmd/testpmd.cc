@@ -52,8 +52,8 @@ absl::Status Guarded(const std::function<absl::Status()>& run) {
 void RunInteractive(Session& session, CommandTable& table, CommandRunner& runner, lcore::StopSignal& stop, Output& output) {
   ConsoleHooks hooks;
   hooks.stop_descriptor = stop.file_descriptor();
-  hooks.request_descriptor = session.telemetry_descriptor();
-  hooks.answer = [&session] { session.AnswerTelemetry(); };
+  hooks.request_descriptor = session.request_descriptor();
+  hooks.answer = [&session] { session.ServeRequests(); };
   hooks.finished = [&runner] { return runner.finished(); };
   hooks.editor_output = output.json() ? stderr : stdout;
   hooks.tick = [&session] { return session.WatchPorts(); };
@@ -80,10 +80,10 @@ void RunUntilStopped(Session& session, const CommandRunner& runner, Clock::time_
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::max(wake - now, Clock::duration::zero()));
     pollfd descriptors[3] = {{.fd = stop.file_descriptor(), .events = POLLIN, .revents = 0},
                              {.fd = reads_input ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0},
-                             {.fd = session.telemetry_descriptor(), .events = POLLIN, .revents = 0}};
+                             {.fd = session.request_descriptor(), .events = POLLIN, .revents = 0}};
     const int ready = poll(descriptors, 3, static_cast<int>(wait.count()));
     if (ready > 0 && descriptors[1].revents != 0) return;
-    if (ready > 0 && descriptors[2].revents != 0) session.AnswerTelemetry();
+    if (ready > 0 && descriptors[2].revents != 0) session.ServeRequests();
     if (Clock::now() >= next_look) {
       session.WatchPorts();
       next_look = Clock::now() + std::chrono::milliseconds(kConsoleTickMs);

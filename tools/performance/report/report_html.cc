@@ -7,30 +7,23 @@
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
 
-#include "tools/performance/report/plot.h"
 #include "tools/performance/report/report.h"
 #include "tools/performance/report/summary.h"
+#include "tools/plot/page.h"
+#include "tools/plot/plot.h"
 
 namespace pollux::performance {
 namespace {
 
-// One file, nothing to load from elsewhere, light and dark.
-constexpr char kHead[] = R"(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Pollux performance</title><style>
-:root { color-scheme: light dark; --ink: #1c1e21; --soft: #667; --line: #dfe2e6; --back: #fff; --note: #b34700 }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e7e9; --soft: #9aa3ad; --line: #33383f; --back: #16181b; --note: #ffa45c } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 1080px; margin: 2.5rem auto; padding: 0 1.2rem }
-h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-p, dd, li { color: var(--soft) } code { font-size: .85em; overflow-wrap: anywhere }
-svg { width: 100%; height: auto; font-size: 12px } svg text { fill: var(--ink) }
-.title { font-weight: 600; font-size: 13px } .name { text-anchor: end } .tick { text-anchor: middle; fill: var(--soft) } .label { fill: var(--soft) }
-.grid { stroke: var(--line) } .whisker { stroke: var(--ink); stroke-width: 1.2 }
-.scroll { overflow-x: auto } table { border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .5rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
-th:first-child, td:first-child, .note { text-align: left } td.note { color: var(--note); white-space: normal; min-width: 14rem; line-height: 1.3 }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; font-size: 13px } dd { margin: 0 }
-</style></head><body>
-)";
+using plot::BarGroup;
+using plot::BarPlot;
+using plot::Curve;
+using plot::EscapeHtml;
+using plot::HtmlTable;
+using plot::kNeutralSeries;
+using plot::kNotes;
+using plot::LinePlot;
+using plot::PercentilePlot;
 
 using RowSummaries = std::vector<std::vector<std::optional<Summary>>>;
 
@@ -178,8 +171,6 @@ std::string Latency(const Results& results, const RowSummaries& summaries) {
                       : absl::StrCat("<h2>Latency</h2><p>From the source's program to the sink's, one way. Lower is better.</p>", html);
 }
 
-constexpr char kNotes[] = "notes";  // the column of words among the figures
-
 std::string Percent(double share) {
   return absl::StrFormat("%.0f", share * 100);
 }
@@ -205,22 +196,6 @@ std::vector<std::string> TableCells(const std::string& name, const Summary& s, c
   cells.push_back(work.queue_count > 1 ? absl::StrJoin(s.queue_packets, " ") : "");
   cells.push_back(absl::StrJoin(s.notes, "; "));
   return cells;
-}
-
-// A column that is empty in every row is left out.
-std::string HtmlTable(const std::vector<std::vector<std::string>>& lines) {
-  std::string html = "<div class='scroll'><table>";
-  for (size_t line = 0; line < lines.size(); ++line) {
-    absl::StrAppend(&html, "<tr>");
-    for (size_t column = 0; column < lines[line].size(); ++column) {
-      const bool used = std::any_of(lines.begin() + 1, lines.end(), [&](const auto& other) { return !other[column].empty(); });
-      const char* tag = line == 0 ? "th" : "td";
-      const char* style = lines[0][column] == kNotes ? " class='note'" : "";
-      if (used) absl::StrAppend(&html, "<", tag, style, ">", EscapeHtml(lines[line][column]), "</", tag, ">");
-    }
-    absl::StrAppend(&html, "</tr>");
-  }
-  return html + "</table></div>";
 }
 
 std::string Table(const Results& results, const RowSummaries& summaries) {
@@ -250,10 +225,10 @@ std::string Table(const Results& results, const RowSummaries& summaries) {
 std::string HtmlReport(const Results& results, const std::string& command) {
   RowSummaries summaries;
   for (const Row& row : results.rows) summaries.push_back(Summarize(row));
-  return absl::StrCat(kHead, "<h1>Forwarders, measured by turns</h1><p><code>", EscapeHtml(command), "</code></p>",
+  return absl::StrCat(plot::PageBegin("Pollux performance"), "<h1>Forwarders, measured by turns</h1><p><code>", EscapeHtml(command), "</code></p>",
                       ThroughputBySize(results, summaries), Throughput(results, summaries), BusyCycles(results, summaries),
                       Cost(results, summaries), Latency(results, summaries), Table(results, summaries), Contenders(results),
-                      Machine(results), "</body></html>\n");
+                      Machine(results), plot::kPageEnd);
 }
 
 }  // namespace pollux::performance

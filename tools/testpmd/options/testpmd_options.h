@@ -69,6 +69,9 @@ struct TestpmdOptions {
   bool record_burst_stats = false;
   bool json = false;
   uint32_t verbose = 0;
+  std::string record_file;  // empty: no record
+  uint32_t record_period_ms = 1000;
+  uint32_t record_limit_mib = 256;
 
   EngineOptions engine;
   std::vector<std::string> without_meaning;  // accepted, as typed: "--rss-udp"

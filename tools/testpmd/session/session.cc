@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/testpmd/session/session.h"
 
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <utility>
 
 #include <absl/strings/match.h>
@@ -81,6 +83,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const EalOptions& eal, 
   if (status.ok()) status = session->SetUpMemory();
   if (status.ok()) status = session->StartPorts();
   if (!status.ok()) return status;
+  session->view_ = std::make_unique<SessionView>(*session->launcher_, session->numa_, session->memory_, session->ports_, *session->forwarder_);
+  if (status = session->StartRecord(); !status.ok()) return status;
   session->set_up_ = true;
   session->StartTelemetry();
   session->ReportStart();
@@ -227,15 +231,45 @@ absl::Status Session::StartPorts() {
 
 void Session::StartTelemetry() {
   if (!eal_.telemetry) return;
-  view_ = std::make_unique<SessionView>(*launcher_, numa_, memory_, ports_, *forwarder_);
   absl::StatusOr<std::unique_ptr<pmd::Telemetry>> telemetry = pmd::Telemetry::Start({.prefix = eal_.file_prefix}, *view_);
   if (telemetry.ok()) {
     telemetry_ = *std::move(telemetry);
+    Fail(ServeAt(telemetry_->descriptor()));
     Print(absl::StrCat("Telemetry: ", telemetry_->socket_path(), "\n"));
   } else {
     // Nothing that forwards needs it.
     Print(absl::StrCat("Note: no telemetry: ", telemetry.status().message(), "\n"));
   }
+}
+
+absl::Status Session::StartRecord() {
+  if (options_.record_file.empty()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<RunRecord>> record = RunRecord::Create({.path = options_.record_file,
+                                                                         .period = std::chrono::milliseconds(options_.record_period_ms),
+                                                                         .most_bytes = uint64_t{options_.record_limit_mib} << 20},
+                                                                        *view_, *forwarder_);
+  if (!record.ok()) return lcore::Annotate(record.status(), "--record");
+  record_ = *std::move(record);
+  return ServeAt(record_->descriptor());
+}
+
+absl::Status Session::ServeAt(int descriptor) {
+  if (!requests_) requests_ = bpf::UniqueFd(epoll_create1(EPOLL_CLOEXEC));
+  epoll_event event{.events = EPOLLIN, .data = {.fd = descriptor}};
+  if (requests_ && epoll_ctl(requests_.get(), EPOLL_CTL_ADD, descriptor, &event) == 0) return absl::OkStatus();
+  return lcore::ErrnoStatus(errno, "epoll_create1() or epoll_ctl(EPOLL_CTL_ADD)");
+}
+
+void Session::ServeRequests() {
+  if (telemetry_ != nullptr) telemetry_->Poll();
+  if (record_ != nullptr) EndRecordOn(record_->SampleIfDue());
+}
+
+// What was asked for is not complete: the exit code says so.
+void Session::EndRecordOn(const absl::Status& status) {
+  if (status.ok()) return;
+  Fail(lcore::Annotate(status, "--record ends, forwarding goes on"));
+  record_.reset();
 }
 
 void Session::ReportStart() {
@@ -647,6 +681,8 @@ bool Session::Close() {
     }
     return false;
   }
+  if (record_ != nullptr) EndRecordOn(record_->Sample());
+  record_.reset();
   if (forwarding()) {
     if (!AnyPortLeft()) Fail(absl::UnavailableError("all forwarding ports are gone, and none has come back"));
     Fail(StopForwarding());

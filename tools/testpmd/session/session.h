@@ -14,6 +14,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "bpf/unique_fd.h"
 #include "lcore/launcher.h"
 #include "lcore/stop_signal.h"
 #include "pmd/telemetry.h"
@@ -28,6 +29,7 @@
 #include "tools/testpmd/session/memory_setup.h"
 #include "tools/testpmd/session/numa_map.h"
 #include "tools/testpmd/session/privileges.h"
+#include "tools/testpmd/session/run_record.h"
 #include "tools/testpmd/session/session_view.h"
 
 namespace pollux::testpmd {
@@ -81,11 +83,10 @@ class Session {
   // and starts again when there is another of that name. With --on-replace=stop it does not, and forwarding ends when no port is left;
   // the exit code says if none was at the end.
   bool WatchPorts();
-  // Readable when somebody asks by telemetry; -1 without. Whoever waits while ports are open waits for it too, and answers.
-  int telemetry_descriptor() const { return telemetry_ != nullptr ? telemetry_->descriptor() : -1; }
-  void AnswerTelemetry() {
-    if (telemetry_ != nullptr) telemetry_->Poll();
-  }
+  // Readable when somebody asks by telemetry, or a sample of --record is due; -1 without both. Whoever waits while ports are open waits for
+  // it too, and serves it.
+  int request_descriptor() const { return requests_.get(); }
+  void ServeRequests();
 
   // --- display ---
   void Print(absl::string_view text) { output_.Print(text); }
@@ -123,6 +124,9 @@ class Session {
   absl::Status StartPorts();
   void ReportStart();
   void StartTelemetry();
+  absl::Status StartRecord();
+  absl::Status ServeAt(int descriptor);
+  void EndRecordOn(const absl::Status& status);
 
   int MemoryNodeOf(const Port& port) const;
   nlohmann::json Account();
@@ -149,6 +153,8 @@ class Session {
 
   std::unique_ptr<SessionView> view_;
   std::unique_ptr<pmd::Telemetry> telemetry_;  // null: not wanted, or not to be had
+  std::unique_ptr<RunRecord> record_;          // null: not wanted, or it has ended
+  bpf::UniqueFd requests_;                     // epoll: of the two
 
   std::unique_ptr<Ledger> ledger_;
   std::map<std::size_t, pmd::QueueStats> forward_base_;  // of the ports, when forwarding started or was cleared

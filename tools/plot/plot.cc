@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/performance/report/plot.h"
+#include "tools/plot/plot.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_replace.h>
 
-namespace pollux::performance {
+namespace pollux::plot {
 namespace {
 
 constexpr double kWidth = 860;
@@ -24,6 +24,9 @@ constexpr double kLeft = 70;
 constexpr double kRight = 170;
 constexpr double kTop = 10;
 constexpr double kBottom = 40;
+// Of those over time: it is below.
+constexpr double kTimeRight = 20;
+constexpr std::size_t kTimePlaces = 700;
 
 std::string Text(double x, double y, const char* style, const std::string& text) {
   return absl::StrFormat("<text x='%.1f' y='%.1f' class='%s'>%s</text>", x, y, style, EscapeHtml(text));
@@ -94,6 +97,65 @@ std::string DrawCurves(const std::vector<Curve>& curves, const XOf& x_of, const 
   return svg;
 }
 
+// 1.5k, 2M: of a step's multiples, so that all digits are shown.
+std::string Amount(double value) {
+  for (const auto& [unit, name] : {std::pair(1e9, "G"), std::pair(1e6, "M"), std::pair(1e3, "k")}) {
+    if (value >= unit) return absl::StrFormat("%g%s", value / unit, name);
+  }
+  return absl::StrFormat("%g", value);
+}
+
+// Steps of clocks, so that about eight fill the axis.
+double TimeStep(double end_s) {
+  for (double step : {1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 21600.0, 43200.0, 86400.0}) {
+    if (end_s / step <= 9) return end_s < 5 ? TickStep(end_s) : step;
+  }
+  return 86400 * std::ceil(end_s / 86400 / 9);
+}
+
+std::string Clock(double seconds, double step) {
+  if (step < 60) return absl::StrFormat("%g s", seconds);
+  if (step < 3600) return absl::StrFormat("%g min", seconds / 60);
+  return step < 86400 ? absl::StrFormat("%g h", seconds / 3600) : absl::StrFormat("%g d", seconds / 86400);
+}
+
+// One line between two gaps after the other.
+template <typename XOf, typename YOf>
+std::string TimeLines(const Curve& curve, double x_end, const XOf& x_of, const YOf& y_of) {
+  std::string svg, path;
+  std::size_t points = 0;
+  const std::string style = absl::StrFormat("stroke='%s' stroke-width='1.6' %s", SeriesColour(curve.series), curve.dashed ? "stroke-dasharray='5 4'" : "");
+  const auto add = [&](const std::pair<double, double>& point) {
+    absl::StrAppendFormat(&path, "%.1f,%.1f ", x_of(point.first), y_of(point.second));
+    ++points;
+  };
+  const auto end_line = [&] {
+    // A point alone is a line without length: seen with round ends.
+    if (points == 1) path += path;
+    if (points > 0) absl::StrAppend(&svg, "<polyline points='", path, "' fill='none' stroke-linecap='round' ", style, "/>");
+    path.clear();
+    points = 0;
+  };
+  for (std::size_t begin = 0; begin < curve.points.size();) {
+    const auto place = [&](std::size_t index) { return std::floor(curve.points[index].first / x_end * kTimePlaces); };
+    std::size_t lowest = begin, highest = begin, end = begin;
+    for (; end < curve.points.size() && place(end) == place(begin) && !std::isnan(curve.points[end].second); ++end) {
+      if (curve.points[end].second < curve.points[lowest].second) lowest = end;
+      if (curve.points[end].second > curve.points[highest].second) highest = end;
+    }
+    if (end == begin) {
+      end_line();
+      ++begin;
+      continue;
+    }
+    add(curve.points[std::min(lowest, highest)]);
+    if (lowest != highest) add(curve.points[std::max(lowest, highest)]);
+    begin = end;
+  }
+  end_line();
+  return svg;
+}
+
 }  // namespace
 
 std::string EscapeHtml(const std::string& text) {
@@ -153,6 +215,33 @@ std::string LinePlot(const std::vector<Curve>& curves, const std::string& x_unit
   return svg + DrawCurves(curves, x_of, y_of, /*marked=*/true) + "</svg>";
 }
 
+std::string TimePlot(const std::vector<Curve>& curves) {
+  double x_end = 0, y_end = 0;
+  for (const Curve& curve : curves) {
+    for (const auto& [x, y] : curve.points) x_end = std::max(x_end, x), y_end = std::max(y_end, y);  // no number: the first stays
+  }
+  if (x_end <= 0 || y_end <= 0) return "";
+  const auto x_of = [&](double x) { return kLeft + x / x_end * (kWidth - kLeft - kTimeRight); };
+  const auto y_of = [&](double y) { return kTop + (kHeight - kBottom) * (1 - y / (1.05 * y_end)); };
+  std::string svg = absl::StrFormat("<svg viewBox='0 0 %.0f %.0f' role='img'>", kWidth, kHeight);
+  for (int tick = 0; tick * TickStep(y_end) <= y_end * 1.0001; ++tick) {
+    const double y = y_of(tick * TickStep(y_end));
+    absl::StrAppend(&svg, Line(kLeft, y, kWidth - kTimeRight, y, "grid"), Text(kLeft - 8, y + 4, "name", Amount(tick * TickStep(y_end))));
+  }
+  const double step = TimeStep(x_end);
+  for (int tick = 0; tick * step <= x_end * 1.0001; ++tick) {
+    const double x = x_of(tick * step);
+    absl::StrAppend(&svg, Line(x, kTop, x, kTop + kHeight - kBottom, "grid"), Text(x, kHeight - 8, "tick", Clock(tick * step, step)));
+  }
+  std::string names;
+  for (const Curve& curve : curves) {
+    absl::StrAppend(&svg, TimeLines(curve, x_end, x_of, y_of));
+    absl::StrAppend(&names, "<span><i style='border-top:3px ", curve.dashed ? "dashed " : "solid ", SeriesColour(curve.series), "'></i>",
+                    EscapeHtml(curve.name), "</span>");
+  }
+  return absl::StrCat(svg, "</svg><p class='names'>", names, "</p>");
+}
+
 std::string PercentilePlot(const std::vector<Curve>& curves) {
   double low = 1e9, high = 0;
   for (const Curve& curve : curves) {
@@ -178,4 +267,4 @@ std::string PercentilePlot(const std::vector<Curve>& curves) {
   return svg + DrawCurves(curves, x_of, y_of, /*marked=*/false) + "</svg>";
 }
 
-}  // namespace pollux::performance
+}  // namespace pollux::plot
