@@ -107,7 +107,8 @@ std::string Amount(double value) {
 
 // Steps of clocks, so that about eight fill the axis.
 double TimeStep(double end_s) {
-  for (double step : {1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 21600.0, 43200.0, 86400.0}) {
+  for (double step :
+       {1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 21600.0, 43200.0, 86400.0}) {
     if (end_s / step <= 9) return end_s < 5 ? TickStep(end_s) : step;
   }
   return 86400 * std::ceil(end_s / 86400 / 9);
@@ -124,7 +125,8 @@ template <typename XOf, typename YOf>
 std::string TimeLines(const Curve& curve, double x_end, const XOf& x_of, const YOf& y_of) {
   std::string svg, path;
   std::size_t points = 0;
-  const std::string style = absl::StrFormat("stroke='%s' stroke-width='1.6' %s", SeriesColour(curve.series), curve.dashed ? "stroke-dasharray='5 4'" : "");
+  const std::string style =
+      absl::StrFormat("stroke='%s' stroke-width='1.6' %s", SeriesColour(curve.series), curve.dashed ? "stroke-dasharray='5 4'" : "");
   const auto add = [&](const std::pair<double, double>& point) {
     absl::StrAppendFormat(&path, "%.1f,%.1f ", x_of(point.first), y_of(point.second));
     ++points;

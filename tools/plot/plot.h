@@ -44,8 +44,8 @@ struct Curve {
 // Points joined by lines, x and y linear, y from 0; a dashed curve is a limit.
 std::string LinePlot(const std::vector<Curve>& curves, const std::string& x_unit, const std::string& y_unit);
 
-// A value over time: x in seconds from 0, y from 0. A point whose y is no number is a gap. Of more points than there is room for, the lowest
-// and the highest of each place are drawn, so that no peak is lost. The names are below. Empty if no curve has a point above 0.
+// A value over time: x in seconds from 0, y from 0. A point whose y is no number is a gap. Of more points than there is room for, the
+// lowest and the highest of each place are drawn, so that no peak is lost. The names are below. Empty if no curve has a point above 0.
 std::string TimePlot(const std::vector<Curve>& curves);
 
 // Latency by percentile: the x axis gives 50, 90, 99 and 99.9 % the same room each, the y axis is logarithmic.

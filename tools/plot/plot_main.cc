@@ -24,8 +24,10 @@ namespace {
 
 constexpr char kHelp[] = R"(usage: pollux plot FILE... [-o PAGE]
 
-A page with the rates, losses, pools and lcores of a run over time, of what testpmd --record=FILE wrote. Several runs are drawn over each other,
-each from its own beginning.
+Draws runs of testpmd over time.
+
+Of what testpmd --record=FILE wrote it makes a page with rates, losses by name, pools and lcores. Several runs are drawn over each other, each from
+its own beginning.
 
   -o, --output=PAGE   where the page goes (the first FILE, with .html behind it); "-": the standard output
   -h, --help
@@ -47,7 +49,8 @@ bool IsSameFile(const std::string& one, const std::string& other) {
 std::string NameOf(const std::vector<std::string>& paths, const std::string& path) {
   if (paths.size() == 1) return "";
   const auto short_name = [](const std::string& text) { return std::filesystem::path(text).filename().string(); };
-  const auto same = std::count_if(paths.begin(), paths.end(), [&](const std::string& other) { return short_name(other) == short_name(path); });
+  const auto same =
+      std::count_if(paths.begin(), paths.end(), [&](const std::string& other) { return short_name(other) == short_name(path); });
   return same == 1 ? short_name(path) : path;
 }
 

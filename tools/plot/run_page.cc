@@ -30,7 +30,8 @@ constexpr struct {
     {RunValue::kFreeFrames, "Free frames, per cent of the pool", ""},
     {RunValue::kBusy, "Busy, per cent of an lcore's time", "Rounds that had packets; the rest is polling for nothing, or sleep."},
     {RunValue::kRound, "Latency of the pipeline: microseconds a round",
-     "How long a round of an lcore that had packets took, on average: from the receiving of its bursts to their sending. A packet waits for the "
+     "How long a round of an lcore that had packets took, on average: from the receiving of its bursts to their sending. A packet waits "
+     "for the "
      "round before, and goes with the next."},
 };
 
@@ -48,8 +49,10 @@ std::string PlotOf(const Runs& runs, RunValue value, std::size_t& left_out) {
     for (const auto& [key, points] : series.values) {
       if (key.first != value || !HasPoint(points)) continue;
       // Of the second dozen of colours, dashed.
-      curves.push_back(
-          {.series = curves.size() % kNeutralSeries, .name = NameOf(run, key.second), .points = points, .dashed = curves.size() >= kNeutralSeries});
+      curves.push_back({.series = curves.size() % kNeutralSeries,
+                        .name = NameOf(run, key.second),
+                        .points = points,
+                        .dashed = curves.size() >= kNeutralSeries});
     }
   }
   left_out = curves.size() - std::min(curves.size(), kMostCurves);

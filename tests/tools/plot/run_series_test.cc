@@ -19,8 +19,8 @@ constexpr char kFirst[] = R"({"record":"pollux","version":1,"cycles_per_second":
                           "\n";
 
 std::string Sample(const std::string& seconds, uint64_t rx_packets, const std::string& drops = "{}") {
-  return R"({"seconds":)" + seconds + R"(,"ports":[{"port":0,"name":"p0","rx_packets":)" + std::to_string(rx_packets) +
-         R"(,"rx_bytes":)" + std::to_string(rx_packets * 100) + R"(,"tx_packets":0,"tx_bytes":0,"rx_nombuf":0,"drops":)" + drops +
+  return R"({"seconds":)" + seconds + R"(,"ports":[{"port":0,"name":"p0","rx_packets":)" + std::to_string(rx_packets) + R"(,"rx_bytes":)" +
+         std::to_string(rx_packets * 100) + R"(,"tx_packets":0,"tx_bytes":0,"rx_nombuf":0,"drops":)" + drops +
          R"(}],"drops":{},"pools":[{"pool":0,"frames":200,"free":50}],"lcores":[{"lcore":1,"packets":0,"busy_rounds":)" +
          std::to_string(rx_packets) + R"(,"busy_cycles":)" + std::to_string(rx_packets * 2000) + R"(,"idle_cycles":)" +
          std::to_string(rx_packets * 6000) + R"(,"sleep_cycles":0}]})" + "\n";
@@ -36,7 +36,8 @@ std::string ErrorOf(const std::string& text) {
 }
 
 TEST(RunSeriesTest, CountersBecomeRates) {
-  const auto series = Read(kFirst + Sample("1", 100) + Sample("3", 500, R"({"rx_ring_full":8})") + Sample("4", 500, R"({"rx_ring_full":9})"));
+  const auto series =
+      Read(kFirst + Sample("1", 100) + Sample("3", 500, R"({"rx_ring_full":8})") + Sample("4", 500, R"({"rx_ring_full":9})"));
   ASSERT_TRUE(series.ok()) << series.status();
   EXPECT_EQ(series->samples, 3u);
   EXPECT_EQ(series->values.at({RunValue::kRxPackets, "p0"}), (RunSeries::Points{{3, 200}, {4, 0}}));

@@ -215,12 +215,15 @@ void AddRunOptions(OptionTable& table, TestpmdOptions& options) {
              }});
   table.Add(
       {"stats-period", 0, kRequired, "SECONDS", "show port statistics this often (0: never)", SetNumber(options.stats_period_s, 0, 86400)});
-  table.Add({"record", 0, kRequired, "FILE", "write the counters over time to this file, for pollux plot", [&options](const std::string& file) {
-               options.record_file = file;
-               return absl::OkStatus();
-             }});
-  table.Add({"record-period-ms", 0, kRequired, "N", "between two samples of --record (1000)", SetNumber(options.record_period_ms, 1, 86400000)});
-  table.Add({"record-limit", 0, kRequired, "MIB", "the record ends when its file has this size (256)", SetNumber(options.record_limit_mib, 1, 1u << 20)});
+  table.Add(
+      {"record", 0, kRequired, "FILE", "write the counters over time to this file, for pollux plot", [&options](const std::string& file) {
+         options.record_file = file;
+         return absl::OkStatus();
+       }});
+  table.Add(
+      {"record-period-ms", 0, kRequired, "N", "between two samples of --record (1000)", SetNumber(options.record_period_ms, 1, 86400000)});
+  table.Add({"record-limit", 0, kRequired, "MIB", "the record ends when its file has this size (256)",
+             SetNumber(options.record_limit_mib, 1, 1u << 20)});
   table.Add({"seconds", 0, kRequired, "N", "stop by itself after N seconds", SetNumber(options.run_seconds, 1, 1u << 30)});
   table.Add({"privileges", 0, kRequired, "WHICH",
              "capabilities to keep once it runs: none, those of ports, for\ncommands and --on-replace (default where they may be\nneeded), "

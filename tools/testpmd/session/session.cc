@@ -83,7 +83,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const EalOptions& eal, 
   if (status.ok()) status = session->SetUpMemory();
   if (status.ok()) status = session->StartPorts();
   if (!status.ok()) return status;
-  session->view_ = std::make_unique<SessionView>(*session->launcher_, session->numa_, session->memory_, session->ports_, *session->forwarder_);
+  session->view_ =
+      std::make_unique<SessionView>(*session->launcher_, session->numa_, session->memory_, session->ports_, *session->forwarder_);
   if (status = session->StartRecord(); !status.ok()) return status;
   session->set_up_ = true;
   session->StartTelemetry();
