@@ -225,8 +225,8 @@ std::string Table(const Results& results, const RowSummaries& summaries) {
 std::string HtmlReport(const Results& results, const std::string& command) {
   RowSummaries summaries;
   for (const Row& row : results.rows) summaries.push_back(Summarize(row));
-  return absl::StrCat(plot::PageBegin("Pollux performance"), "<h1>Forwarders, measured by turns</h1><p><code>", EscapeHtml(command), "</code></p>",
-                      ThroughputBySize(results, summaries), Throughput(results, summaries), BusyCycles(results, summaries),
+  return absl::StrCat(plot::PageBegin("Pollux performance"), "<h1>Forwarders, measured by turns</h1><p><code>", EscapeHtml(command),
+                      "</code></p>", ThroughputBySize(results, summaries), Throughput(results, summaries), BusyCycles(results, summaries),
                       Cost(results, summaries), Latency(results, summaries), Table(results, summaries), Contenders(results),
                       Machine(results), plot::kPageEnd);
 }
