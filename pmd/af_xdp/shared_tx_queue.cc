@@ -90,8 +90,13 @@ void SharedTxQueue::PushInTurn(XskTxRing::Push push) {
   if (!ring.push_is_due(push)) return;
   // Sequentially consistent all of it: "note, then look at the turn" here against "give the turn back, then look at the note" there.
   sharing_.noted_.store(true);
-  for (int calls = 0; calls < TxSharing::kMostCalls && sharing_.noted_.load() && !sharing_.turn_taken_.exchange(true);) {
-    for (; calls < TxSharing::kMostCalls && sharing_.noted_.exchange(false); ++calls) {
+  const uint64_t begin = lcore::ReadCycles();
+  int calls = 0;
+  const auto may_call = [&] {
+    return calls == 0 || (calls < TxSharing::kMostCalls && lcore::ReadCycles() - begin < sharing_.longest_turn_);
+  };
+  while (may_call() && sharing_.noted_.load() && !sharing_.turn_taken_.exchange(true)) {
+    for (; may_call() && sharing_.noted_.exchange(false); ++calls) {
       if (!ring.Kick(owner_.counters)) [[unlikely]]
         DropWaiting();
     }

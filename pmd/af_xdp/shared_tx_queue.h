@@ -10,8 +10,8 @@
 //
 // Nobody waits for a system call of another: whoever finds the turn taken sets `noted` and returns, and the thread that has the turn makes
 // another call before it goes. It looks for a note once more after it has given the turn back, so a note that is set just then is seen by
-// one of the two. After kMostCalls it goes though a note is left, lest it serve the others for ever: those whose packets
-// wait come back for them (TxQueue::Poll), and take the turn.
+// one of the two. After kMostCalls, or when its turn has lasted kLongestTurnUs, it goes though a note is left, lest it serve the others for
+// ever: those whose packets wait come back for them (TxQueue::Poll), and take the turn.
 //
 // What may enter the kernel or take long stays outside the lock: returning frames to the pool (its depot has a mutex), copying packets of
 // other pools in.
@@ -20,9 +20,11 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "lcore/cache_line.h"
+#include "lcore/cycle_clock.h"
 #include "lcore/spin_lock.h"
 #include "pmd/af_xdp/xsk_tx_ring.h"
 #include "pmd/queue.h"
@@ -32,15 +34,19 @@ namespace pollux::pmd::af_xdp {
 // What the logical queues of one socket have in common. The ring must outlive it.
 class TxSharing {
  public:
-  static constexpr int kMostCalls = 8;            // rounds of system calls that a thread makes in its turn
+  static constexpr int kMostCalls = 8;  // rounds of system calls that a thread makes in its turn
+  // Behind the first of them. A thread that lost its CPU in its turn finds the ring full, at each call: milliseconds of others' work.
+  static constexpr uint64_t kLongestTurnUs = 500;
   static constexpr std::size_t kMostAtOnce = 64;  // packets put, and completions taken, for one lock
 
-  explicit TxSharing(XskTxRing& ring) : ring_(ring) {}
+  explicit TxSharing(XskTxRing& ring, uint64_t longest_turn_us = kLongestTurnUs)
+      : ring_(ring), longest_turn_(longest_turn_us * lcore::CyclesPerSecond() / 1'000'000) {}
 
  private:
   friend class SharedTxQueue;
 
   XskTxRing& ring_;
+  const uint64_t longest_turn_;  // cycles
   alignas(lcore::kCacheLineBytes) lcore::SpinLock lock_;
   alignas(lcore::kCacheLineBytes) std::atomic<bool> noted_{false};
   std::atomic<bool> turn_taken_{false};

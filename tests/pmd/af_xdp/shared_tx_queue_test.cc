@@ -87,7 +87,8 @@ class SharedTxQueueTest : public testing::Test {
   WatchedCalls calls_{kernel_};
   std::shared_ptr<Pool> pool_ = support::MakePool({.frame_count = kFrames, .slab_frames = 16});
   XskTxRing ring_{pool_, calls_};
-  TxSharing sharing_{ring_};
+  static constexpr uint64_t kAMinuteUs = 60'000'000;  // whatever the machine does meanwhile
+  TxSharing sharing_{ring_, kAMinuteUs};
   std::array<std::unique_ptr<SharedTxQueue>, kQueues> queues_;
 };
 
@@ -128,6 +129,20 @@ TEST_F(SharedTxQueueTest, WhoComesDuringACallLeavesANoteAndIsServed) {
   EXPECT_EQ(kernel_.sent.size(), 13u) << "the note was not seen";
   EXPECT_EQ(Counters(0).kicks.value(), 2u);
   EXPECT_EQ(Counters(1).kicks.value(), 0u);
+}
+
+TEST_F(SharedTxQueueTest, NobodyServesTheOthersForLong) {
+  TxSharing sharing(ring_, /*longest_turn_us=*/0);
+  SharedTxQueue one(sharing), other(sharing);
+  std::size_t others = 0;
+  calls_.during_call = [&] { std::thread([&] { others += other.Send(Make(1)); }).join(); };
+  EXPECT_EQ(one.Send(Make(1)), 1u);
+  EXPECT_EQ(one.counters().kicks.value(), 1u);
+  EXPECT_EQ(kernel_.sent.size(), 1u);
+  calls_.during_call = nullptr;
+  EXPECT_FALSE(other.Poll()) << "who left the note comes back for its packets, and takes the turn";
+  EXPECT_EQ(kernel_.sent.size(), 1 + others);
+  one.Poll();
 }
 
 TEST_F(SharedTxQueueTest, NobodyServesTheOthersForEver) {
