@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds OVN's programs: prints the folder below which Debian's packages of this machine's release are unpacked.
 
-They are fetched into the cache (tools/guest_machine/archive.py: signatures are checked), not installed: ovn-host would bring Open vSwitch's service along, and start it. Exit code 3: not
-to be had here, and why.
+They are fetched into the cache (tools/guest_machine/archive.py: signatures are checked), not installed: ovn-host would bring Open vSwitch's
+service along, and start it. Exit code 3: not to be had here, and why.
 """
 
 import pathlib

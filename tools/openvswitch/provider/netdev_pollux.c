@@ -65,6 +65,7 @@ static int Start(struct netdev_pollux* port, const struct pollux_settings* setti
     return error;
   }
   port->device = device;
+  port->numa_node = info.numa_node;
   port->memory = memory;
   port->tx_queue_count = MAX(port->asked_tx_queues, 1);
   port->tx_queues = xmalloc(port->tx_queue_count * sizeof *port->tx_queues);
@@ -229,11 +230,10 @@ static void netdev_pollux_destruct(struct netdev* netdev) {
 
 static int netdev_pollux_get_numa_id(const struct netdev* netdev) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
-  struct pollux_device_info info = POLLUX_DEVICE_INFO;
   ovs_mutex_lock(&port->mutex);
-  if (port->device != NULL) pollux_device_get_info(port->device, &info);
+  const int32_t node = port->device != NULL ? port->numa_node : POLLUX_ANY_NODE;
   ovs_mutex_unlock(&port->mutex);
-  return info.numa_node != POLLUX_ANY_NODE && ovs_numa_numa_id_is_valid(info.numa_node) ? info.numa_node : 0;
+  return node != POLLUX_ANY_NODE && ovs_numa_numa_id_is_valid(node) ? node : 0;
 }
 
 // What it means for the port is the same as if somebody else had set it.

@@ -127,6 +127,7 @@ struct netdev_pollux {
   struct pollux_memory* memory;
   struct pollux_tx_queue_state** tx_queues;  // tx_queue_count
   uint32_t tx_queue_count;
+  int32_t numa_node;               // of `device`; Open vSwitch asks every port for it whenever one is added
   struct pollux_settings running;  // of `device`
   struct pollux_settings asked;    // by set_config
   uint32_t asked_tx_queues;        // by set_tx_multiq
