@@ -46,10 +46,15 @@ done
 
 # --- The program ------------------------------------------------------------------------------------------------------------------
 # make links what the Makefile links, with the provider among its libraries. The first --wrap is where the class registers itself, the second is
-# in provider/traffic_control.c; the original of that is in an archive that would not be looked at again.
+# in provider/traffic_control.c, the others in provider/offload_*.c; one that a version does not have does nothing there. The originals are in
+# an archive that would not be looked at again.
 readonly library=$(pkg-config --variable=libdir pollux)
+# Up to 3.5.
+wraps=''
+[[ ! -e $source/lib/netdev-offload-provider.h ]] || wraps='-Wl,--wrap=mpsc_queue_insert -Wl,--wrap=xnanosleep'
 rm -f vswitchd/ovs-vswitchd
 make --quiet vswitchd/ovs-vswitchd LIBS="${compiled[*]} -Wl,--wrap=netdev_vport_tunnel_register -Wl,--wrap=netdev_offload_tc \
+  -Wl,--wrap=dpif_attach_offload_providers $wraps \
   $PWD/lib/.libs/libopenvswitch.a -L$library -lpollux -Wl,-rpath,$library $(sed -n 's/^LIBS = //p' Makefile)"
 
 nm vswitchd/ovs-vswitchd | grep ' T __wrap_netdev_vport_tunnel_register$' >/dev/null || die "the class is not in vswitchd/ovs-vswitchd"

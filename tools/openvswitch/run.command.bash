@@ -12,6 +12,7 @@ for argument in "$@"; do
     --ovs=?*) wanted=${argument#*=} ;;
     --pollux=?*) pollux_prefix=$(realpath "${argument#*=}") ;;
     --sanitize) variant=sanitize ;;
+    --offload) ovs_settings+=(other_config:hw-offload=true) ;;
     -*) refuse "unknown argument '$argument'" ;;
     *) ports+=("$argument") ;;
   esac

@@ -5,12 +5,14 @@
 # changed: its macro ADD_VETH is the only place that names the type. Each runs in namespaces of its own, so that its p0, br0 and
 # databases meet nothing, and nothing is left of them.
 part=fast variant='' stress=false xml='' table='' keep=false pollux_prefix='' chosen='' wanted='' suite=true checks='' ports='' compare=true pollux_broker=''
+offload=false
 for argument in "$@"; do
   case "$argument" in
     --full) part=full ;;
     --tests=?*) part=chosen chosen=${argument#*=} ;;
     --sanitize) variant=sanitize ;;
     --pollux-only) compare=false ;;
+    --offload) offload=true ;;
     --stress) stress=true ;;
     --ports) ports=200 ;;
     --ports=?*) ports=${argument#*=} ;;
@@ -63,7 +65,13 @@ code=\$?
 "$ovs_tree/build/utilities/ovs-appctl" revalidator/wait >/dev/null 2>&1
 exit \$code
 SCRIPT
-chmod +x "$work/programs/ovs-ofctl"
+# Before each start of ovs-vswitchd, whose database the test has just made.
+! $offload || cat >"$work/programs/ovs-vswitchd" <<SCRIPT
+#!/bin/sh
+"$ovs_tree/build/utilities/ovs-vsctl" --no-wait set Open_vSwitch . other_config:hw-offload=true
+exec "$ovs_programs/ovs-vswitchd" "\$@"
+SCRIPT
+chmod +x "$work/programs"/*
 
 # start_suite NAME TYPE TEST...: runs these tests with ports of this type; what the suite says is in $work/NAME.out, its logs below $work/NAME.
 start_suite() {
@@ -128,7 +136,7 @@ if [[ $part != chosen ]]; then
   mkdir "$work/rig"
   results=$work/provider.results code=0
   [[ -n $pollux_broker ]] || ovs_build_broker
-  export root ovs_tree ovs_programs pollux_broker results
+  export root ovs_tree ovs_programs pollux_broker results compare
   ovs_rig=$work/rig in_sandbox /usr/bin/python3 "$ovs_folder/checks/behaviour.py" "$checks" || code=$?
   # It ends with 1 for a check that failed, which the report below says; with anything else it could not run.
   [[ $code -le 1 ]] || exit "$code"

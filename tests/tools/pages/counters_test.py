@@ -88,7 +88,8 @@ class CountersTest(unittest.TestCase):
         self.check(["testpmd's streams"], in_source("tools/testpmd/engines/stream.h", r'\{"(\w+)", CounterRole::'))
 
     def test_open_vswitch(self):
-        self.check(["Open vSwitch"], in_source("tools/openvswitch/provider/status.c", r'AddCounter\(stats, "(\w+)"'))
+        self.check(["Open vSwitch"], in_source("tools/openvswitch/provider/status.c", r'AddCounter\(stats, "(\w+)"') |
+                   in_source("tools/openvswitch/provider/offload.c", r'AddCounter\(counters, &count, "(\w+)"'))
 
 
 if __name__ == "__main__":

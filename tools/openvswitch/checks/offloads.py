@@ -17,18 +17,6 @@ class Offloads(ThreePorts):
         self.switch.vsctl("set", "Open_vSwitch", ".", f"other_config:{setting}=true")
         self.switch.restart_switch(ports=("p0", "p1", "p2"))
 
-    def test_offload(self):
-        """hw-offload=true puts no qdisc onto a port, and leaves none"""
-        self.enable("hw-offload")
-        self.client.ping("10.0.0.2")
-        self.switch.vsctl("del-port", "br0", "p2")
-        self.addCleanup(self.switch.await_polling, "p2")
-        self.addCleanup(self.switch.add_port, "br0", "p2")
-        for port in ("p0", "p2"):
-            qdiscs = run("tc", "qdisc", "show", "dev", port)
-            if "ingress" in qdiscs or "clsact" in qdiscs:
-                raise AssertionError(f"{port} has {qdiscs}")
-
     def test_registered_once(self):
         """the class is registered once, with --enable-dummy too"""
         self.switch.restart_switch("--enable-dummy", ports=("p0", "p1"))

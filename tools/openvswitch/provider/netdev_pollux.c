@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "netdev-vport.h"
+#include "offload.h"
 #include "openvswitch/vlog.h"
 #include "ovs-numa.h"
 #include "util.h"
@@ -72,6 +73,7 @@ static int Start(struct netdev_pollux* port, const struct pollux_settings* setti
   for (uint32_t i = 0; i < port->tx_queue_count; i++) port->tx_queues[i] = pollux_tx_queue_open(pollux_device_tx_queue(device, i));
   pollux_settings_copy(&port->running, settings);
   pollux_account_start(port);
+  pollux_offload_restarted(port);
   pollux_warn(port);
   return 0;
 }
@@ -212,12 +214,14 @@ static int netdev_pollux_construct(struct netdev* netdev) {
   netdev->n_txq = 0;
   // One PMD thread, and the threads that the datapath serialises: what most bridges have.
   port->asked_tx_queues = 2;
+  port->offload.number = POLLUX_NO_NUMBER;
   netdev_request_reconfigure(netdev);
   return 0;
 }
 
 static void netdev_pollux_destruct(struct netdev* netdev) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
+  pollux_offload_leave(netdev);
   ovs_mutex_lock(&port->mutex);
   Stop(port);
   SetError(port, NULL);
@@ -261,6 +265,8 @@ static int netdev_pollux_rxq_construct(struct netdev_rxq* rxq) {
   ovs_mutex_lock(&port->mutex);
   rx->queue = port->tx_queue_count > 0 ? pollux_device_rx_queue(port->device, rxq->queue_id) : NULL;
   rx->memory = port->memory;
+  rx->port = port;
+  rx->begun_seen = __atomic_load_n(&port->offload.begun, __ATOMIC_RELAXED);
   ovs_mutex_unlock(&port->mutex);
   return rx->queue != NULL ? 0 : ENODEV;
 }
@@ -311,6 +317,7 @@ static void Register(void) {
   class->rxq_drain = NULL;
   pollux_stay_out_of_traffic_control(class);
   netdev_register_provider(class);
+  pollux_offload_register_netdev();
 }
 
 bool netdev_pollux_is(const struct netdev* netdev) {

@@ -8,6 +8,7 @@
 //     account.c          what is counted in all
 //     events.c           what happens to the interfaces
 //     traffic_control.c  what has no effect           unfinished.c   checksums and segments that senders left out
+//     offload*.c         flows that the kernel forwards by itself (offload.h)
 //   -------------------------------- pollux.h (C) --------------------------------
 //
 // Compiled against the configured tree (-include config.h, its headers), since there is no stable interface for providers. The same
@@ -117,6 +118,15 @@ struct pollux_account {
   uint64_t kernel_tx_dropped;
 };
 
+// A port's part in the offload of flows (offload.c).
+struct pollux_offload_port {
+  uint32_t number;            // in the flow table; UINT32_MAX: none. Of offload.c's lock
+  atomic_uint64_t refused;    // flows that were offered and stay with the PMD
+  atomic_uint64_t untold;     // packets of deleted flows, that no statistics of Open vSwitch have
+  uint32_t begun;             // counts the flows that went into the table, for the port's rx queues
+  atomic_uint64_t overtaken;  // packets that were on their way through a PMD thread then, at most
+};
+
 struct netdev_pollux {
   struct netdev_linux up;  // first: what is inherited from netdev-linux.c works on it
 
@@ -132,6 +142,7 @@ struct netdev_pollux {
   struct pollux_settings asked;    // by set_config
   uint32_t asked_tx_queues;        // by set_tx_multiq
   struct pollux_account account;
+  struct pollux_offload_port offload;
   // Packets, counted by any thread:
   atomic_uint64_t dropped_unfinished;    // whose checksum or segments cannot be made
   atomic_uint64_t dropped_no_queue;      // of more threads than set_tx_multiq announced
@@ -149,6 +160,11 @@ struct netdev_rxq_pollux {
   struct netdev_rxq up;
   pollux_rx_queue* queue;
   struct pollux_memory* memory;
+  // What a flow that begins may overtake (queues.c).
+  const struct netdev_pollux* port;
+  uint32_t begun_seen;
+  uint32_t on_their_way;  // packets that were received and may not have been sent
+  bool overtaken;         // until the queue is seen empty
 };
 
 static inline struct netdev_pollux* netdev_pollux_cast(const struct netdev* netdev) {
@@ -165,6 +181,9 @@ void pollux_claim_unfinished(struct netdev*);
 // Once, before the tree's provider of flows for traffic control is registered (traffic_control.c).
 void pollux_stay_out_of_traffic_control(struct netdev_class*);
 #define POLLUX_METER_HINT "its packets do not pass the kernel's traffic control; limit them with meters (ovs-ofctl add-meter)"
+
+// Once each: the seams by which versions of Open vSwitch offer flows (offload.h); one of them does something.
+void pollux_offload_register_netdev(void);
 
 // Fills `settings` from what a user wrote; or returns EINVAL and says why in `*error`.
 int pollux_settings_parse(const char* interface, const struct smap* options, struct pollux_settings* settings, char** error);

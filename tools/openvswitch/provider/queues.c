@@ -6,12 +6,37 @@
 #include "netdev_pollux.h"
 #include "ovs-thread.h"
 
+// --- What a flow that begins overtakes -------------------------------------------------------------------------------------------
+// When a flow goes into the kernel's table, the kernel forwards what comes from then on, while former packets may still be
+// in the rx ring, in the PMD thread's hands, or in a tx ring that waits for more of a full burst. Whichever flow they are of, they are
+// counted: what was received and perhaps not sent, and what is received until the ring is seen empty.
+
+#define MOST_HELD_BACK 1024  // by a tx queue
+
+static void CountOvertaken(struct netdev_rxq_pollux* rx, size_t received, uint32_t begun) {
+  struct netdev_pollux* port = CONST_CAST(struct netdev_pollux*, rx->port);
+  uint64_t before;
+  if (begun != rx->begun_seen) atomic_add_relaxed(&port->offload.overtaken, rx->on_their_way, &before);
+  rx->begun_seen = begun;
+  atomic_add_relaxed(&port->offload.overtaken, received, &before);
+  rx->overtaken = received == NETDEV_MAX_BURST;
+}
+
+static inline void FollowPackets(struct netdev_rxq_pollux* rx, size_t received) {
+  const uint32_t begun = __atomic_load_n(&rx->port->offload.begun, __ATOMIC_RELAXED);
+  if (OVS_UNLIKELY(begun != rx->begun_seen || rx->overtaken)) CountOvertaken(rx, received, begun);
+  rx->on_their_way = received == NETDEV_MAX_BURST ? MIN(rx->on_their_way + received, MOST_HELD_BACK) : received;
+}
+
+// --- Receiving -------------------------------------------------------------------------------------------------------------------
+
 int netdev_pollux_rxq_recv(struct netdev_rxq* rxq, struct dp_packet_batch* batch, int* qfill) {
   struct netdev_rxq_pollux* rx = CONTAINER_OF(rxq, struct netdev_rxq_pollux, up);
   struct pollux_packet packets[NETDEV_MAX_BURST];
   if (OVS_UNLIKELY(rx->queue == NULL)) return EAGAIN;
   const size_t count = pollux_receive(rx->queue, packets, NETDEV_MAX_BURST);
   pollux_tx_queues_visit(count);
+  FollowPackets(rx, count);
   if (count == 0) return EAGAIN;
   struct pollux_memory* memory = rx->memory;
   for (size_t i = 0; i < count; i++) {

@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "netdev_pollux.h"
+#include "offload.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(netdev_pollux_status);
+
+#define OFFLOAD_CAPACITY 32
 
 static void AddCounter(struct netdev_custom_stats* stats, const char* name, uint64_t value) {
   struct netdev_custom_counter* counter = &stats->counters[stats->size++];
@@ -43,8 +46,10 @@ int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_cu
   }
   ovs_mutex_unlock(&port->mutex);
 
+  struct pollux_counter offload[OFFLOAD_CAPACITY];
+  const size_t offload_count = pollux_offload_get_counters(netdev, offload, OFFLOAD_CAPACITY);
   stats->size = 0;
-  stats->counters = xcalloc(count + 12, sizeof *stats->counters);
+  stats->counters = xcalloc(count + 12 + offload_count, sizeof *stats->counters);
   AddCounter(stats, "copied", ours.copied_foreign + ours.copied_outgrown + CopiedByDevice(counters, count));
   AddCounter(stats, "copied_foreign", ours.copied_foreign);
   AddCounter(stats, "copied_outgrown", ours.copied_outgrown);
@@ -57,6 +62,7 @@ int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_cu
   AddCounter(stats, "tx_dropped_unfinished", unfinished);
   AddCounter(stats, "memory_clones", clones);
   AddCounter(stats, "memory_outgrown", outgrown);
+  for (size_t i = 0; i < offload_count; i++) AddCounter(stats, offload[i].name, offload[i].value);
   for (size_t i = 0; i < count; i++) AddCounter(stats, counters[i].name, counters[i].value);
   free(counters);
   return 0;
