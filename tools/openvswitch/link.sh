@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Puts the netdev provider into the ovs-vswitchd of a configured and compiled tree: link.sh [--objects=FOLDER], in the tree's build folder.
+# Puts the netdev provider into the ovs-vswitchd of a configured and compiled tree: link.sh [--objects=FOLDER] [--no-rpath], in the tree's build folder.
 #
 # Compiles the provider against that tree, links vswitchd/ovs-vswitchd anew with it and with the installed library (pkg-config pollux), and
-# checks that the program starts and has the class. --objects: where the compiled provider goes (default: pollux/ in the build folder).
+# checks that the program starts and has the class. --objects: where the compiled provider goes (default: pollux/ in the build folder);
+# --no-rpath: the program looks for the library only where the loader does (for packages).
 set -euo pipefail
 
 readonly folder=$(dirname "$(readlink -f "$0")")
@@ -12,10 +13,11 @@ die() {
   exit 1
 }
 
-objects=$PWD/pollux
+objects=$PWD/pollux rpath=true
 for argument in "$@"; do
   case "$argument" in
-    -h | --help) sed -n '3,6s/^# //p' "$0"; exit 0 ;;
+    -h | --help) sed -n '3,7s/^# //p' "$0"; exit 0 ;;
+    --no-rpath) rpath=false ;;
     --objects=?*) objects=$(realpath -m "${argument#*=}") ;;
     *) die "unknown argument '$argument' (try --help)" ;;
   esac
@@ -35,10 +37,13 @@ pkg-config --exists pollux || die "pkg-config does not find pollux: bazel run //
 rm -f "$objects"/*.o
 mkdir -p "$objects"
 compiled=()
+# A compiler of tomorrow may have new warnings, which are for whoever changes the code.
+warnings=(-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare)
+[[ ${CI:-false} != true ]] || warnings+=(-Werror)
 for file in "$folder"/provider/*.c; do
   object=$objects/$(basename "$file" .c).o
   # Its options are the tree's: config.h decides the layout of what they share.
-  gcc -c $(sed -n 's/^CFLAGS = //p' Makefile) -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -DHAVE_CONFIG_H \
+  gcc -c $(sed -n 's/^CFLAGS = //p' Makefile) $(sed -n 's/^CPPFLAGS = //p' Makefile) -std=gnu11 "${warnings[@]}" -DHAVE_CONFIG_H \
     -include config.h $(pkg-config --cflags pollux) -isystem . -isystem include -isystem lib -isystem "$source/include" \
     -isystem "$source/lib" -o "$object" "$file"
   compiled+=("$object")
@@ -52,11 +57,13 @@ readonly library=$(pkg-config --variable=libdir pollux)
 # Up to 3.5.
 wraps=''
 [[ ! -e $source/lib/netdev-offload-provider.h ]] || wraps='-Wl,--wrap=mpsc_queue_insert -Wl,--wrap=xnanosleep'
+run_path=
+! $rpath || run_path=-Wl,-rpath,$library
 rm -f vswitchd/ovs-vswitchd
 make --quiet vswitchd/ovs-vswitchd LIBS="${compiled[*]} -Wl,--wrap=netdev_vport_tunnel_register -Wl,--wrap=netdev_offload_tc \
   -Wl,--wrap=dpif_attach_offload_providers $wraps \
-  $PWD/lib/.libs/libopenvswitch.a -L$library -lpollux -Wl,-rpath,$library $(sed -n 's/^LIBS = //p' Makefile)"
+  $PWD/lib/.libs/libopenvswitch.a -L$library -lpollux $run_path $(sed -n 's/^LIBS = //p' Makefile)"
 
 nm vswitchd/ovs-vswitchd | grep ' T __wrap_netdev_vport_tunnel_register$' >/dev/null || die "the class is not in vswitchd/ovs-vswitchd"
-version=$(vswitchd/ovs-vswitchd --version) || die "vswitchd/ovs-vswitchd does not start"
+version=$(LD_LIBRARY_PATH=$library${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} vswitchd/ovs-vswitchd --version) || die "vswitchd/ovs-vswitchd does not start"
 echo "$PWD/vswitchd/ovs-vswitchd: ${version%%$'\n'*}, with type=pollux"
