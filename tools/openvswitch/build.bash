@@ -98,7 +98,7 @@ ovs_install_library() {
   local variant=$1 options=() prefix partial sources
   [[ -z ${pollux_prefix:-} ]] || return 0
   # All that can go into it; and what it says.
-  sources=$(cd "$root" && find WORKSPACE .bazelrc bpf lcore mempool pmd tools/BUILD.bazel tools/bazel tools/install.sh -type f -print0 | sort -z |
+  sources=$(cd "$root" && find WORKSPACE MODULE.bazel .bazelrc bpf lcore mempool pmd tools/BUILD.bazel tools/bazel tools/install.sh -type f -print0 | sort -z |
     xargs -0 sha256sum | hash_of)
   prefix=$ovs_cache/library${variant:+-$variant}-$sources
   if [[ ! -d $prefix ]]; then
@@ -109,7 +109,7 @@ ovs_install_library() {
     (cd "$root" && ovs_log library bazel build --noshow_progress "${options[@]}" //tools:install)
     partial=$(mktemp -d "$ovs_cache/partial.XXXX")
     # By its own path, since another build of the same tree may change what bazel-bin leads to.
-    (cd "$root/bazel-bin/tools/install.runfiles/pollux" && ovs_log install "$root/tools/install.sh" --prefix="$prefix" --destdir="$partial")
+    (cd "$root"/bazel-bin/tools/install.runfiles/*/tools/.. && ovs_log install "$root/tools/install.sh" --prefix="$prefix" --destdir="$partial")
     # Another run may have been faster.
     mv -T "$partial$prefix" "$prefix" 2>/dev/null || true
     rm -rf "$partial"
