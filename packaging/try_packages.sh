@@ -95,6 +95,6 @@ fi
 step purge apt purge "${names[@]}"
 left=()
 for file in "${files[@]}"; do [[ ! -e $file && ! -L $file ]] || left+=("$file"); done
-left+=($(find / -xdev -iname '*pollux*' ! -path '/srv/*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/tmp/*' ! -path '/root/.cache/*' 2>/dev/null || true))
+left+=($(find /etc /opt /usr /var -iname '*pollux*'))
 [[ ${#left[@]} == 0 ]] || { printf '%s\n' "${left[@]}" | quote; die purge "is left (above)"; }
 passed remove "${#files[@]} files and links are gone$(! $with_ovs || echo ", /usr/sbin/ovs-vswitchd is Debian's")"
