@@ -14,7 +14,7 @@ absl::Status Unsupported(const Device& device, const char* setting) {
 }  // namespace
 
 const char* EventName(DeviceEvent::Kind kind) {
-  constexpr const char* kNames[] = {"settings", "renamed", "gone", "back", "mtu", "link", "queues", "features"};
+  constexpr const char* kNames[] = {"settings", "renamed", "gone", "back", "mtu", "link", "queues", "features", "stalled", "moves"};
   return kNames[static_cast<int>(kind)];
 }
 

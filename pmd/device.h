@@ -33,6 +33,7 @@
 #include "pmd/feature_state.h"
 #include "pmd/mac_address.h"
 #include "pmd/queue.h"
+#include "pmd/stall.h"
 
 namespace pollux::pmd {
 
@@ -95,6 +96,9 @@ struct DeviceEvent {
     kLink,      // value: 1 if it is up and has a carrier now, 0 if not
     kQueues,    // value: how many the interface has now
     kFeatures,  // what the driver can do with XDP has changed
+    // A queue stands still while it should move (stall.h). value: 1 where stopping and starting the port may help.
+    kStalled,
+    kMoves,  // after kStalled: it goes on
   };
   Kind kind = Kind::kSettings;
   std::string text;  // a line for a person
@@ -150,6 +154,9 @@ class Device {
 
   // What was asked and what was got; complete once configured, final once started.
   virtual std::vector<FeatureState> Features() const { return {}; }
+
+  // The queues that stand still, as of the last PollEvents; of the control thread, as that.
+  virtual std::vector<Stall> Stalls() const { return {}; }
 
   // Reports every frame that the device holds. Only while no thread uses its queues.
   virtual void CollectFrames(mempool::FrameAudit& audit) const = 0;

@@ -4,12 +4,14 @@
 #define PMD_PROCESS_VIEW_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "lcore/core_set.h"
+#include "lcore/loop_watch.h"
 #include "lcore/poll_loop.h"
 #include "mempool/pool.h"
 #include "pmd/device.h"
@@ -22,6 +24,7 @@ struct PortView {
   DeviceConfig config;      // of the last Configure
   bool configured = false;  // else there are no queues, and nothing is counted
   bool started = false;
+  uint64_t reopened = 0;  // times that a watchdog did, for a queue that stood still
 };
 
 struct LcoreView {
@@ -29,7 +32,8 @@ struct LcoreView {
   bool main = false;
   lcore::CoreSet cpus;
   std::optional<unsigned> numa_node;
-  const lcore::PollLoopStats* loop = nullptr;  // null: it polls nothing
+  const lcore::PollLoopStats* loop = nullptr;      // null: it polls nothing
+  const lcore::LoopWatch::Stall* stall = nullptr;  // null: it does not stand still, or nobody watches
 };
 
 // Implemented by the application. Called by Telemetry::Poll alone, so in the thread that opens, configures and closes the ports: what is

@@ -76,6 +76,7 @@ std::vector<DeviceEvent> AfXdpDevice::PollEvents() {
     React(event);
     events_.push_back(std::move(event));
   }
+  if (started_) WatchQueues();
   return std::exchange(events_, {});
 }
 
@@ -98,6 +99,29 @@ void AfXdpDevice::React(DeviceEvent& event) {
     default:
       break;
   }
+}
+
+void AfXdpDevice::WatchQueues() {
+  for (const auto& queue : queues_) {
+    std::vector<Stall> before, after;
+    queue->AppendStalls(before);
+    if (!queue->Watch(watch_.link_up())) continue;
+    queue->AppendStalls(after);
+    for (const Stall& stall : after) {
+      events_.push_back({.kind = DeviceEvent::Kind::kStalled,
+                         .text = absl::StrCat(name_, ": ", DescribeStall(stall)),
+                         .value = ReopeningMayHelp(stall.cause) ? uint64_t{1} : uint64_t{0}});
+    }
+    if (after.empty() && !before.empty()) {
+      events_.push_back({.kind = DeviceEvent::Kind::kMoves, .text = absl::StrCat(name_, ": queue ", before.front().queue, " moves again")});
+    }
+  }
+}
+
+std::vector<Stall> AfXdpDevice::Stalls() const {
+  std::vector<Stall> stalls;
+  for (const auto& queue : queues_) queue->AppendStalls(stalls);
+  return stalls;
 }
 
 // What the queues' owners are not in the way of: their sockets are Stop's.

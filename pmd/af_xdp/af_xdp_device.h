@@ -49,6 +49,7 @@ class AfXdpDevice final : public Device {
   std::vector<DeviceEvent> PollEvents() override;
   void RestoreSettings() override;
   std::vector<FeatureState> Features() const override;
+  std::vector<Stall> Stalls() const override;
   void CollectFrames(mempool::FrameAudit& audit) const override;
   absl::StatusOr<std::unique_ptr<mempool::Region>> MakeRegion(const mempool::RegionOptions& options) override;
 
@@ -66,6 +67,7 @@ class AfXdpDevice final : public Device {
   XskRingSizes RingSizes() const;
   void Tell(DeviceEvent::Kind kind, const std::vector<std::string>& lines);
   void React(DeviceEvent& event);
+  void WatchQueues();
   void LetGo();
   uint64_t PassedPackets() const;
   void FollowMtu(std::size_t mtu, std::string& text);

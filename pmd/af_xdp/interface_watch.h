@@ -38,6 +38,8 @@ class InterfaceWatch {
   // What happened since the last call. A link event is of the state of being up with a carrier.
   std::vector<DeviceEvent> Poll();
   bool gone() const { return gone_; }
+  // As of the last Poll or Take.
+  bool link_up() const { return !gone_ && state_.up && state_.running; }
   bool waits_when_full() const { return state_.waits_when_full; }  // as in InterfaceFacts
   InterfaceNews::Departure departure() const { return departure_; }
   // The interface as it is now, by this name and index, is the port's: what it is was seen, and is no news.

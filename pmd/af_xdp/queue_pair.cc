@@ -36,6 +36,7 @@ QueuePair::QueuePair(std::size_t number, QueuePairOptions options, PortInterface
       options_(std::move(options)),
       interface_(interface),
       pool_(pool),
+      calls_(calls),
       rx_(pool, calls),
       tx_ring_(pool, calls),
       sharing_(tx_ring_),
@@ -89,6 +90,7 @@ absl::Status QueuePair::Start(const XskSocket* first, bpf::XdpProgram& program, 
                  .packets_a_call = made->sends_whole_ring ? options_.sizes.tx : kPacketsACall,
                  .zero_copy = socket.zero_copy()});
   socket_ = std::move(made->socket);
+  watch_.Forget();
   return absl::OkStatus();
 }
 
@@ -220,7 +222,23 @@ void QueuePair::AppendExtendedStats(std::vector<NamedCounter>& stats) const {
       stats.push_back(std::move(counter));
     }
     // No counter: how many frames the queue has with the kernel just now.
-    if (index == 0) stats.push_back({absl::StrCat("rx_", queue, "frames_held"), rx_.outstanding()});
+    if (index == 0) {
+      stats.push_back({absl::StrCat("rx_", queue, "frames_held"), rx_.outstanding()});
+      stats.push_back({absl::StrCat("rx_", queue, "stalls"), watch_.rx_stalls()});
+      stats.push_back({absl::StrCat("tx_", queue, "stalls"), watch_.tx_stalls()});
+    }
+  }
+}
+
+bool QueuePair::Watch(bool link_up) {
+  return socket_ != nullptr && watch_.Look(MotionOf(rx_, tx_ring_, options_.receives, *pool_), link_up, calls_.Nanoseconds());
+}
+
+void QueuePair::AppendStalls(std::vector<Stall>& stalls) const {
+  for (std::optional<Stall> stall : {watch_.rx(), watch_.tx()}) {
+    if (!stall.has_value()) continue;
+    stall->queue = number_;
+    stalls.push_back(*std::move(stall));
   }
 }
 

@@ -16,6 +16,7 @@
 #include "mempool/frame_audit.h"
 #include "pmd/af_xdp/inject_tx_queue.h"
 #include "pmd/af_xdp/port_interface.h"
+#include "pmd/af_xdp/queue_watch.h"
 #include "pmd/af_xdp/shared_tx_queue.h"
 #include "pmd/af_xdp/xsk_rx_queue.h"
 #include "pmd/af_xdp/xsk_socket.h"
@@ -72,6 +73,9 @@ class QueuePair {
   // `driver` is what the interface's driver says of itself.
   void AppendFeatures(bool native, const bpf::DeviceFeatures& driver, std::vector<FeatureState>& features) const;
   void CollectFrames(const std::string& device, mempool::FrameAudit& audit) const;
+  // Looks whether the rings move; true: what stands still has changed. A few times a second.
+  bool Watch(bool link_up);
+  void AppendStalls(std::vector<Stall>& stalls) const;
 
  private:
   FillLimits LimitsOfFill(bool zero_copy) const;
@@ -86,10 +90,12 @@ class QueuePair {
   const QueuePairOptions options_;
   PortInterface& interface_;
   const std::shared_ptr<mempool::Pool> pool_;
+  XskCalls& calls_;
   std::unique_ptr<XskSocket> socket_;
   XskRxQueue rx_;
   XskTxRing tx_ring_;
   TxSharing sharing_;
+  QueueWatch watch_;
   std::vector<std::unique_ptr<TxQueue>> tx_queues_;  // one XskTxQueue, without a lock, or several SharedTxQueues
   int unreleased_on_ = 0;                            // index of the interface that may still use frames of a closed socket; 0: none does
   std::string busy_polling_refused_;

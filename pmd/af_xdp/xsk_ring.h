@@ -122,6 +122,13 @@ class ConsumerRing {
     limit_ = LoadAcquire(memory_.producer);
     return std::min(wanted, limit_ - next_);
   }
+  // Entries that the kernel has put there and nobody took. Reads the shared lines only, and so may be asked by other threads than the
+  // consumer; the consumer's index first, which cannot have passed the producer's.
+  uint32_t Waiting() const {
+    if (memory_.size == 0) return 0;
+    const uint32_t consumer = LoadAcquire(memory_.consumer);
+    return LoadAcquire(memory_.producer) - consumer;
+  }
   const Entry& At(uint32_t offset) const { return static_cast<const Entry*>(memory_.entries)[(next_ + offset) & mask_]; }
   uint32_t InARow(uint32_t offset) const { return memory_.size - ((next_ + offset) & mask_); }
   // Gives the first `count` entries back to the kernel.

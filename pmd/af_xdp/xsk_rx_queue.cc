@@ -77,7 +77,8 @@ uint64_t XskRxQueue::Take(const xdp_desc* descriptors, Packet* packets, uint32_t
 void XskRxQueue::Idle() {
   if (Outstanding() < target_.frames()) Refill();
   pool_->GiveBack();
-  if (++idle_polls_ % kIdlePollsALook == 0 && socket_ >= 0) target_.Look(calls_.Nanoseconds(), *pool_);
+  idle_polls_.Add(1);
+  if (idle_polls_.value() % kIdlePollsALook == 0 && socket_ >= 0) target_.Look(calls_.Nanoseconds(), *pool_);
   if (busy_polling_ || (fill_.NeedsWakeup() && fill_.Waiting() > 0)) Wake();
 }
 

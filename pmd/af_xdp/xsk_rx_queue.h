@@ -58,6 +58,10 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   const mempool::FrameSet& held() const { return held_; }
   // Any thread: frames that the kernel's side holds now, rx ring included.
   std::size_t outstanding() const { return outstanding_.value(); }
+  // Any thread: calls of Receive; packets in the rx ring; frames wait in the fill ring for a driver that asks to be woken.
+  uint64_t polls() const { return counters_.bursts.value() + idle_polls_.value(); }
+  uint32_t waiting() const { return rx_.Waiting(); }
+  bool asks_for_wakeup() const { return fill_.NeedsWakeup() && fill_.Waiting() > 0; }
 
  private:
   uint64_t Take(const xdp_desc* descriptors, Packet* packets, uint32_t count);
@@ -82,7 +86,7 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   // What idle polls use.
   int socket_ = -1;
   bool busy_polling_ = false;
-  uint32_t idle_polls_ = 0;
+  lcore::Counter idle_polls_;
   uint32_t polls_without_wakeup_ = 0;  // to come, since the kernel refused the last
   const std::shared_ptr<mempool::Pool> pool_;
   XskCalls& calls_;

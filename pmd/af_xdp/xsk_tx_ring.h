@@ -106,6 +106,10 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   bool has_room() const { return tx_.Waiting() < tx_.size(); }
   // Packets that the kernel has not looked at.
   uint32_t waiting() const { return tx_.Waiting(); }
+  // Any thread: frames in the completion ring; the kernel wants a system call before it looks at the tx ring; queues that share the rings.
+  uint32_t completed_waiting() const { return completion_.Waiting(); }
+  bool asks_for_wakeup() const { return tx_.NeedsWakeup(); }
+  std::size_t owner_count() const { return owners_.size(); }
   // The kernel has taken all packets of this owner.
   bool HasPassed(const Owner& owner) const { return owner.counters.pending() == 0 || tx_.HasPassed(owner.put_to); }
   // The interface is gone (ENXIO): nothing is taken, and the kernel is asked once a second whether it is back.

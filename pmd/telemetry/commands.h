@@ -12,7 +12,8 @@ namespace pollux::pmd::telemetry {
 void AddEthdevCommands(CommandTable& table, const ProcessView& view);
 // DPDK's: /eal/lcore/list, info, usage; /mempool/list, info; /ring/list, info.
 void AddProcessCommands(CommandTable& table, const ProcessView& view);
-// What DPDK has nothing for: /pollux/report (what was asked and what was got), /pollux/accounting (every loss by its name).
+// What DPDK has nothing for: /pollux/report (what was asked and what was got), /pollux/accounting (every loss by its name),
+// /pollux/watchdog (what stands still).
 void AddPolluxCommands(CommandTable& table, const ProcessView& view);
 
 }  // namespace pollux::pmd::telemetry

@@ -68,6 +68,28 @@ absl::StatusOr<std::string> Accounting(const ProcessView& view) {
   return answer.dump();
 }
 
+// What stands still while it should move, with its cause.
+absl::StatusOr<std::string> Watchdog(const ProcessView& view) {
+  json answer = {{"lcores", json::array()}, {"queues", json::array()}, {"reopened", json::array()}};
+  for (const LcoreView& lcore : view.Lcores()) {
+    if (lcore.stall == nullptr) continue;
+    answer["lcores"].push_back({{"lcore", lcore.id}, {"milliseconds", lcore.stall->milliseconds}, {"text", lcore.stall->cause}});
+  }
+  for (const PortView& port : view.Ports()) {
+    if (port.reopened != 0) answer["reopened"].push_back({{"port", port.number}, {"times", port.reopened}});
+    if (!port.started) continue;
+    for (const Stall& stall : port.device->Stalls()) {
+      answer["queues"].push_back({{"port", port.number},
+                                  {"direction", stall.receives ? "rx" : "tx"},
+                                  {"queue", stall.queue},
+                                  {"cause", StallCauseName(stall.cause)},
+                                  {"milliseconds", stall.milliseconds},
+                                  {"text", stall.text}});
+    }
+  }
+  return JsonText(answer);
+}
+
 }  // namespace
 
 void AddPolluxCommands(CommandTable& table, const ProcessView& view) {
@@ -75,6 +97,8 @@ void AddPolluxCommands(CommandTable& table, const ProcessView& view) {
             [&view](absl::string_view) { return Report(view); });
   table.Add("/pollux/accounting", "Returns where the packets and the frames are, with every loss by its name. No parameters",
             [&view](absl::string_view) { return Accounting(view); });
+  table.Add("/pollux/watchdog", "Returns lcores and queues that stand still while they should move, and why. No parameters",
+            [&view](absl::string_view) { return Watchdog(view); });
 }
 
 }  // namespace pollux::pmd::telemetry

@@ -25,19 +25,22 @@ class Watcher:
     def look(self):
         """A view of now: {"seconds": since the last look, or None, "processes": [...]} with rates where there was a last look."""
         now = time.monotonic()
-        sample = {}
+        sample, silent = {}, []
         for path in client.socket_paths(self.prefix):
             try:
                 if path not in self._processes:
                     self._processes[path] = client.Process(path)
                 sample[path] = self._ask(path, now)
+            except TimeoutError:
+                silent.append(path)  # a process that is stopped, or busy for long
+                self._forget(path)
             except OSError:
                 self._forget(path)
         for path in set(self._processes) - set(sample):
             self._forget(path)
         last, self._last = self._last, (now, sample)
         seconds = now - last[0] if last else None
-        return {"seconds": seconds,
+        return {"seconds": seconds, "silent": silent,
                 "processes": [view(path, sample[path], last[1].get(path) if last else None, seconds) for path in sorted(sample)]}
 
     def _forget(self, path):
@@ -55,11 +58,20 @@ class Watcher:
             "name": process.name,
             "report": {port["port"]: port for port in report.get("ports", [])},
             "cycles_per_second": report.get("cycles_per_second"),
+            "stalls": stalls(process.ask("/pollux/watchdog") or {}),
             "account": {port["port"]: port for port in (process.ask("/pollux/accounting") or {}).get("ports", [])},
             "ports": {number: process.ask(f"/ethdev/stats,{number}") or {} for number in process.ask("/ethdev/list") or []},
             "lcores": {number: process.ask(f"/eal/lcore/info,{number}") or {} for number in process.ask("/eal/lcore/list") or []},
             "pools": {name: process.ask(f"/mempool/info,{name}") or {} for name in process.ask("/mempool/list") or []},
         }
+
+
+def stalls(answer):
+    """What stands still, a sentence each: of the lcores, then of the queues."""
+    told = [f"lcore {stall['lcore']}, no poll for {stall['milliseconds']} ms: {stall['text']}" for stall in answer.get("lcores", [])]
+    for stall in answer.get("queues", []):
+        told.append(f"port {stall['port']}, {stall['direction']} queue {stall['queue']}, for {stall['milliseconds']} ms: {stall['text']}")
+    return told
 
 
 def rate(now, before, key, seconds):
@@ -90,7 +102,7 @@ def view(path, now, before, seconds):
             "drops": {cause: {"packets": packets, "per_second": rate(drops, earlier, cause, seconds)} for cause, packets in drops.items()},
             "queue_rx_packets": stats.get("q_ipackets", []),
         })
-    return {"process": now["name"], "pid": now["pid"], "socket": path, "ports": ports,
+    return {"process": now["name"], "pid": now["pid"], "socket": path, "ports": ports, "stalls": now.get("stalls", []),
             "lcores": [lcore_view(lcore, before["lcores"].get(number), seconds, now["cycles_per_second"])
                        for number, lcore in now["lcores"].items() if "total_cycles" in lcore],
             "pools": [{"pool": name, "frames": pool.get("size", 0), "free": pool.get("free_count", pool.get("common_pool_count", 0))}

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A view (sample.py) as lines of text. Readable on a terminal of 80 columns and 24 lines."""
 
+import textwrap
+
 SORTS = {"n": "port", "p": "packets", "b": "bits", "d": "drops"}
 BAR = 20
 
@@ -40,6 +42,9 @@ def rows(view, sort):
 
 def overview(view, sort="port"):
     processes = view["processes"]
+    silent = [line for path in view.get("silent", []) for line in textwrap.wrap(f"DOES NOT ANSWER  {path}: stopped (SIGSTOP), or busy", 79)]
+    if silent and not processes:
+        return [*silent, ""]
     if not processes:
         return ["No process answers. testpmd does by itself; its telemetry sockets are below /run/dpdk for root.", ""]
     lines = [f"{'PROCESS':<16} {'PORT':<12} {'RX/s':>6} {'RXbit/s':>7} {'TX/s':>6} {'TXbit/s':>7} {'DROP/s':>6} ENGINE"]
@@ -48,6 +53,7 @@ def overview(view, sort="port"):
         lines.append(f"{name:<16} {port['name'][:12]:<12} {amount(port['rx_packets_per_second']):>6} {amount(port['rx_bits_per_second']):>7} "
                      f"{amount(port['tx_packets_per_second']):>6} {amount(port['tx_bits_per_second']):>7} {amount(drops_per_second(port)):>6} "
                      f"{port['engine'] if port['started'] else 'stopped'}")
+    lines += silent
     lines += ["", f"{'LCORE':<16} {'CPU':<6} {'BUSY %':>6} {'IDLE %':>6} {'ASLEEP %':>8} {'PACKET/s':>8} {'CYCLES/PACKET':>13}"]
     for process in processes:
         for lcore in process["lcores"]:
@@ -61,6 +67,9 @@ def overview(view, sort="port"):
             free = pool["free"] / pool["frames"] if pool["frames"] else 0
             bar = "#" * round(free * BAR)
             lines.append(f"{process['process'][:9] + ' ' + pool['pool'].removeprefix('mb_pool_'):<16} [{bar:<{BAR}}] {share(free)} % of {pool['frames']}")
+    for process in processes:
+        for stall in process.get("stalls", []):
+            lines += [""] + textwrap.wrap(f"STANDS STILL  {process['process'][:9]} {process['pid']}, {stall}", 79, subsequent_indent="  ")
     lost = [(process, port, cause, drop) for process, port in rows(view, sort) for cause, drop in port["drops"].items() if drop["packets"]]
     if lost:
         lines += ["", f"{'LOST':<16} {'PORT':<12} {'/s':>6} {'IN ALL':>7} CAUSE"]

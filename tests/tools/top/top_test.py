@@ -72,6 +72,16 @@ class Screens(unittest.TestCase):
         for sort, first in (("port", "an-interface-1"), ("packets", "eth1"), ("bits", "eth1"), ("drops", "eth1")):
             self.assertEqual(screen.rows(self.VIEW, sort)[0][1]["name"], first)
 
+    def test_what_stands_still_is_named_with_its_cause(self):
+        answer = {"lcores": [{"lcore": 1, "milliseconds": 600, "text": "its thread is stopped (a debugger, or a frozen control group)"}],
+                  "queues": [{"port": 0, "direction": "tx", "queue": 3, "cause": "not-completed", "milliseconds": 800, "text": "the driver took 64 packets"}]}
+        view = {"processes": [{**self.VIEW["processes"][0], "stalls": sample.stalls(answer)}]}
+        shown = screen.overview(view)
+        self.assertLessEqual(max(map(len, shown)), 80)
+        text = " ".join(" ".join(shown).split())
+        self.assertIn("STANDS STILL ovs-vswit 4194304, lcore 1, no poll for 600 ms: its thread is stopped", text)
+        self.assertIn("port 0, tx queue 3, for 800 ms: the driver took 64 packets", text)
+
     def test_losses_are_named_and_queues_that_nobody_serves(self):
         self.assertIn("rx_ring_full", "\n".join(screen.overview(self.VIEW)))
         self.assertIn("1 of the interface's 4 queues served", "\n".join(screen.of_port(self.VIEW["processes"][0], port("eth1", 1))))
@@ -119,6 +129,14 @@ class Terminals(unittest.TestCase):
         view = json.loads(subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout)
         self.assertEqual(len(view["processes"]), 2)
         self.assertGreater(max(p["rx_packets_per_second"] for process in view["processes"] for p in process["ports"]), 0)
+
+    def test_a_process_that_is_stopped_does_not_answer(self):
+        process = self.start_testpmd()
+        process.send_signal(signal.SIGSTOP)
+        self.addCleanup(process.send_signal, signal.SIGCONT)
+        done = subprocess.run([sys.executable, "-B", TOP, "--once", "-d", "0.1"], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("DOES NOT ANSWER", done.stdout)
 
     def test_nobody_answers(self):
         done = subprocess.run([sys.executable, "-B", TOP, "--once", "-d", "0.1"], capture_output=True, text=True, timeout=PATIENCE_S, check=False)

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/testpmd/forwarding/forwarder.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -142,6 +145,7 @@ absl::Status Forwarder::Launch() {
 }
 
 int Forwarder::Run(LcoreUse& use) {
+  use.thread.store(gettid(), std::memory_order_relaxed);
   std::vector<RunningStream*> streams;
   for (std::size_t index : use.streams) streams.push_back(streams_[index].get());
   lcore::IdleGovernor governor(config_.idle, [&streams](std::vector<int>& descriptors) { return PrepareToSleep(streams, descriptors); });
@@ -232,8 +236,16 @@ absl::Status Forwarder::ChangePort(std::size_t port, const std::function<absl::S
   }
   const uint64_t number = ++changes_;
   for (RunningStream* running : streams) running->idle.store(number, std::memory_order_release);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (RunningStream* running : streams) {
-    while (running->quiet.load(std::memory_order_acquire) != number) std::this_thread::yield();
+    while (running->quiet.load(std::memory_order_acquire) != number) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        for (RunningStream* waiting : streams) waiting->idle.store(0, std::memory_order_release);
+        return absl::DeadlineExceededError(absl::StrCat("port ", port, ": an lcore has not left it for ", kPatience.count(),
+                                                        " s (/pollux/watchdog of its telemetry says which stands still)"));
+      }
+      std::this_thread::yield();
+    }
   }
   const absl::Status status = change();
   const pmd::MacAddress mac = ports_[port]->Info().mac;

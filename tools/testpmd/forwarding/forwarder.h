@@ -4,6 +4,7 @@
 #define TOOLS_TESTPMD_FORWARDING_FORWARDER_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -53,6 +54,7 @@ struct ForwardConfig {
 struct LcoreUse {
   unsigned lcore = 0;
   std::vector<std::size_t> streams;
+  std::atomic<int> thread{0};  // gettid(2), once it runs
   lcore::PollLoopStats stats;
 };
 
@@ -82,7 +84,9 @@ class Forwarder {
   // True for a port that lcores may be at.
   bool Uses(std::size_t port) const;
   // Changes a port (stop, start, another address) while no lcore is at it; streams between other ports go on meanwhile. Afterwards its
-  // streams write its address of now, and none makes packets for it unless it is started: they would only be dropped.
+  // streams write its address of now, and none makes packets for it unless it is started: they would only be dropped. DEADLINE_EXCEEDED,
+  // and nothing was changed: an lcore has not left it within kPatience.
+  static constexpr std::chrono::seconds kPatience{30};
   absl::Status ChangePort(std::size_t port, const std::function<absl::Status()>& change);
 
  private:

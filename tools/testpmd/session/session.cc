@@ -83,8 +83,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const EalOptions& eal, 
   if (status.ok()) status = session->SetUpMemory();
   if (status.ok()) status = session->StartPorts();
   if (!status.ok()) return status;
-  session->view_ =
-      std::make_unique<SessionView>(*session->launcher_, session->numa_, session->memory_, session->ports_, *session->forwarder_);
+  session->view_ = std::make_unique<SessionView>(*session->launcher_, session->numa_, session->memory_, session->ports_,
+                                                 *session->forwarder_, session->watchdog_);
   if (status = session->StartRecord(); !status.ok()) return status;
   session->set_up_ = true;
   session->StartTelemetry();
@@ -326,6 +326,7 @@ absl::Status Session::DropPrivileges() {
   const bool settings_changed = options_.maximum_packet.has_value() || !options_.command_file.empty();
   const bool has_interfaces = std::any_of(ports_.begin(), ports_.end(), [](const auto& port) { return !port->Info().interface.empty(); });
   const bool opens_ports = options_.interactive || (options_.reopen_replaced && has_interfaces);
+  may_open_ports_ = options_.privileges == KeptPrivileges::kDefault ? opens_ports : options_.privileges != KeptPrivileges::kNone;
   const auto held = privileges_.DropOfMain(opens_ports, settings_changed);
   if (!held.ok()) return held.status();
   Print(held->text);
@@ -481,7 +482,7 @@ absl::Status Session::SetPromiscuous(std::size_t port, bool on) {
 // --- what happens to interfaces ---
 
 bool Session::WatchPorts() {
-  bool printed = false;
+  bool printed = WatchLcores();
   for (const auto& port : ports_) {
     if (port->state() == PortState::kClosed) continue;
     for (const pmd::DeviceEvent& event : port->device().PollEvents()) {
@@ -491,6 +492,31 @@ bool Session::WatchPorts() {
     if (port->started() && NoticeLink(*port)) printed = true;
   }
   return printed;
+}
+
+bool Session::WatchLcores() {
+  const std::vector<Watchdog::News> all_news = watchdog_.LookAtLcores(*forwarder_, lcore::MonotonicNanoseconds());
+  for (const Watchdog::News& news : all_news) {
+    Print(absl::StrCat("\n", news.text, "\n"));
+    output_.PrintJson({{"event", news.stands ? "stalled" : "moves"}, {"lcore", news.lcore}, {"text", news.text}});
+  }
+  return !all_news.empty();
+}
+
+// Who does not forward receives nothing, and means it. An lcore that stands still has to let the port go first.
+void Session::NoticeStall(Port& port, const pmd::DeviceEvent& event) {
+  const bool stands = event.kind == pmd::DeviceEvent::Kind::kStalled;
+  if (stands ? !forwarder_->Uses(port.number()) : !watchdog_.told(port.number())) return;
+  watchdog_.Tell(port.number(), stands);
+  const bool reopens = stands && event.value != 0 && may_open_ports_ && watchdog_.lcores().empty() &&
+                       watchdog_.MayReopen(port.number(), lcore::MonotonicNanoseconds());
+  Tell(port, absl::StrCat(event.text, reopens ? "; it is opened anew" : ""),
+       {{"event", pmd::EventName(event.kind)}, {"reopened", reopens}});
+  if (!reopens) return;
+  Fail(forwarder_->ChangePort(port.number(), [&]() -> absl::Status {
+    if (absl::Status status = port.Stop(); !status.ok()) return status;
+    return port.Start();
+  }));
 }
 
 void Session::Tell(const Port& port, const std::string& text, nlohmann::json event) {
@@ -516,6 +542,9 @@ void Session::Handle(Port& port, const pmd::DeviceEvent& event) {
     case pmd::DeviceEvent::Kind::kMtu:
       object["mtu"] = event.value;
       break;
+    case pmd::DeviceEvent::Kind::kStalled:
+    case pmd::DeviceEvent::Kind::kMoves:
+      return NoticeStall(port, event);
     case pmd::DeviceEvent::Kind::kQueues:
       object["queues"] = event.value;
       break;

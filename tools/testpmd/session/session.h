@@ -31,6 +31,7 @@
 #include "tools/testpmd/session/privileges.h"
 #include "tools/testpmd/session/run_record.h"
 #include "tools/testpmd/session/session_view.h"
+#include "tools/testpmd/session/watchdog.h"
 
 namespace pollux::testpmd {
 
@@ -121,6 +122,8 @@ class Session {
   void NoticeReturn(Port& port, const std::string& text);
   bool NoticeLink(Port& port);
   void LetGo(Port& port);
+  bool WatchLcores();
+  void NoticeStall(Port& port, const pmd::DeviceEvent& event);
   absl::Status StartPorts();
   void ReportStart();
   void StartTelemetry();
@@ -150,6 +153,8 @@ class Session {
   std::unique_ptr<VerboseObserver> observer_;
   BurstObserver* active_observer_ = nullptr;
   std::unique_ptr<Forwarder> forwarder_;
+  Watchdog watchdog_;
+  bool may_open_ports_ = true;  // until the privileges for that are given away
 
   std::unique_ptr<SessionView> view_;
   std::unique_ptr<pmd::Telemetry> telemetry_;  // null: not wanted, or not to be had

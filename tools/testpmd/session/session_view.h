@@ -12,6 +12,7 @@
 #include "tools/testpmd/forwarding/port.h"
 #include "tools/testpmd/session/memory_setup.h"
 #include "tools/testpmd/session/numa_map.h"
+#include "tools/testpmd/session/watchdog.h"
 
 namespace pollux::testpmd {
 
@@ -19,8 +20,8 @@ namespace pollux::testpmd {
 class SessionView final : public pmd::ProcessView {
  public:
   SessionView(const lcore::Launcher& launcher, const NumaMap& numa, const MemorySetup& memory,
-              const std::vector<std::unique_ptr<Port>>& ports, const Forwarder& forwarder)
-      : launcher_(launcher), numa_(numa), memory_(memory), ports_(ports), forwarder_(forwarder) {}
+              const std::vector<std::unique_ptr<Port>>& ports, const Forwarder& forwarder, const Watchdog& watchdog)
+      : launcher_(launcher), numa_(numa), memory_(memory), ports_(ports), forwarder_(forwarder), watchdog_(watchdog) {}
 
   std::vector<pmd::PortView> Ports() const override {
     std::vector<pmd::PortView> views;
@@ -30,7 +31,8 @@ class SessionView final : public pmd::ProcessView {
                        .device = port->device_or_null(),
                        .config = port->config(),
                        .configured = port->configured(),
-                       .started = port->started()});
+                       .started = port->started(),
+                       .reopened = ReopenedOf(port->number())});
     }
     return views;
   }
@@ -49,16 +51,23 @@ class SessionView final : public pmd::ProcessView {
       for (const auto& use : forwarder_.lcores()) {
         if (use->lcore == lcore.id) views.back().loop = &use->stats;
       }
+      if (const auto stall = watchdog_.lcores().find(lcore.id); stall != watchdog_.lcores().end()) views.back().stall = &stall->second;
     }
     return views;
   }
 
  private:
+  uint64_t ReopenedOf(std::size_t port) const {
+    const auto entry = watchdog_.reopened().find(port);
+    return entry == watchdog_.reopened().end() ? 0 : entry->second;
+  }
+
   const lcore::Launcher& launcher_;
   const NumaMap& numa_;
   const MemorySetup& memory_;
   const std::vector<std::unique_ptr<Port>>& ports_;
   const Forwarder& forwarder_;
+  const Watchdog& watchdog_;
 };
 
 }  // namespace pollux::testpmd
