@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 // What the steering program knows of a packet (parsing.bpf.h).
 #ifndef BPF_PACKET_FACTS_H_
 #define BPF_PACKET_FACTS_H_
