@@ -24,6 +24,7 @@ struct AttachedLink {
   uint32_t program_id = 0;
   bool native = false;
   bool joined = false;
+  bool puts_vlan_tags = false;
   std::string fallback_reason;
 };
 

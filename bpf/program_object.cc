@@ -13,8 +13,11 @@
 
 #include "bpf/library_messages.h"
 #include "bpf/privilege.h"
+#include "bpf/uapi.h"
 #include "bpf/xdp_redirect.skel.h"
+#include "bpf/xdp_redirect_tagged.skel.h"
 #include "bpf/xdp_steer.skel.h"
+#include "bpf/xdp_steer_tagged.skel.h"
 
 namespace pollux::bpf {
 namespace {
@@ -44,6 +47,14 @@ ProgramObject::ProgramObject(ProgramObject&&) noexcept = default;
 ProgramObject::~ProgramObject() = default;
 
 absl::StatusOr<ProgramObject> ProgramObject::Open(const ProgramOptions& options) {
+  return Make(options, 0);
+}
+
+absl::StatusOr<ProgramObject> ProgramObject::OpenBound(const ProgramOptions& options, int ifindex) {
+  return Make(options, ifindex);
+}
+
+absl::StatusOr<ProgramObject> ProgramObject::Make(const ProgramOptions& options, int bound_to) {
   ProgramObject result;
   if (!options.steer.empty()) {
     absl::StatusOr<steer_options> steering = MakeSteerOptions(options.steer);
@@ -51,7 +62,7 @@ absl::StatusOr<ProgramObject> ProgramObject::Open(const ProgramOptions& options)
     result.steering_ = *steering;
   }
   result.custom_ = !options.object_file.empty();
-  absl::Status status = result.custom_ ? result.OpenFile(options) : result.OpenBuiltIn();
+  absl::Status status = result.custom_ ? result.OpenFile(options) : result.OpenBuiltIn(bound_to);
   if (!status.ok()) return status;
   return result;
 }
@@ -70,10 +81,12 @@ absl::Status ProgramObject::OpenFile(const ProgramOptions& options) {
   return FindParts(file);
 }
 
-absl::Status ProgramObject::OpenBuiltIn() {
+absl::Status ProgramObject::OpenBuiltIn(int bound_to) {
   LibraryMessages messages;
+  bound_ = bound_to != 0;
   size_t size = 0;
-  const void* bytes = steering_ ? xdp_steer_bpf::elf_bytes(&size) : xdp_redirect_bpf::elf_bytes(&size);
+  const void* const bytes = bound_ ? (steering_ ? xdp_steer_tagged_bpf::elf_bytes(&size) : xdp_redirect_tagged_bpf::elf_bytes(&size))
+                                   : (steering_ ? xdp_steer_bpf::elf_bytes(&size) : xdp_redirect_bpf::elf_bytes(&size));
   const char* const name = steering_ ? POLLUX_STEER_PROGRAM : POLLUX_REDIRECT_PROGRAM;
   DECLARE_LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = name);
   object_.reset(bpf_object__open_mem(bytes, size, &open_options));
@@ -81,6 +94,10 @@ absl::Status ProgramObject::OpenBuiltIn() {
     return absl::InternalError(absl::StrCat("open BPF object ", name, ": ", std::strerror(errno), Words(messages)));
   }
   absl::Status found = FindParts(name);
+  if (found.ok() && bound_) {
+    bpf_program__set_ifindex(program_, static_cast<__u32>(bound_to));
+    bpf_program__set_flags(program_, bpf_program__flags(program_) | kXdpDeviceBoundOnly);
+  }
   if (!found.ok() || !steering_) return found;
   int error = bpf_map__set_initial_value(bpf_object__find_map_by_name(object_.get(), ".rodata"), &*steering_, sizeof(*steering_));
   if (error != 0) return absl::InternalError(absl::StrCat("set the rules of ", name, ": ", std::strerror(-error)));

@@ -23,6 +23,8 @@ class ProgramObject {
   // The redirect program; the steering program, if there are rules; or the object file. INVALID_ARGUMENT for a file that cannot be
   // read, has no XDP program or no map "xsks_map", or together with rules (which only our program reads).
   static absl::StatusOr<ProgramObject> Open(const ProgramOptions& options);
+  // Ours, bound to the interface with this index, which tells it of VLAN tags; where kernel or driver cannot, Load or the attachment fails.
+  static absl::StatusOr<ProgramObject> OpenBound(const ProgramOptions& options, int ifindex);
   ProgramObject(ProgramObject&&) noexcept;
   ~ProgramObject();
 
@@ -37,6 +39,7 @@ class ProgramObject {
   }
   const std::string& name() const { return name_; }
   bool custom() const { return custom_; }
+  bool bound() const { return bound_; }
   const std::optional<steer_options>& steering() const { return steering_; }
 
   // After Load(); -1 where the object has no such map.
@@ -48,14 +51,16 @@ class ProgramObject {
     void operator()(struct ::bpf_object* object) const;
   };
   ProgramObject();
+  static absl::StatusOr<ProgramObject> Make(const ProgramOptions& options, int bound_to);
   absl::Status OpenFile(const ProgramOptions& options);
-  absl::Status OpenBuiltIn();
+  absl::Status OpenBuiltIn(int bound_to);
   absl::Status FindParts(const std::string& source);
 
   std::unique_ptr<struct ::bpf_object, Close> object_;
   struct ::bpf_program* program_ = nullptr;
   std::string name_;
   bool custom_ = false;
+  bool bound_ = false;
   bool loaded_ = false;
   std::optional<steer_options> steering_;
 };

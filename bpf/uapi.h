@@ -19,11 +19,15 @@ inline constexpr uint16_t kNetdevAttributeIfindex = 1;              // NETDEV_A_
 inline constexpr uint16_t kNetdevAttributeXdpFeatures = 3;          // NETDEV_A_DEV_XDP_FEATURES
 inline constexpr uint16_t kNetdevAttributeXdpZeroCopySegments = 4;  // NETDEV_A_DEV_XDP_ZC_MAX_SEGS
 inline constexpr uint16_t kNetdevAttributeXdpRxMetadata = 5;        // NETDEV_A_DEV_XDP_RX_METADATA_FEATURES
+inline constexpr uint64_t kRxMetadataVlanTag = 4;                   // NETDEV_XDP_RX_METADATA_VLAN_TAG
 inline constexpr uint16_t kNetdevAttributeXskFeatures = 6;          // NETDEV_A_DEV_XSK_FEATURES
 inline constexpr uint16_t kNetdevAttributeQueueId = 1;              // NETDEV_A_QUEUE_ID
 inline constexpr uint16_t kNetdevAttributeQueueIfindex = 2;         // NETDEV_A_QUEUE_IFINDEX
 inline constexpr uint16_t kNetdevAttributeQueueType = 3;            // NETDEV_A_QUEUE_TYPE: 0 rx, 1 tx
 inline constexpr uint16_t kNetdevAttributeQueueNapiId = 4;          // NETDEV_A_QUEUE_NAPI_ID
+
+// Flag of BPF_PROG_LOAD: the program is bound to the device prog_ifindex, and may ask it about packets. From 6.3.
+inline constexpr uint32_t kXdpDeviceBoundOnly = 1u << 6;  // BPF_F_XDP_DEV_BOUND_ONLY
 
 // Bits of NETDEV_A_DEV_XDP_FEATURES (enum netdev_xdp_act).
 inline constexpr uint64_t kXdpActionBasic = 1;

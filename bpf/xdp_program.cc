@@ -60,12 +60,14 @@ class LinkedProgram final : public XdpProgram {
     absl::StatusOr<ProgramInfo> info = ProgramInfoByFd(program);
     if (!info.ok()) return info.status();
     link_.program_id = info->id;
+    has_flows_ = static_cast<bool>(flows);
     return absl::OkStatus();
   }
   // The link is that of this process, or of several: the last one that lets go of it detaches.
   void Detach() override { link_.link = UniqueFd(); }
   bool native() const override { return link_.native; }
   std::string fallback_reason() const override { return link_.fallback_reason; }
+  bool puts_vlan_tags() const override { return link_.puts_vlan_tags && !has_flows_; }
   bool joined() const override { return link_.joined; }
   uint32_t program_id() const override { return link_.program_id; }
   uint64_t passed_packets() const override { return ReadPassedPackets(link_.passed.get()); }
@@ -73,6 +75,7 @@ class LinkedProgram final : public XdpProgram {
  private:
   const std::string interface_;
   AttachedLink link_;
+  bool has_flows_ = false;
   SocketMap sockets_;
 };
 
@@ -117,6 +120,12 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Attach(const std::string
   if (options.dispatcher) return AttachThroughDispatcher(interface, *ifindex, options);
   absl::StatusOr<ProgramObject> object = ProgramObject::Open(options);
   if (!object.ok()) return object.status();
+  std::optional<ProgramObject> bound;
+  if (options.vlan_tags && !object->custom() && options.mode != AttachMode::kGeneric) {
+    absl::StatusOr<ProgramObject> opened = ProgramObject::OpenBound(options, *ifindex);
+    if (!opened.ok()) return opened.status();
+    bound.emplace(*std::move(opened));
+  }
 
   std::string last_seen = "none";
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -124,7 +133,10 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Attach(const std::string
     absl::StatusOr<std::vector<AttachedProgram>> attached = AttachedProgramsByIndex(interface, *ifindex);
     if (!attached.ok()) return attached.status();
     if (attached->empty()) {
-      absl::StatusOr<AttachedLink> made = MakeLink(interface, *ifindex, options.mode, &*object);
+      absl::StatusOr<AttachedLink> made = absl::UnimplementedError("");
+      if (bound) made = MakeLink(interface, *ifindex, AttachMode::kNative, &*bound);
+      // A kernel or driver without it: as if it were not asked for.
+      if (!made.ok() && !absl::IsAlreadyExists(made.status())) made = MakeLink(interface, *ifindex, options.mode, &*object);
       if (made.ok()) return Hold(interface, std::move(*made));
       if (!absl::IsAlreadyExists(made.status())) return made.status();
       continue;

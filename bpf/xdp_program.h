@@ -23,6 +23,7 @@ struct ProgramOptions {
   AttachMode mode = AttachMode::kAutomatic;
   std::vector<SteerRule> steer;  // empty: every packet is ours
   bool dispatcher = false;       // through libxdp's dispatcher, beside other programs; not crash-safe as a bpf_link is
+  bool vlan_tags = false;        // a tag that the device keeps beside a packet is put into its bytes, where kernel and driver can tell
   std::string object_file;       // empty: ours; else a BPF object whose first XDP program and map "xsks_map" are used
 };
 
@@ -70,6 +71,8 @@ class XdpProgram {
   virtual bool native() const = 0;
   // Why automatic mode ended with generic; empty where it did not.
   virtual std::string fallback_reason() const { return {}; }
+  // Puts VLAN tags into packets, as ProgramOptions::vlan_tags asks; false: no, or another process attached it.
+  virtual bool puts_vlan_tags() const { return false; }
   // Another process attached it.
   virtual bool joined() const = 0;
   virtual uint32_t program_id() const = 0;

@@ -4,6 +4,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/vlan_tag.bpf.h"
 #include "bpf/xdp_shared.h"
 
 struct {
@@ -15,7 +16,10 @@ struct {
 
 SEC("xdp")
 int pollux_redirect(struct xdp_md* context) {
-  return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
+  const int tagged = put_vlan_tag(context);
+  const int verdict = bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
+  if (tagged && verdict == XDP_PASS) take_vlan_tag(context);
+  return verdict;
 }
 
 char LICENSE[] SEC("license") = "GPL";

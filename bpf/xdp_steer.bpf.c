@@ -2,6 +2,7 @@
 // The packets that the rules choose go to the socket of their receive queue, the rest to the kernel. Meaning of the rules:
 // docs/steering.md.
 #include "bpf/steering.bpf.h"
+#include "bpf/vlan_tag.bpf.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -12,11 +13,17 @@ struct {
 
 SEC("xdp")
 int pollux_steer(struct xdp_md* context) {
+  const int tagged = put_vlan_tag(context);
   struct packet_facts facts = {};
   parse_packet(context, &facts);
-  if (is_ours(&facts)) return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
-  count_passed();
-  return XDP_PASS;
+  int verdict = XDP_PASS;
+  if (is_ours(&facts)) {
+    verdict = bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
+  } else {
+    count_passed();
+  }
+  if (tagged && verdict == XDP_PASS) take_vlan_tag(context);
+  return verdict;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -20,6 +20,7 @@ inline constexpr const char* kFeatureNuma = "numa";
 inline constexpr const char* kFeatureInject = "inject";
 // Others.
 inline constexpr const char* kFeatureRxChecksum = "rx_checksum";
+inline constexpr const char* kFeatureRxVlan = "rx_vlan";
 inline constexpr const char* kFeatureBroker = "broker";
 inline constexpr const char* kFeatureWholeCapture = "whole_capture";
 

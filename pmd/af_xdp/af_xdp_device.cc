@@ -317,7 +317,9 @@ absl::Status AfXdpDevice::Start() {
   if (!facts.ok()) return lcore::Annotate(facts.status(), name_);
   facts_ = *facts;
   if (auto status = CheckInterface(static_cast<uint32_t>(queues_.size())); !status.ok()) return lcore::Annotate(status, name_);
-  auto program = interface_->Attach(options_.program);
+  bpf::ProgramOptions program_options = options_.program;
+  program_options.vlan_tags = options_.rx_vlan && (facts_.features.rx_metadata & bpf::kRxMetadataVlanTag) != 0;
+  auto program = interface_->Attach(program_options);
   if (!program.ok()) return lcore::Annotate(program.status(), name_);
   program_ = *std::move(program);
   passed_at_start_ = program_->passed_packets();

@@ -57,6 +57,7 @@ class AfXdpDevice final : public Device {
   AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr<PortInterface> interface);
 
   std::size_t LargestMtu() const;
+  FeatureState RxVlan() const;
   std::string WhyNoZeroCopy(std::size_t mtu) const;
   absl::StatusOr<uint32_t> AvailableQueues(const InterfaceFacts& facts) const;
   bool WantsVisibleRegion(const InterfaceFacts& facts) const;

@@ -61,6 +61,7 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
                       .asked = asked_checksum[static_cast<int>(options_.rx_checksum)],
                       .got = CompletesChecksums(options_, facts_.driver) ? "complete" : "keep",
                       .present = true});
+  features.push_back(RxVlan());
   engines_->AppendFeatures(features);
   const mempool::RegionReport& memory = config_.pool->region().report();
   const bool huge = memory.pages == mempool::PageKind::kHuge2M || memory.pages == mempool::PageKind::kHuge1G;
@@ -77,6 +78,24 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
                       .present = near,
                       .reason = near ? "" : "the frames are not on the interface's node"});
   return features;
+}
+
+// Most devices keep no tag beside a packet, or let themselves be told so: only where packets may lose theirs is it a finding.
+FeatureState AfXdpDevice::RxVlan() const {
+  FeatureState state{
+      .feature = kFeatureRxVlan, .asked = options_.rx_vlan ? "auto" : "off", .got = "as the device has them", .present = true};
+  if (program_->puts_vlan_tags()) {
+    state.got = "put into the packet";
+  } else if (program_->joined()) {
+    state.got = "as the process that attached the program has it";
+  } else if (options_.rx_vlan && facts_.driver == "veth") {
+    state.present = false;
+    state.reason =
+        "a VLAN interface at the other end keeps its tags beside the packets, and they are lost here: this kernel, or the program, "
+        "cannot ask for them (Linux 6.8; not with flows, xdp_prog= or dispatcher=, nor in generic mode); at the other end: "
+        "ethtool -K INTERFACE tx-vlan-offload off";
+  }
+  return state;
 }
 
 void AfXdpDevice::CollectFrames(mempool::FrameAudit& audit) const {

@@ -80,6 +80,13 @@ absl::Status ParseChecksum(DeviceArguments& arguments, ChecksumPolicy& policy) {
   return absl::OkStatus();
 }
 
+absl::Status ParseVlan(DeviceArguments& arguments, bool& rx_vlan) {
+  const auto choice = arguments.TakeChoice("rx_vlan", "auto", {"auto", "off"});
+  if (!choice.ok()) return choice.status();
+  rx_vlan = *choice == "auto";
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
@@ -95,9 +102,10 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
   options.broker = *broker;
   const bool gives_timeout = arguments.Has("busy_timeout_us");
   if (const auto shared = arguments.TakeFlag("shared_umem", true); !shared.ok()) return shared.status();
-  for (const absl::Status& status : {ParseQueues(arguments, options), ParseProgram(arguments, options.program),
-                                     ParseCopyMode(arguments, options.copy_mode), ParseTransmit(arguments, options),
-                                     ParseChecksum(arguments, options.rx_checksum), ParsePolling(arguments, options), arguments.Finish()}) {
+  for (const absl::Status& status :
+       {ParseQueues(arguments, options), ParseProgram(arguments, options.program), ParseCopyMode(arguments, options.copy_mode),
+        ParseTransmit(arguments, options), ParseChecksum(arguments, options.rx_checksum), ParseVlan(arguments, options.rx_vlan),
+        ParsePolling(arguments, options), arguments.Finish()}) {
     if (!status.ok()) return status;
   }
   if (options.program.mode == bpf::AttachMode::kGeneric && options.copy_mode == CopyMode::kZeroCopy) {

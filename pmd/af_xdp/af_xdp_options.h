@@ -32,6 +32,7 @@ struct AfXdpOptions {
   CopyMode copy_mode = CopyMode::kAutomatic;
   TransmitPolicy transmit = TransmitPolicy::kAutomatic;
   ChecksumPolicy rx_checksum = ChecksumPolicy::kAutomatic;
+  bool rx_vlan = true;  // put a VLAN tag that the device keeps beside a packet into it
   bool need_wakeup = true;
   BusyPolling busy_polling;
   uint32_t flush_us = kDefaultFlushUs;
@@ -52,6 +53,8 @@ inline constexpr const char* kAfXdpArguments =
     "rx_checksum=auto|complete|keep\n"
     "                      finish TCP and UDP checksums that the sender left to a device, or pass them on as they are\n"
     "                      (default auto: finish them on veth, tap and virtio-net; docs/packets.md)\n"
+    "rx_vlan=auto|off      put VLAN tags that the device keeps beside packets into them (default auto: where kernel and driver can\n"
+    "                      tell them; docs/packets.md)\n"
     "flush_us=N            longest time that packets wait for others, to be sent in one call (default 20; 0: none)\n"
     "need_wakeup=0|1       system calls only when the kernel asks for them (default 1)\n"
     "busy_budget=N         preferred busy polling, packets a poll; 0: off (default 0)\n"

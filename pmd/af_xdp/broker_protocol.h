@@ -25,7 +25,7 @@ enum class Verb : uint32_t {
   kOpen = 1,     // text: the interface. First, once.
   kInfo,         // the port as it is now
   kSteer,        // text: a steering rule for the next kAttach (docs/steering.md)
-  kAttach,       // flags: kNative or kGeneric or neither. Answer: flags kNative where it is, text: why not
+  kAttach,       // flags: kNative or kGeneric or neither. Answer: flags kNative where it is, text: why not, kPutsVlanTags
   kDetach,       // closes the sockets on the broker's side, too
   kMemory,       // value: bytes, node: NUMA node or -1. Answer: a BPF array map of one value, to be mmapped: frames
   kSocket,       // queue, value: bytes of frames, sizes of rings and frames, flags, the descriptor of a kMemory. Answer: a bound socket,
@@ -51,6 +51,7 @@ enum Flags : uint32_t {
   kZeroCopy = 1 << 3,
   kNeedWakeup = 1 << 4,
   kSendsWholeRing = 1 << 5,  // one system call may send all that is in the tx ring
+  kPutsVlanTags = 1 << 6,    // the program puts tags that the device keeps beside packets into them
 };
 
 // What the configuration allows beside receiving and sending.

@@ -59,8 +59,8 @@ struct LentInjectors {
 // The program that the broker has attached; it goes on for other clients, if there are any.
 class BrokeredProgram final : public bpf::XdpProgram {
  public:
-  BrokeredProgram(BrokeredInterface& interface, bool native, std::string fallback_reason, uint32_t id)
-      : interface_(interface), native_(native), fallback_reason_(std::move(fallback_reason)), id_(id) {}
+  BrokeredProgram(BrokeredInterface& interface, uint32_t flags, std::string fallback_reason, uint32_t id)
+      : interface_(interface), flags_(flags), fallback_reason_(std::move(fallback_reason)), id_(id) {}
   ~BrokeredProgram() override { interface_.GiveBack(Of(Verb::kDetach)).status().IgnoreError(); }
 
   absl::Status AddSocket(uint32_t queue, int socket) override {
@@ -77,7 +77,8 @@ class BrokeredProgram final : public bpf::XdpProgram {
     return absl::UnimplementedError("flows need a program of this process: without broker=");
   }
   void Detach() override {}
-  bool native() const override { return native_; }
+  bool native() const override { return (flags_ & broker::kNative) != 0; }
+  bool puts_vlan_tags() const override { return (flags_ & broker::kPutsVlanTags) != 0; }
   std::string fallback_reason() const override { return fallback_reason_; }
   bool joined() const override { return false; }
   uint32_t program_id() const override { return id_; }
@@ -92,7 +93,7 @@ class BrokeredProgram final : public bpf::XdpProgram {
 
  private:
   BrokeredInterface& interface_;
-  const bool native_;
+  const uint32_t flags_;  // as answered
   const std::string fallback_reason_;
   const uint32_t id_;
   mutable uint64_t passed_ = 0;
@@ -224,8 +225,8 @@ absl::StatusOr<std::unique_ptr<bpf::XdpProgram>> BrokeredInterface::Attach(const
   if (options.mode == bpf::AttachMode::kGeneric) request.flags = broker::kGeneric;
   const auto answer = Ask(request);
   if (!answer.ok()) return answer.status();
-  return std::unique_ptr<bpf::XdpProgram>(std::make_unique<BrokeredProgram>(
-      *this, (answer->reply.flags & broker::kNative) != 0, answer->reply.text, static_cast<uint32_t>(answer->reply.value)));
+  return std::unique_ptr<bpf::XdpProgram>(
+      std::make_unique<BrokeredProgram>(*this, answer->reply.flags, answer->reply.text, static_cast<uint32_t>(answer->reply.value)));
 }
 
 absl::StatusOr<MadeSocket> BrokeredInterface::MakeSocket(const SocketOrder& order) {

@@ -54,6 +54,7 @@ TEST(UapiTest, AgreesWithTheRunningKernel) {
       {"NETDEV_XDP_ACT_HW_OFFLOAD", kXdpActionHardware},
       {"NETDEV_XDP_ACT_RX_SG", kXdpActionRxMultiBuffer},
       {"NETDEV_XDP_ACT_NDO_XMIT_SG", kXdpActionTransmitMultiBuffer},
+      {"NETDEV_XDP_RX_METADATA_VLAN_TAG", kRxMetadataVlanTag},
   };
   // A kernel may be too old for some of them; what it has must be the same.
   for (const auto& [name, value] : ours) {

@@ -12,7 +12,9 @@
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
 
+#include "bpf/feature_probe.h"
 #include "bpf/steer_rule.h"
+#include "bpf/uapi.h"
 
 namespace pollux::broker {
 namespace {
@@ -71,6 +73,8 @@ absl::StatusOr<std::shared_ptr<PortProgram>> PortPrograms::Get(const std::string
   }
   auto options = Options(mode, rules);
   if (!options.ok()) return options.status();
+  const auto features = bpf::ProbeDevice(interface);
+  options->vlan_tags = features.ok() && (features->rx_metadata & bpf::kRxMetadataVlanTag) != 0;
   auto program = bpf::XdpProgram::Attach(interface, *options);
   if (!program.ok()) return program.status();
   const std::string folder = absl::StrCat(kFolder, interface, "/");

@@ -242,6 +242,7 @@ absl::Status Session::Attach(uint32_t flags, Reply* reply) {
   if (!program.ok()) return program.status();
   program_ = *std::move(program);
   reply->flags = program_->program->native() ? protocol::kNative : protocol::kGeneric;
+  if (program_->program->puts_vlan_tags()) reply->flags |= protocol::kPutsVlanTags;
   reply->value = program_->program->program_id();
   CopyText(program_->program->fallback_reason(), reply->text);
   return absl::OkStatus();
