@@ -115,13 +115,14 @@ void QueuePair::Stop(bpf::XdpProgram& program, int interface_index, int patience
 // A device that uses our frames itself does so until the kernel has taken the queue down, which it does later, in a worker: they are
 // anybody's again once the queue can be bound again.
 void QueuePair::CloseSocket(std::unique_ptr<XskSocket> socket, int interface_index) {
-  const bool receives_into_frames = socket->zero_copy();
+  const bool earlier = unreleased_on_ != 0;  // what a former socket left is held with the rest
+  const bool receives_into_frames = socket->zero_copy() || earlier;
   const bool sends_from_frames = receives_into_frames || (options_.sends_from_frames && tx_ring_.outstanding() > 0);
   socket.reset();
   const bool released = !sends_from_frames || interface_.AwaitRelease(interface_index, options_.queue, kReleasePatienceMs);
   rx_.Close(released || !receives_into_frames);
   tx_ring_.Close(released);
-  if (!released) unreleased_on_ = interface_index;
+  unreleased_on_ = released ? 0 : interface_index;
 }
 
 void QueuePair::RetryRelease(int timeout_ms) {

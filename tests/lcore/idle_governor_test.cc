@@ -113,6 +113,52 @@ TEST(IdleGovernorTest, SpinsWhereSomethingNeedsPolls) {
   EXPECT_TRUE(governor.Idle(101));
 }
 
+TEST(IdleGovernorTest, WhatNeedsPollsIsNotAskedForAtEachOfThem) {
+  ScriptedKernel kernel(0);
+  kernel.sleepable = false;
+  IdleGovernor governor(
+      IdleMode::kAdaptive, [&](std::vector<int>& descriptors) { return kernel.Prepare(descriptors); }, kernel);
+  governor.Idle(1000);
+  EXPECT_FALSE(governor.Idle(1'000'000'000'000)) << "prepares";
+  const int steps = kernel.steps();
+  for (uint64_t now = 1; now < 10; ++now) EXPECT_FALSE(governor.Idle(1'000'000'000'000 + now));
+  EXPECT_EQ(kernel.steps(), steps) << "it spins as long as before";
+}
+
+TEST(IdleGovernorTest, EachSleepIsPreparedAnewAndAtOnce) {
+  ScriptedKernel kernel(0);
+  kernel.oversleep_ns = 100'000;
+  IdleGovernor governor(
+      IdleMode::kSleep, [&](std::vector<int>& descriptors) { return kernel.Prepare(descriptors); }, kernel);
+  for (uint64_t now = 1; now < 10; now += 2) {
+    const int steps = kernel.steps();
+    EXPECT_FALSE(governor.Idle(now));
+    EXPECT_EQ(kernel.steps(), steps + 2) << "it was prepared";
+    EXPECT_TRUE(governor.Idle(now + 1));
+  }
+}
+
+// A packet ended it, late: that says nothing of what a wake takes.
+class LatePacket final : public Sleeper {
+ public:
+  bool Sleep(std::span<const int>, uint64_t nanoseconds) override { return now_ns_ += nanoseconds + 150'000, true; }
+  uint64_t Nanoseconds() override { return now_ns_; }
+
+ private:
+  uint64_t now_ns_ = 1;
+};
+
+TEST(IdleGovernorTest, ASleepThatAPacketEndedTeachesNothing) {
+  LatePacket kernel;
+  IdleGovernor governor(
+      IdleMode::kAdaptive, [](std::vector<int>&) { return true; }, kernel);
+  uint64_t now = 1;
+  for (int sleep = 0; sleep < 3; ++sleep) {
+    while (!governor.Idle(now)) now += 1'000'000'000;
+  }
+  EXPECT_EQ(governor.spin_ns(), IdleGovernor::kFirstSpinNs);
+}
+
 TEST(IdleGovernorTest, ASpinningLoopIsLeftAlone) {
   ScriptedKernel kernel(0);
   IdleGovernor governor(

@@ -129,6 +129,9 @@ TEST_F(QueuePairTest, WhatTheDeviceSendsFromIsHeldUntilItLetsGo) {
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(interface_->asked, 2);
   pair_->Stop(*program_, interface_->index(), 0);
+  pool_->FlushThisThread();
+  EXPECT_EQ(interface_->asked, 3) << "a stop without a packet under way does not give back what the start before left";
+  EXPECT_LE(pool_->FreeCount(), kFrames - kSent);
   // and at the end.
   interface_->released = true;
   pair_.reset();
