@@ -138,6 +138,7 @@ static __always_inline int parse_flow_ipv6(struct cursor* cursor, struct flow_pa
     if (kind == PROTOCOL_ROUTING || kind == PROTOCOL_DESTINATION_OPTIONS) packet->other_addresses = 1;
     if (kind == PROTOCOL_FRAGMENT) {
       __u16 offset_and_more = extension[2] << 8 | extension[3];
+      if (offset_and_more & 6) return -FLOW_COUNT_HEADERS;  // reserved: to some it is a fragment then
       if (offset_and_more & 0xfff9) packet->key.fragment = FLOW_FRAGMENT;
       if (offset_and_more & 0xfff8) {
         packet->key.fragment = FLOW_FRAGMENT | FLOW_FRAGMENT_LATER;

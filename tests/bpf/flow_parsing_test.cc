@@ -124,6 +124,17 @@ TEST_F(FlowParsingTest, PaddingIsNotPartOfThePacket) {
   }
 }
 
+// With some other parsers a fragment header makes a fragment whatever bits it has.
+TEST_F(FlowParsingTest, ReservedBitsOfFragmentHeaders) {
+  for (const PacketBuilder& packet :
+       {Ethernet().Ipv6().Ipv6Fragment().Udp(), Ethernet().Ipv6().Ipv6Fragment({.more_fragments = true}).Udp(),
+        Ethernet().Ipv6().Ipv6Fragment({.offset = 5}).Udp()}) {
+    Frame frame = packet.Build();
+    frame[14 + 40 + 3] |= std::byte{2};
+    ExpectSame(frame);
+  }
+}
+
 TEST_F(FlowParsingTest, NineExtensionHeadersAndTen) {
   for (int count : {8, 9, 10}) {
     PacketBuilder packet = Ethernet().Ipv6();

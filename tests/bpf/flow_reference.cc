@@ -161,6 +161,7 @@ struct Parser {
       }
       const uint16_t offset = bytes.Two(at + 2) >> 3;
       const bool more = (bytes.At(at + 3) & 1) != 0;
+      if ((bytes.At(at + 3) & 6) != 0) return Refuse(kHeaders);  // reserved bits
       next = bytes.At(at);
       at += 8;
       if (offset == 0 && !more) continue;  // an atomic fragment is no fragment

@@ -8,6 +8,7 @@ import sys
 import report
 from brokered import Brokered
 from control import Control
+from equality import Equality
 from interfaces import Interfaces
 from offloaded_flows import OffloadedFlows, OffloadedPackets
 from offloads import Offloads
@@ -17,7 +18,7 @@ from three_ports import ThreePorts
 
 if __name__ == "__main__":
     # What becomes of offloaded packets is the same for all versions: `compare` is false of those that are not the machine's own.
-    offload = [OffloadedFlows] if os.environ.get("compare") == "false" else [OffloadedFlows, OffloadedPackets]
+    offload = [OffloadedFlows] if os.environ.get("compare") == "false" else [Equality, OffloadedFlows, OffloadedPackets]
     passed = report.run(Run, Packets, Control, Interfaces, Offloads, Brokered, *offload, word="".join(sys.argv[1:2]))
     if ThreePorts.rig is not None:
         ThreePorts.rig.switch.end_switch()
