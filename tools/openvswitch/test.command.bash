@@ -136,7 +136,7 @@ if [[ $part != chosen ]]; then
   mkdir "$work/rig"
   results=$work/provider.results code=0
   [[ -n $pollux_broker ]] || ovs_build_broker
-  export root ovs_tree ovs_programs pollux_broker results compare
+  export root ovs_tree ovs_programs pollux_prefix pollux_broker results compare
   ovs_rig=$work/rig in_sandbox /usr/bin/python3 "$ovs_folder/checks/behaviour.py" "$checks" || code=$?
   # It ends with 1 for a check that failed, which the report below says; with anything else it could not run.
   [[ $code -le 1 ]] || exit "$code"

@@ -23,7 +23,7 @@ class Equality(ThreePorts):
         provider = ROOT / "tools/openvswitch/provider"
         archives = sorted((build / "lib/.libs").glob("libopenvswitch*.a"))
         run("gcc", *options["CFLAGS"], "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-sign-compare", "-DHAVE_CONFIG_H",
-            "-include", build / "config.h", f"-I{ROOT}/pmd/c", f"-I{provider}", *(word for folder in (
+            "-include", build / "config.h", f"-I{os.environ['pollux_prefix']}/include/pollux", f"-I{provider}", *(word for folder in (
                 build, build / "include", build / "lib", source / "include", source / "lib") for word in ("-isystem", folder)),
             "-o", RIG / "equality", ROOT / "tools/openvswitch/checks/equality.c", provider / "offload_flow.c", *archives, f"-L{programs}", "-lpollux",
             f"-Wl,-rpath,{programs}", *options["LIBS"], *options.get("SSL_LIBS", []), *options.get("CAPNG_LDADD", []), "-lpthread")
