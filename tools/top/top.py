@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "telemet
 import sample
 import screen
 
-KEYS = "q quit   n p b d sort by number, packets, bits, drops   arrows + Enter: a port   Esc: back"
+KEYS = "q quit  sort: n number p packets b bits d losses  arrows+Enter port  Esc back"
 
 
 class Terminal:
