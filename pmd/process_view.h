@@ -18,6 +18,8 @@
 
 namespace pollux::pmd {
 
+class PortTaps;  // tap/port_taps.h
+
 struct PortView {
   std::size_t number = 0;
   const Device* device = nullptr;
@@ -25,6 +27,7 @@ struct PortView {
   bool configured = false;  // else there are no queues, and nothing is counted
   bool started = false;
   uint64_t reopened = 0;  // times that a watchdog did, for a queue that stood still
+  PortTaps* taps = nullptr;  // null: its packets cannot be captured
 };
 
 struct LcoreView {

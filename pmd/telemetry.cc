@@ -7,13 +7,17 @@
 
 #include <cerrno>
 #include <map>
+#include <span>
 #include <utility>
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <nlohmann/json.hpp>
 
 #include "bpf/unique_fd.h"
 #include "lcore/errno_status.h"
+#include "pmd/af_xdp/descriptor_message.h"
+#include "pmd/telemetry/captures.h"
 #include "pmd/telemetry/command_table.h"
 #include "pmd/telemetry/commands.h"
 #include "pmd/telemetry/parameters.h"
@@ -29,12 +33,18 @@ class TelemetryServer final : public Telemetry {
  public:
   TelemetryServer(UniqueFd events, std::unique_ptr<telemetry::RuntimeSocket> socket, const TelemetryOptions& options,
                   const ProcessView& view)
-      : events_(std::move(events)), socket_(std::move(socket)), greeting_(Greeting(options.version)) {
+      : events_(std::move(events)), socket_(std::move(socket)), greeting_(Greeting(options.version)), captures_(view) {
     telemetry::AddEthdevCommands(commands_, view);
     telemetry::AddProcessCommands(commands_, view);
     telemetry::AddPolluxCommands(commands_, view);
     commands_.Add("/info", "Returns DPDK Telemetry information. No parameters",
                   [this](absl::string_view) -> absl::StatusOr<std::string> { return greeting_; });
+    // The client that asks for one is known where requests come in, and here is none.
+    commands_.Add(kCapture, "Returns the captures that run. To start one: pollux capture",
+                  [this](absl::string_view parameters) -> absl::StatusOr<std::string> {
+                    if (parameters.empty()) return captures_.List();
+                    return absl::InvalidArgumentError("no file came with it that says what to capture: use `pollux capture`");
+                  });
   }
 
   absl::Status Watch(int descriptor) {
@@ -62,6 +72,8 @@ class TelemetryServer final : public Telemetry {
   }
 
  private:
+  static constexpr char kCapture[] = "/pollux/capture";
+
   static std::string Greeting(const std::string& version) {
     return telemetry::JsonText({{"version", version}, {"pid", getpid()}, {"max_output_len", kLongestAnswer}});
   }
@@ -80,15 +92,29 @@ class TelemetryServer final : public Telemetry {
 
   void Serve(int client) {
     char request[kLongestRequest];
-    const ssize_t length = recv(client, request, sizeof(request), MSG_TRUNC);
-    if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (length <= 0) {
-      clients_.erase(client);  // and with its descriptor it leaves the epoll set
-      return;
-    }
-    const bool whole = static_cast<std::size_t>(length) <= sizeof(request);
-    Send(client, whole ? Answer({request, static_cast<std::size_t>(length)})
-                       : absl::StrCat("{\"error\":\"a request has at most ", kLongestRequest, " bytes\"}"));
+    const auto message = af_xdp::ReceiveMessage(client, std::as_writable_bytes(std::span(request)), MSG_DONTWAIT);
+    if (message.error == EAGAIN) return;
+    if (message.error != 0 || message.bytes == 0) return Forget(client);
+    if (message.broken)
+      return Send(client, absl::StrCat("{\"error\":\"a request has at most ", kLongestRequest, " bytes, and a capture's one file\"}"));
+    const absl::string_view text(request, message.bytes);
+    if (message.descriptors.size() == 1 && absl::StartsWith(text, absl::StrCat(kCapture, ",")))
+      return StartCapture(client, text.substr(sizeof(kCapture)), message.descriptors.front().get());
+    Send(client, Answer(text));
+  }
+
+  void StartCapture(int client, absl::string_view parameters, int filter) {
+    const auto started = captures_.Start(client, parameters, filter);
+    if (!started.ok()) return Send(client, telemetry::JsonText({{kCapture, nullptr}, {"error", std::string(started.status().message())}}));
+    const std::string text = absl::StrCat("{\"", kCapture, "\":", started->answer, "}");
+    const int memory = started->memory;
+    if (af_xdp::SendMessage(client, std::as_bytes(std::span(text)), {&memory, 1}, MSG_DONTWAIT) != 0) Forget(client);
+  }
+
+  // With its descriptor it leaves the epoll set.
+  void Forget(int client) {
+    captures_.End(client);
+    clients_.erase(client);
   }
 
   std::string Answer(absl::string_view request) const {
@@ -99,7 +125,7 @@ class TelemetryServer final : public Telemetry {
 
   // A client that does not read what it asked for goes: nobody waits for it.
   void Send(int client, const std::string& text) {
-    if (send(client, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) clients_.erase(client);
+    if (send(client, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) Forget(client);
   }
 
   const UniqueFd events_;
@@ -107,6 +133,7 @@ class TelemetryServer final : public Telemetry {
   const std::string greeting_;
   telemetry::CommandTable commands_;
   std::map<int, UniqueFd> clients_;
+  telemetry::Captures captures_;
 };
 
 }  // namespace

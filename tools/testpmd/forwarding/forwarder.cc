@@ -84,8 +84,8 @@ absl::Status Forwarder::MakeStreams(BurstObserver* observer) {
     stream.rx_queue = ends.rx_queue;
     stream.tx_port = ends.tx_port;
     stream.tx_queue = ends.tx_queue;
-    if (mode.receives) stream.rx = &ports_[ends.rx_port]->device().rx_queue(ends.rx_queue);
-    if (mode.sends) stream.tx = &tx_device.tx_queue(ends.tx_queue);
+    if (mode.receives) stream.rx = &ports_[ends.rx_port]->rx_queue(ends.rx_queue);
+    if (mode.sends) stream.tx = &ports_[ends.tx_port]->tx_queue(ends.tx_queue);
     stream.pool = ports_[ends.tx_port]->config().pool.get();
     stream.tx_port_mac = tx_device.Info().mac;
     stream.peer_mac = config_.PeerOf(ends.tx_port);

@@ -58,6 +58,7 @@ absl::Status Port::Configure(const pmd::DeviceConfig& config) {
   const std::map<std::string, uint64_t> extended = ByName(ExtendedStats());
   const absl::Status status = device_->Configure(config);
   if (!status.ok()) return lcore::Annotate(status, FullName());
+  taps_.Follow(*device_, config.rx_queues, config.tx_queues);
   config_ = config;
   configured_ = true;
   carried_stats_ = stats;
@@ -85,6 +86,7 @@ absl::Status Port::Close() {
   carried_stats_ = Stats();
   carried_extended_ = ByName(ExtendedStats());
   configured_ = false;
+  taps_.Clear();
   device_.reset();
   interface_settings_.reset();
   config_.pool.reset();

@@ -15,6 +15,7 @@
 #include <absl/status/statusor.h>
 
 #include "pmd/device.h"
+#include "pmd/tap/port_taps.h"
 #include "tools/testpmd/forwarding/interface_settings.h"
 
 namespace pollux::testpmd {
@@ -48,6 +49,10 @@ class Port {
   bool started() const { return state_ == PortState::kStarted; }
   pmd::Device& device() { return *device_; }
   const pmd::Device& device() const { return *device_; }
+  // With places for a tap: use these, and not the device's.
+  pmd::RxQueue& rx_queue(std::size_t number) { return taps_.rx_queue(number); }
+  pmd::TxQueue& tx_queue(std::size_t number) { return taps_.tx_queue(number); }
+  pmd::PortTaps& taps() { return taps_; }
   // Null once closed.
   const pmd::Device* device_or_null() const { return device_.get(); }
   const pmd::DeviceConfig& config() const { return config_; }
@@ -91,6 +96,7 @@ class Port {
   const std::size_t number_;
   const std::string text_;
   std::unique_ptr<pmd::Device> device_;
+  pmd::PortTaps taps_;                                     // at the device's queues
   std::unique_ptr<InterfaceSettings> interface_settings_;  // from the first question on
   pmd::DeviceInfo info_;                                   // as of Open or ForgetInterface
   pmd::DeviceConfig config_;

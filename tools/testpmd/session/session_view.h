@@ -32,7 +32,8 @@ class SessionView final : public pmd::ProcessView {
                        .config = port->config(),
                        .configured = port->configured(),
                        .started = port->started(),
-                       .reopened = ReopenedOf(port->number())});
+                       .reopened = ReopenedOf(port->number()),
+                       .taps = &port->taps()});
     }
     return views;
   }

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Queues whose packets can be copied to a tap while they pass. Without one, a burst costs one call and one branch more.
+#ifndef PMD_TAP_TAPPED_QUEUES_H_
+#define PMD_TAP_TAPPED_QUEUES_H_
+
+#include <algorithm>
+#include <atomic>
+
+#include "lcore/cache_line.h"
+#include "pmd/queue.h"
+#include "pmd/tap/tap.h"
+
+namespace pollux::pmd {
+
+// Where the control thread hangs a ring in and takes it away, while the queue's thread may be at it. Neither waits for the other.
+//
+//     queue's thread                      control thread
+//     inside = true                       ring = null
+//     is ring still there? use it         inside? not yet, ask again later
+//     inside = false                      else nobody uses it, nor will
+//
+// Sequentially consistent, both sides: at least one of the two sees what the other has written.
+class TapPoint {
+ public:
+  // Data path. False: there is none.
+  bool IsUsed() const { return ring_.load(std::memory_order_relaxed) != nullptr; }
+  // Null, or what may be used until Leave.
+  TapRing* Enter() {
+    inside_.store(true, std::memory_order_seq_cst);
+    TapRing* const ring = ring_.load(std::memory_order_seq_cst);
+    if (ring == nullptr) Leave();
+    return ring;
+  }
+  void Leave() { inside_.store(false, std::memory_order_release); }
+
+  // Control path.
+  void Set(TapRing* ring) { ring_.store(ring, std::memory_order_seq_cst); }
+  // After Set(nullptr): nobody uses that ring any more. A ring may be set again after that only.
+  bool IsLeft() const { return !inside_.load(std::memory_order_seq_cst); }
+
+ private:
+  std::atomic<TapRing*> ring_{nullptr};
+  std::atomic<bool> inside_{false};
+};
+
+class alignas(lcore::kCacheLineBytes) TappedRxQueue final : public RxQueue {
+ public:
+  explicit TappedRxQueue(RxQueue& queue) : queue_(queue) {}
+
+  std::size_t Receive(std::span<Packet> packets) override {
+    const std::size_t count = queue_.Receive(packets);
+    if (point.IsUsed() && count > 0) [[unlikely]]
+      Copy(packets.first(count));
+    return count;
+  }
+  int PrepareToWait() override { return queue_.PrepareToWait(); }
+
+  TapPoint point;
+
+ private:
+  void Copy(std::span<const Packet> packets) {
+    TapRing* const ring = point.Enter();
+    if (ring == nullptr) return;
+    while (!packets.empty()) {
+      const auto part = packets.first(std::min(packets.size(), mempool::kMaximumBurst));
+      ring->Write(part);
+      ring->Publish(part.size());
+      packets = packets.subspan(part.size());
+    }
+    point.Leave();
+  }
+
+  RxQueue& queue_;
+};
+
+class alignas(lcore::kCacheLineBytes) TappedTxQueue final : public TxQueue {
+ public:
+  explicit TappedTxQueue(TxQueue& queue) : queue_(queue) {}
+
+  std::size_t Send(std::span<const Packet> packets) override {
+    if (point.IsUsed() && !packets.empty()) [[unlikely]]
+      return Copy(packets, &TxQueue::Send);
+    return queue_.Send(packets);
+  }
+  std::size_t SendMore(std::span<const Packet> packets) override {
+    if (point.IsUsed() && !packets.empty()) [[unlikely]]
+      return Copy(packets, &TxQueue::SendMore);
+    return queue_.SendMore(packets);
+  }
+  bool Poll() override { return queue_.Poll(); }
+
+  TapPoint point;
+
+ private:
+  // Before they are sent, as they are somebody else's afterwards; shown is what was taken. Of more than a tap can keep apart the first are
+  // sent: the rest stays the caller's, as of any full queue.
+  std::size_t Copy(std::span<const Packet> packets, std::size_t (TxQueue::*send)(std::span<const Packet>)) {
+    TapRing* const ring = point.Enter();
+    if (ring == nullptr) return (queue_.*send)(packets);
+    packets = packets.first(std::min(packets.size(), mempool::kMaximumBurst));
+    ring->Write(packets);
+    const std::size_t count = (queue_.*send)(packets);
+    ring->Publish(count);
+    point.Leave();
+    return count;
+  }
+
+  TxQueue& queue_;
+};
+
+}  // namespace pollux::pmd
+
+#endif  // PMD_TAP_TAPPED_QUEUES_H_

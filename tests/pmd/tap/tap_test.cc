@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Both ends of a tap's rings, and the device that it hangs at.
+#include "pmd/tap/tap.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pmd/drivers.h"
+#include "pmd/tap/port_taps.h"
+#include "tests/support/pool_fixture.h"
+#include "tools/capture/tap_reader.h"
+
+namespace pollux::pmd {
+namespace {
+
+using capture::TapReader;
+using mempool::Packet;
+using testing::HasSubstr;
+
+PacketFilter FilterOf(const std::vector<bpf_insn>& program) {
+  return *PacketFilter::Of(std::as_bytes(std::span(program)));
+}
+PacketFilter Everything() {
+  return FilterOf({BPF_STMT(BPF_RET | BPF_K, 262144)});
+}
+
+std::unique_ptr<Tap> MakeTap(const TapOptions& options = {.bytes = 2 * Tap::kFewestRingBytes}, PacketFilter filter = Everything()) {
+  auto tap = Tap::Create(1, 1, options, std::move(filter));
+  EXPECT_TRUE(tap.ok()) << tap.status();
+  return *std::move(tap);
+}
+
+std::unique_ptr<TapReader> MapOf(const Tap& tap) {
+  auto reader = TapReader::Map(bpf::UniqueFd::Duplicate(tap.descriptor()),
+                               {.rx_rings = tap.rx_queues(), .rings = tap.rings(), .ring_bytes = tap.ring_bytes()});
+  EXPECT_TRUE(reader.ok()) << reader.status();
+  return *std::move(reader);
+}
+
+// Packets of these lengths, each filled with its number from `first` on.
+class Burst {
+ public:
+  explicit Burst(const std::vector<std::size_t>& lengths, uint8_t first = 0) {
+    for (std::size_t length : lengths) {
+      bytes_.emplace_back(length, std::byte{first++});
+      packets_.push_back({.data = bytes_.back().data(), .length = static_cast<uint32_t>(length)});
+    }
+  }
+  operator std::span<const Packet>() const { return packets_; }
+
+ private:
+  std::deque<std::vector<std::byte>> bytes_;
+  std::vector<Packet> packets_;
+};
+
+void Pass(TapRing& ring, std::span<const Packet> burst) {
+  ring.Write(burst);
+  ring.Publish(burst.size());
+}
+
+TEST(TapTest, WhatPassesIsReadAcrossTheRingsEnd) {
+  const auto tap = MakeTap();
+  const auto reader = MapOf(*tap);
+  for (int round = 0; round < 2000; ++round) {
+    const std::vector<std::size_t> lengths = {60, 1514, static_cast<std::size_t>(round % 200), 99};
+    Pass(tap->rx(0), Burst(lengths, static_cast<uint8_t>(round)));
+    for (std::size_t index = 0; index < lengths.size(); ++index) {
+      const auto packet = reader->Next();
+      ASSERT_TRUE(packet.ok()) << packet.status();
+      ASSERT_TRUE(packet->has_value());
+      EXPECT_TRUE((*packet)->received);
+      ASSERT_EQ((*packet)->bytes.size(), lengths[index]);
+      for (std::byte byte : (*packet)->bytes) ASSERT_EQ(byte, static_cast<std::byte>(round + static_cast<int>(index)));
+      reader->Consume();
+    }
+    EXPECT_FALSE(reader->Next()->has_value());
+  }
+  EXPECT_EQ(reader->totals().passed, 8000u);
+  EXPECT_EQ(reader->totals().dropped, 0u);
+}
+
+TEST(TapTest, ASlowReaderLosesPacketsThatAreCountedAndTheTapGoesOn) {
+  const auto tap = MakeTap();
+  const auto reader = MapOf(*tap);
+  const Burst burst({1000, 1000, 1000, 1000});
+  for (int round = 0; round < 50; ++round) Pass(tap->rx(0), burst);
+  uint64_t read = 0;
+  for (; reader->Next()->has_value(); ++read) reader->Consume();
+  EXPECT_EQ(reader->totals().taken, 200u);
+  EXPECT_EQ(read + reader->totals().dropped, 200u);
+  EXPECT_GT(read, 60u);
+  EXPECT_GT(reader->totals().dropped, 100u);
+  Pass(tap->rx(0), burst);
+  EXPECT_TRUE(reader->Next()->has_value());
+}
+
+TEST(TapTest, WhatTheQueueDidNotTakeIsNotShown) {
+  const auto tap = MakeTap();
+  const auto reader = MapOf(*tap);
+  const Burst burst({100, 101, 102});
+  for (std::size_t taken : {2, 0, 1}) {
+    tap->tx(0).Write(burst);
+    tap->tx(0).Publish(taken);
+  }
+  for (std::size_t length : {100, 101, 100}) {
+    const auto packet = reader->Next();
+    ASSERT_TRUE(packet.ok() && packet->has_value());
+    EXPECT_FALSE((*packet)->received);
+    EXPECT_EQ((*packet)->bytes.size(), length);
+    reader->Consume();
+  }
+  EXPECT_FALSE(reader->Next()->has_value());
+  EXPECT_EQ(reader->totals().passed, 3u);
+}
+
+TEST(TapTest, FilterAndSnapLength) {
+  // Packets whose 13th byte is 7.
+  const auto tap = MakeTap({.snap_length = 20, .bytes = 2 * Tap::kFewestRingBytes},
+                           FilterOf({BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 12), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 7, 0, 1),
+                                     BPF_STMT(BPF_RET | BPF_K, 262144), BPF_STMT(BPF_RET | BPF_K, 0)}));
+  const auto reader = MapOf(*tap);
+  Pass(tap->rx(0), Burst({60, 61, 62, 5}, 6));
+  const auto packet = reader->Next();
+  ASSERT_TRUE(packet.ok() && packet->has_value());
+  EXPECT_EQ((*packet)->wire_length, 61u);
+  EXPECT_EQ((*packet)->bytes.size(), 20u);
+  reader->Consume();
+  EXPECT_FALSE(reader->Next()->has_value());
+  EXPECT_EQ(reader->totals().taken, 1u);
+  EXPECT_EQ(reader->totals().passed, 4u);
+}
+
+TEST(TapTest, UnsoundFiltersAndSizesAreRefused) {
+  EXPECT_FALSE(PacketFilter::Of({}).ok());
+  const std::vector<bpf_insn> endless = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 12)};
+  EXPECT_FALSE(PacketFilter::Of(std::as_bytes(std::span(endless))).ok());
+  EXPECT_FALSE(PacketFilter::Of(std::as_bytes(std::span(endless)).first(5)).ok());
+  const std::vector<bpf_insn> beyond = {BPF_STMT(BPF_JMP | BPF_JA, 9), BPF_STMT(BPF_RET | BPF_K, 0)};
+  EXPECT_FALSE(PacketFilter::Of(std::as_bytes(std::span(beyond))).ok());
+  const std::vector<bpf_insn> too_long(PacketFilter::kMostInstructions + 1, BPF_STMT(BPF_RET | BPF_K, 0));
+  EXPECT_FALSE(PacketFilter::Of(std::as_bytes(std::span(too_long))).ok());
+  EXPECT_THAT(std::string(Tap::Create(1, 1, {.bytes = 1000}, Everything()).status().message()), HasSubstr("at least"));
+  EXPECT_THAT(std::string(Tap::Create(1, 1, {.bytes = 2 * Tap::kMostBytes}, Everything()).status().message()), HasSubstr("at most"));
+  EXPECT_FALSE(Tap::Create(0, 0, {}, Everything()).ok());
+}
+
+TEST(TapTest, AReaderThatLiesHarmsItselfAlone) {
+  const auto tap = MakeTap();
+  const std::size_t bytes = TapRingsOffset(tap->rings());
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, tap->descriptor(), 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto* const headers = reinterpret_cast<TapRingHeader*>(static_cast<std::byte*>(memory) + sizeof(TapHeader));
+  const Burst burst({1500, 1500, 1500, 1500, 1500, 1500, 1500, 1500});
+  for (uint64_t lie : {uint64_t{1}, uint64_t{1} << 63, UINT64_MAX, uint64_t{12345}}) {
+    headers[0].read.store(lie);
+    for (int round = 0; round < 100; ++round) Pass(tap->rx(0), burst);
+    headers[0].written.store(lie);
+  }
+  EXPECT_EQ(ftruncate(tap->descriptor(), 0), -1) << "the data path would get SIGBUS";
+  munmap(memory, bytes);
+}
+
+TEST(PortTapsTest, TapsComeAndGoWhileAThreadForwards) {
+  const auto pool = support::MakePool();
+  const std::unique_ptr<Device> device = *OpenDevice("net_null0");
+  ASSERT_TRUE(device->Configure({.pool = pool}).ok());
+  PortTaps taps;
+  taps.Follow(*device, 1, 1);
+  ASSERT_TRUE(device->Start().ok());
+  std::atomic<bool> stop{false};
+  std::thread forwarder([&] {
+    std::array<Packet, 32> burst;
+    while (!stop.load()) {
+      const std::size_t count = taps.rx_queue(0).Receive(burst);
+      const std::size_t sent = taps.tx_queue(0).Send({burst.data(), count});
+      mempool::Pool::Free(std::span(burst).subspan(sent, count - sent));
+    }
+  });
+  for (int round = 0; round < 100; ++round) {
+    std::shared_ptr<Tap> tap = MakeTap();
+    const auto reader = MapOf(*tap);
+    EXPECT_TRUE(taps.Attach(tap).ok());
+    EXPECT_TRUE(absl::IsAlreadyExists(taps.Attach(MakeTap())));
+    bool received = false, sent = false;
+    while (!received || !sent) {
+      const auto packet = reader->Next();
+      if (!packet.ok()) ADD_FAILURE() << packet.status();
+      if (!packet.ok()) break;
+      if (!packet->has_value()) continue;
+      ((*packet)->received ? received : sent) = true;
+      reader->Consume();
+    }
+    taps.Detach(tap.get());
+    tap.reset();  // its memory goes as soon as the thread has left it
+  }
+  stop.store(true);
+  forwarder.join();
+  ASSERT_TRUE(device->Stop().ok());
+  EXPECT_TRUE(support::FramesAreFree(*pool));
+}
+
+TEST(PortTapsTest, AnotherConfigurationEndsTheTap) {
+  const auto pool = support::MakePool();
+  const std::unique_ptr<Device> device = *OpenDevice("net_null0");
+  PortTaps taps;
+  EXPECT_TRUE(absl::IsFailedPrecondition(taps.Attach(MakeTap())));
+  ASSERT_TRUE(device->Configure({.pool = pool}).ok());
+  taps.Follow(*device, 1, 1);
+  std::shared_ptr<Tap> tap = MakeTap();
+  const auto reader = MapOf(*tap);
+  ASSERT_TRUE(taps.Attach(tap).ok());
+  EXPECT_FALSE(reader->ended());
+  ASSERT_TRUE(device->Configure({.rx_queues = 2, .tx_queues = 2, .pool = pool}).ok());
+  taps.Follow(*device, 2, 2);
+  EXPECT_TRUE(reader->ended());
+  taps.Detach(tap.get());
+  EXPECT_TRUE(absl::IsFailedPrecondition(taps.Attach(tap))) << "of fewer queues";
+}
+
+}  // namespace
+}  // namespace pollux::pmd
