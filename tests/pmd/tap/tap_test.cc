@@ -185,7 +185,7 @@ TEST(PortTapsTest, TapsComeAndGoWhileAThreadForwards) {
       mempool::Pool::Free(std::span(burst).subspan(sent, count - sent));
     }
   });
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 40; ++round) {
     std::shared_ptr<Tap> tap = MakeTap();
     const auto reader = MapOf(*tap);
     EXPECT_TRUE(taps.Attach(tap).ok());
