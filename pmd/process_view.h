@@ -26,7 +26,7 @@ struct PortView {
   DeviceConfig config;      // of the last Configure
   bool configured = false;  // else there are no queues, and nothing is counted
   bool started = false;
-  uint64_t reopened = 0;  // times that a watchdog did, for a queue that stood still
+  uint64_t reopened = 0;     // times that a watchdog did, for a queue that stood still
   PortTaps* taps = nullptr;  // null: its packets cannot be captured
 };
 
