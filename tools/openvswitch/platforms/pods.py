@@ -18,6 +18,8 @@ from rig import Namespace, Switch, attempt, run, wait_for
 from steps import Stream, passed, run_steps, told
 
 COUNT, TYPE = int(os.environ["pods"]), os.environ["type"]
+# Columns of every port: "options:frames=16384".
+COLUMNS = os.environ["columns"].split()
 AT_ONCE = 4
 # What repeated work may leave behind for good: caches of Open vSwitch and of the allocator.
 MEMORY_SLACK_KIB = 8192
@@ -25,6 +27,10 @@ MEMORY_SLACK_KIB = 8192
 
 def address(number):
     return f"10.1.{number // 250}.{number % 250 + 1}"
+
+
+def kernel_memory_kib():
+    return int(re.search(r"VmallocUsed:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text()).group(1))
 
 
 class Pods:
@@ -48,7 +54,8 @@ class Pods:
             namespace.run("ethtool", "-K", "eth0", "tx", "off")
         self.namespaces[number] = namespace
         # With an error of the port's, ovs-vsctl ends with 0 or another code, by version: check() asks for it.
-        attempt("ovs-vsctl", "--timeout=60", "add-port", "br0", f"v{number}", "--", "set", "interface", f"v{number}", f"type={TYPE}", timeout=90)
+        attempt("ovs-vsctl", "--timeout=60", "add-port", "br0", f"v{number}", "--", "set", "interface", f"v{number}", f"type={TYPE}",
+                *COLUMNS, timeout=90)
 
     def delete(self, number):
         """Tidily, or, as when a container dies, the namespace and its interface first."""
@@ -75,6 +82,10 @@ class Pods:
     def memory_kib(self):
         return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.switch.pid}/status").read_text()).group(1))
 
+    def memory(self):
+        """Of the daemon, and of the whole kernel, which has an entry for each frame of a port's memory."""
+        return f"ovs-vswitchd has {self.memory_kib() // 1024} MiB, the kernel's VmallocUsed is {kernel_memory_kib() // 1024} MiB"
+
     def files(self):
         return len(list(pathlib.Path(f"/proc/{self.switch.pid}/fd").iterdir()))
 
@@ -84,15 +95,15 @@ class Pods:
         self.check()
         self.stream = Stream(self.namespaces[0], self.namespaces[1], address(1))
         wait_for("no packet of the stream arrives", lambda: self.stream.take()[0])
-        self.empty_memory, self.empty_files = self.memory_kib(), self.files()
-        passed("bridge", f"br0 with two ports of type={TYPE}, and a stream between them; ovs-vswitchd has {self.empty_memory // 1024} MiB")
+        self.empty_files = self.files()
+        passed("bridge", f"br0 with two ports of type={TYPE}, and a stream between them; {self.memory()}")
 
     def come(self, what):
         began = time.monotonic()
         self.everyone(self.make, range(2, COUNT + 2))
         took = time.monotonic() - began
         self.check()
-        passed(what, f"{COUNT} pods, {took / COUNT * 1000:.0f} ms each; all ping; ovs-vswitchd has {self.memory_kib() // 1024} MiB")
+        passed(what, f"{COUNT} pods, {took / COUNT * 1000:.0f} ms each; all ping; {self.memory()}")
         told("", self.stream.describe())
 
     def go(self):
@@ -104,7 +115,7 @@ class Pods:
             raise AssertionError(f"the bridge still has {left}")
         # Sockets are closed at once, but RCU frees what belongs to them a moment later.
         wait_for(lambda: f"ovs-vswitchd has {self.files()} files open, and had {self.empty_files}", lambda: self.files() <= self.empty_files)
-        passed("deleted", f"{COUNT} pods, {took / COUNT * 1000:.0f} ms each; ovs-vswitchd has {self.memory_kib() // 1024} MiB")
+        passed("deleted", f"{COUNT} pods, {took / COUNT * 1000:.0f} ms each; {self.memory()}")
         told("", self.stream.describe())
 
     def restart(self, kill):
