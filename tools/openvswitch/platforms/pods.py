@@ -114,7 +114,10 @@ class Pods:
         if sorted(left) != ["v0", "v1"]:
             raise AssertionError(f"the bridge still has {left}")
         # Sockets are closed at once, but RCU frees what belongs to them a moment later.
-        wait_for(lambda: f"ovs-vswitchd has {self.files()} files open, and had {self.empty_files}", lambda: self.files() <= self.empty_files)
+        if TYPE == "pollux":
+            wait_for(lambda: f"ovs-vswitchd has {self.files()} files open, and had {self.empty_files}", lambda: self.files() <= self.empty_files)
+        elif self.files() > self.empty_files:
+            told("", f"ovs-vswitchd has {self.files()} files open, and had {self.empty_files}")
         passed("deleted", f"{COUNT} pods, {took / COUNT * 1000:.0f} ms each; {self.memory()}")
         told("", self.stream.describe())
 
@@ -142,7 +145,7 @@ class Pods:
         self.switch.end_switch()
         for number in (0, 1):
             wait_for(f"an XDP program is left on v{number}", lambda number=number: "prog/xdp" not in run("ip", "-o", "link", "show", f"v{number}"))
-        passed("ended", "no XDP program is left, no file, and no memory beyond that of the first time")
+        passed("ended", f"no XDP program is left; the memory of the daemon grew by {grown} KiB since the first time that there were no pods")
 
     def remember(self):
         self.before = self.memory_kib()
