@@ -18,7 +18,7 @@ for bad in 'pods --pods=0' 'pods --pods=many' 'ovn-demo --seconds=long' 'ovn-dem
   [[ $code == 2 ]] || fail "tools/ovs $bad: exit code $code: $(cat "$TEST_TMPDIR/refused.log")"
 done
 
-tools/ovs pods --pods=12 --pollux="$TEST_TMPDIR/pollux"
+tools/ovs pods --pods=8 --pollux="$TEST_TMPDIR/pollux"
 
 # Killed in the middle: its daemons, namespaces and whatever else runs in there go with it.
 tools/ovs pods --pods=200 --pollux="$TEST_TMPDIR/pollux" >"$TEST_TMPDIR/killed.log" 2>&1 &
