@@ -38,7 +38,8 @@ ovs-vsctl --timeout=30 add-br br0 -- set bridge br0 datapath_type=netdev
 for name in left right; do ovs-vsctl --timeout=30 add-port br0 $name -- set interface $name type=pollux || fail "port $name"; done
 deadline=$((SECONDS + 30))
 until ip netns exec left ping -n -c 1 -W 1 10.0.0.2 >/dev/null; do ((SECONDS < deadline)) || fail "no answer to a ping"; done
-ip netns exec left ping -n -c 20 -i 0.05 -W 5 10.0.0.2 | grep -q ' 0% packet loss' || fail "pings are lost"
+ip netns exec left ping -n -c 20 -i 0.05 -W 20 10.0.0.2 >"$folder/ping" || true
+grep -q ' 0% packet loss' "$folder/ping" || fail "pings are lost: $(cat "$folder/ping")"
 
 head -c 4M /dev/urandom >"$folder/file"
 ip netns exec right python3 -m http.server --bind 10.0.0.2 --directory "$folder" 8000 >/dev/null 2>&1 &
