@@ -12,6 +12,7 @@ fail() {
 }
 end() {
   [[ -z ${server:-} ]] || kill "$server" 2>/dev/null || true
+  ovs-vsctl --timeout=10 --if-exists del-br br0 >/dev/null 2>&1 || true
   ovs-appctl -t ovs-vswitchd exit --cleanup >/dev/null 2>&1 || true
   "$scripts/ovs-ctl" stop >/dev/null 2>&1 || true
   for name in left right; do ip netns delete $name 2>/dev/null || true; done
@@ -34,8 +35,8 @@ ip -n right address add 10.0.0.2/24 dev eth0
 ovs-vswitchd "unix:$run/db.sock" --no-chdir --log-file --pidfile --detach || fail "ovs-vswitchd does not start"
 [[ $(readlink "/proc/$(cat $run/ovs-vswitchd.pid)/exe") == */ovs-vswitchd-pollux ]] || fail "another ovs-vswitchd runs"
 
-ovs-vsctl --timeout=30 add-br br0 -- set bridge br0 datapath_type=netdev
-for name in left right; do ovs-vsctl --timeout=30 add-port br0 $name -- set interface $name type=pollux || fail "port $name"; done
+ovs-vsctl --timeout=30 --may-exist add-br br0 -- set bridge br0 datapath_type=netdev
+for name in left right; do ovs-vsctl --timeout=30 --may-exist add-port br0 $name -- set interface $name type=pollux || fail "port $name"; done
 deadline=$((SECONDS + 30))
 until ip netns exec left ping -n -c 1 -W 1 10.0.0.2 >/dev/null; do ((SECONDS < deadline)) || fail "no answer to a ping"; done
 ip netns exec left ping -n -c 20 -i 0.05 -W 20 10.0.0.2 >"$folder/ping" || true
