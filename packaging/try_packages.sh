@@ -92,7 +92,7 @@ step remove apt remove "${names[@]}"
 if $with_ovs; then
   [[ $(readlink -f /usr/sbin/ovs-vswitchd) == /usr/lib/openvswitch-switch/ovs-vswitchd ]] || die remove "/usr/sbin/ovs-vswitchd is not Debian's again"
 fi
-step purge apt purge "${names[@]}"
+step purge dpkg --purge "${names[@]}"
 left=()
 for file in "${files[@]}"; do [[ ! -e $file && ! -L $file ]] || left+=("$file"); done
 left+=($(find /etc /opt /usr /var -iname '*pollux*'))
