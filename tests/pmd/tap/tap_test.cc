@@ -165,6 +165,8 @@ TEST(TapTest, AReaderThatLiesHarmsItselfAlone) {
     for (int round = 0; round < 100; ++round) Pass(tap->rx(0), burst);
     headers[0].written.store(lie);
   }
+  EXPECT_EQ(headers[0].taken.load(), 3200u);
+  EXPECT_GT(headers[0].dropped.load(), 3000u) << "a place that cannot be is no room";
   EXPECT_EQ(ftruncate(tap->descriptor(), 0), -1) << "the data path would get SIGBUS";
   munmap(memory, bytes);
 }
