@@ -6,6 +6,7 @@ import os
 import re
 import stat
 
+import leftover_daemons
 from finding import COSTS, NOTE, RIGHT, Finding
 
 STATE_FOLDER = "/run/pollux"
@@ -106,8 +107,13 @@ def rigs_left(machine, alive):
             continue
         owner = name[4:].split(".")[0]
         if owner.isdigit() and not alive(int(owner)):
-            yield Finding("leftover-ovs", NOTE, f"/tmp/{name}", "the folder of a killed tools/ovs run; its daemons may still run",
-                          f"ls /tmp/{name}; tools/ovs run removes it at its next start")
+            folder = f"/tmp/{name}"
+            daemons = leftover_daemons.running(folder) if machine.is_real else {}
+            still = " and ".join(f"{daemon} ({pid})" for daemon, pid in daemons.items())
+            yield Finding("leftover-ovs", NOTE, folder,
+                          "what a killed tools/ovs run left: its folder" + (f", and {still}, with the bridge's interfaces" if still else ""),
+                          f"tools/pollux doctor --repair; tools/ovs run does it at its next start",
+                          repair=(lambda folder=folder: leftover_daemons.end(folder)) if machine.is_real else None)
     for name in machine.names(STATE_FOLDER + "/demo"):
         yield Finding("leftover-demo", NOTE, name, "a demonstration that was kept, or killed: namespaces and processes of it are left",
                       "tools/demo --down")

@@ -294,6 +294,33 @@ class RealMachines(Case):
         found = [finding for finding in self.examine() if finding["subject"] == folder]
         self.expect(found, "leftover-ovs", "note", command="tools/ovs")
 
+    def test_daemons_of_a_killed_ovs_run_end_in_order_and_the_folder_goes(self):
+        sys.path.insert(0, os.path.dirname(DOCTOR))
+        import leftover_daemons
+        folder = tempfile.mkdtemp(prefix="plxo1.", dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        # Python by the daemons' names, which waits for its end: the one for a signal, the other to be asked.
+        asked = """import os, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.bind(f"{sys.argv[1]}/ovs-vswitchd.{os.getpid()}.ctl"); server.listen(); print(flush=True)
+    client, _ = server.accept(); sys.exit(1) if b'"--cleanup"' not in client.recv(4096) else client.sendall(b'{"id":0,"result":"","error":null}')"""
+        daemons = {}
+        for name, program in (("ovs-vswitchd", asked), ("ovsdb-server", "import signal; print(flush=True); signal.pause()")):
+            os.symlink(os.path.realpath(sys.executable), f"{folder}/{name}")
+            daemons[name] = subprocess.Popen([f"{folder}/{name}", "-c", program, f"{folder}/"], stdout=subprocess.PIPE)
+            self.addCleanup(daemons[name].kill)
+            daemons[name].stdout.readline()
+            pathlib.Path(f"{folder}/{name}.pid").write_text(str(daemons[name].pid), encoding="utf-8")
+        self.assertEqual(leftover_daemons.running(folder), {name: process.pid for name, process in daemons.items()})
+        # Another process of that number is not theirs.
+        pathlib.Path(f"{folder}/ovsdb-server.pid").write_text(str(os.getpid()), encoding="utf-8")
+        self.assertEqual(list(leftover_daemons.running(folder)), ["ovs-vswitchd"])
+        pathlib.Path(f"{folder}/ovsdb-server.pid").write_text(str(daemons["ovsdb-server"].pid), encoding="utf-8")
+        leftover_daemons.end(folder)
+        self.assertFalse(os.path.exists(folder))
+        self.assertEqual(daemons["ovs-vswitchd"].wait(timeout=60), 0, "it was asked to clean up")
+        self.assertEqual(daemons["ovsdb-server"].wait(timeout=60), -signal.SIGTERM)
+
 
 class Page(unittest.TestCase):
     def test_has_a_row_for_every_finding_and_no_other(self):

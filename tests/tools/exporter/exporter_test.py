@@ -10,10 +10,13 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
+import urllib.parse
 import urllib.request
 
 EXPORTER, TESTPMD = map(os.path.abspath, sys.argv[1:3])
@@ -46,7 +49,6 @@ class ExporterTest(unittest.TestCase):
 
     def start_exporter(self):
         """Its address; port 0 would not tell which one it got, so one that is free just now."""
-        import socket
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             address = "127.0.0.1:%d" % free.getsockname()[1]
@@ -83,6 +85,54 @@ class ExporterTest(unittest.TestCase):
         asked = {name for panel in dashboard["panels"] for target in panel["targets"] for name in re.findall(r"pollux_[a-z_]+", target["expr"])}
         self.assertGreater(len(asked), 8)
         self.assertEqual(asked - declared, set())
+
+    def test_prometheus_itself_reads_it_and_understands_every_question_of_the_dashboard(self):
+        self.start_testpmd("one")
+        target = self.start_exporter().removeprefix("http://").removesuffix("/metrics")
+        prometheus = f"http://{self.start_prometheus(target)}"
+        received = 'rate(pollux_port_received_packets_total{process="one",port="0"}[1m])'
+        self.wait_for(lambda: any(float(row["value"][1]) > 0 for row in self.query(prometheus, received)), "no rate of received packets")
+        for panel in json.loads(DASHBOARD.read_text())["panels"]:
+            for target in panel["targets"]:
+                expression = target["expr"].replace("$__rate_interval", "1m").replace("$process", ".*")
+                rows = self.query(prometheus, expression)
+                # Nothing is lost, and nothing that was asked of a net_null is missing.
+                if not re.search(r"lost|feature", expression):
+                    self.assertTrue(rows, expression)
+
+    def start_prometheus(self, target):
+        """Its address, once it answers."""
+        folder = tempfile.mkdtemp(prefix="plx", dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = "127.0.0.1:%d" % free.getsockname()[1]
+        job = {"job_name": "pollux", "scrape_interval": "2s", "scrape_timeout": "2s", "static_configs": [{"targets": [target]}]}
+        # JSON is YAML.
+        pathlib.Path(folder, "prometheus.yml").write_text(json.dumps({"scrape_configs": [job]}), encoding="utf-8")
+        self.start(["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", f"--web.listen-address={address}"])
+
+        def is_ready():
+            try:
+                with urllib.request.urlopen(f"http://{address}/-/ready", timeout=PATIENCE_S) as answer:
+                    return answer.status == 200
+            except OSError:
+                return False
+
+        self.wait_for(is_ready, "prometheus does not start")
+        return address
+
+    @staticmethod
+    def query(prometheus, expression):
+        words = urllib.parse.urlencode({"query": expression})
+        with urllib.request.urlopen(f"{prometheus}/api/v1/query?{words}", timeout=PATIENCE_S) as answer:
+            return json.load(answer)["data"]["result"]
+
+    def wait_for(self, condition, text):
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, text)
+            time.sleep(0.2)
 
     def test_an_address_that_is_taken_or_wrong_is_said(self):
         taken = self.start_exporter().removeprefix("http://").removesuffix("/metrics")

@@ -20,6 +20,7 @@ import client
 
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 PATIENCE_S = 60
+DEVICE = "/dev/cpu_dma_latency"
 
 
 def run(*words, check=True):
@@ -87,6 +88,22 @@ class IdleTest(unittest.TestCase):
                 self.ping(200, 0.002)  # both sides of how long it spins
                 self.ping(20, 0.05)
                 self.stop_balanced()
+
+    def test_processors_do_not_sleep_deeper_than_they_may(self):
+        words = [TESTPMD, "--lcores", "0@0,1@0", "--no-huge", "--vdev", "net_null0", "--vdev", "net_null1", "--", "--total-num-mbufs=8192", "--json", "-i",
+                 "--idle-latency-us=20"]
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        if not os.path.exists(DEVICE):
+            _, errors = process.communicate(timeout=PATIENCE_S)
+            self.assertEqual(process.returncode, 1)
+            self.assertIn(f"--idle-latency-us: open({DEVICE})", errors)
+            return
+        self.assertEqual(json.loads(process.stdout.readline())["event"], "start")
+        folder = f"/proc/{process.pid}/fd"
+        self.assertIn(DEVICE, [os.readlink(os.path.join(folder, name)) for name in os.listdir(folder)])
+        process.communicate("quit\n", timeout=PATIENCE_S)
+        self.assertEqual(process.returncode, 0)
 
     def test_spins_where_it_is_told_to_or_nothing_wakes_it(self):
         for idle, ports in (("spin", ()), ("adaptive", ("net_af_xdp0,iface=p0", "net_null0,no-rx=1"))):

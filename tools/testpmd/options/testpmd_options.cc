@@ -258,6 +258,9 @@ void AddPortOptions(OptionTable& table, TestpmdOptions& options) {
              [&](const std::string& file) { return ReadPeersFile(file, options); }});
   table.Add({"idle", 0, kRequired, "HOW", "lcores without packets: spin (default), adaptive (sleep when\nthat is cheaper) or sleep",
              SetParsed(options.idle, lcore::ParseIdleMode)});
+  table.Add({"idle-latency-us", 0, kRequired, "N",
+             "no processor sleeps so deeply that it takes longer to wake,\nfor as long as testpmd runs (/dev/cpu_dma_latency)",
+             SetNumber(options.idle_latency_us, 0, 1'000'000)});
   table.Add({"no-flush-rx", 0, kNone, "", "keep what waits in the rx queues at the start", SetFlag(options.flush_rx, false)});
   table.Add({"disable-link-check", 0, kNone, "", "start though a link is down, without a word", SetFlag(options.link_check, false)});
   table.Add({"on-replace", 0, kRequired, "HOW",

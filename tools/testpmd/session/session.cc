@@ -100,6 +100,11 @@ absl::Status Session::SetUpLcores() {
         "No cores defined for forwarding: the main lcore reads commands and shows statistics, so two lcores are needed at least (-l 0,1; "
         "on a single core: --lcores 0@0,1@0)");
   }
+  if (options_.idle_latency_us.has_value()) {
+    absl::StatusOr<std::unique_ptr<lcore::WakeLimit>> limit = lcore::WakeLimit::Hold(*options_.idle_latency_us);
+    if (!limit.ok()) return lcore::Annotate(limit.status(), "--idle-latency-us");
+    wake_limit_ = *std::move(limit);
+  }
   numa_ = NumaMap::Of(*plan);
   absl::StatusOr<std::unique_ptr<lcore::Launcher>> launcher = lcore::Launcher::Create(*plan);
   if (!launcher.ok()) return launcher.status();

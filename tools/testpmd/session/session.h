@@ -17,6 +17,7 @@
 #include "bpf/unique_fd.h"
 #include "lcore/launcher.h"
 #include "lcore/stop_signal.h"
+#include "lcore/wake_limit.h"
 #include "pmd/telemetry.h"
 #include "tools/testpmd/forwarding/forwarder.h"
 #include "tools/testpmd/forwarding/port.h"
@@ -143,6 +144,7 @@ class Session {
 
   Privileges privileges_;
   NumaMap numa_;
+  std::unique_ptr<lcore::WakeLimit> wake_limit_;
   std::unique_ptr<lcore::Launcher> launcher_;
   std::vector<unsigned> worker_lcores_;
   MemorySetup memory_;  // before the ports, whose queues hold frames
