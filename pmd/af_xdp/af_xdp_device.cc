@@ -393,6 +393,8 @@ absl::Status AfXdpDevice::StartQueues() {
   }
   std::vector<bool> zero_copy;
   for (const auto& queue : queues_) zero_copy.push_back(queue->socket()->zero_copy());
+  // Some drivers take XDP frames, and say so, from when a program is attached (virtio-net).
+  if (const auto attached = interface_->Facts(); attached.ok()) facts_.features = attached->features;
   engines_->Start(*interface_, facts_.features, zero_copy);
   engines_->PreferRing(facts_.waits_when_full);
   return absl::OkStatus();

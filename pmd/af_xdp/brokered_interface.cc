@@ -225,6 +225,10 @@ absl::StatusOr<std::unique_ptr<bpf::XdpProgram>> BrokeredInterface::Attach(const
   if (options.mode == bpf::AttachMode::kGeneric) request.flags = broker::kGeneric;
   const auto answer = Ask(request);
   if (!answer.ok()) return answer.status();
+  {
+    const std::lock_guard lock(lock_);
+    looked_at_ = {};  // the driver's features may be others now
+  }
   return std::unique_ptr<bpf::XdpProgram>(
       std::make_unique<BrokeredProgram>(*this, answer->reply.flags, answer->reply.text, static_cast<uint32_t>(answer->reply.value)));
 }

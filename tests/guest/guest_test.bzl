@@ -8,7 +8,7 @@ def guest_test(name, program, machine = [], files = [], size = "medium", tags = 
       name: of the test.
       program: label of a gtest program.
       machine: options of tools/guest.
-      files: labels of programs that are taken along; POLLUX_TESTPMD names //tools/testpmd if it is among them.
+      files: labels of programs that are taken along; POLLUX_TESTPMD names //tools/testpmd if it is among them, POLLUX_BROKER the broker.
       size: as everywhere; a boot takes 4 to 15 s.
       tags: besides the usual; "manual" for what continuous integration need not run.
       args: of the program.
@@ -18,6 +18,8 @@ def guest_test(name, program, machine = [], files = [], size = "medium", tags = 
         taken += ["--file", "$(rootpath %s)" % label]
         if label.endswith("testpmd"):
             taken += ["--env", "POLLUX_TESTPMD=$(rootpath %s)" % label]
+        if label.endswith("pollux-broker"):
+            taken += ["--env", "POLLUX_BROKER=$(rootpath %s)" % label]
     native.sh_test(
         name = name,
         size = size,
