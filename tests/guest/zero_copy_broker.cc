@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -32,6 +33,7 @@ constexpr uid_t kNobody = 65534;
 constexpr std::size_t kLength = 1000;
 constexpr std::size_t kPackets = 2000;
 constexpr std::size_t kWindow = 128;
+constexpr std::chrono::minutes kPatience(2);  // emulated, and others may be at work
 
 absl::Status BecomeNobody() {
   if (unshare(CLONE_NEWNET) != 0) return lcore::ErrnoStatus(errno, "unshare(CLONE_NEWNET)");
@@ -62,23 +64,25 @@ absl::Status Pass(pmd::Device& sender, pmd::Device& receiver, mempool::Pool& poo
     whole &= found != under_way.end();
     if (found != under_way.end()) under_way.erase(found);
   };
-  const bool all = support::Eventually([&] {
-    for (int round = 0; round < 1000 && (sent < kPackets || !under_way.empty()); ++round) {
-      if (sent < kPackets && under_way.size() < kWindow) {
-        std::vector<mempool::Packet> packets = support::AllocatePackets(pool, std::min<std::size_t>(32, kPackets - sent));
-        for (std::size_t index = 0; index < packets.size(); ++index) support::WriteContents(packets[index], kLength, sent + index);
-        const std::size_t taken = sender.tx_queue(0).Send(packets);
-        mempool::Pool::Free(std::span(packets).subspan(taken));
-        for (std::size_t index = 0; index < taken; ++index) under_way.insert(sent++);
-      }
-      sender.tx_queue(0).Send({});
-      std::array<mempool::Packet, 64> burst;
-      const std::size_t got = receiver.rx_queue(0).Receive(burst);
-      for (const mempool::Packet& packet : std::span(burst).first(got)) take(packet);
-      mempool::Pool::Free(std::span(burst).first(got));
-    }
-    return sent == kPackets && under_way.empty();
-  });
+  const bool all = support::Eventually(
+      [&] {
+        for (int round = 0; round < 1000 && (sent < kPackets || !under_way.empty()); ++round) {
+          if (sent < kPackets && under_way.size() < kWindow) {
+            std::vector<mempool::Packet> packets = support::AllocatePackets(pool, std::min<std::size_t>(32, kPackets - sent));
+            for (std::size_t index = 0; index < packets.size(); ++index) support::WriteContents(packets[index], kLength, sent + index);
+            const std::size_t taken = sender.tx_queue(0).Send(packets);
+            mempool::Pool::Free(std::span(packets).subspan(taken));
+            for (std::size_t index = 0; index < taken; ++index) under_way.insert(sent++);
+          }
+          sender.tx_queue(0).Send({});
+          std::array<mempool::Packet, 64> burst;
+          const std::size_t got = receiver.rx_queue(0).Receive(burst);
+          for (const mempool::Packet& packet : std::span(burst).first(got)) take(packet);
+          mempool::Pool::Free(std::span(burst).first(got));
+        }
+        return sent == kPackets && under_way.empty();
+      },
+      kPatience);
   if (!all) return absl::DataLossError(absl::StrCat(sent, " packets were sent and ", under_way.size(), " did not come"));
   return whole ? absl::OkStatus() : absl::DataLossError("packets came changed, or twice");
 }
@@ -118,7 +122,7 @@ TEST(ZeroCopyBroker, AWorkerWithoutCapabilitiesHasZeroCopyPorts) {
   for (const char* port : {"port0", "port1"}) RunTool({"ip", "link", "set", port, "promisc", "on", "up"});
   auto broker = support::ChildProcess::Start({std::getenv("POLLUX_BROKER"), absl::StrCat("--config=", configuration)});
   ASSERT_TRUE(broker.ok()) << broker.status();
-  ASSERT_TRUE((*broker)->WaitForText("serving at").ok()) << (*broker)->Transcript();
+  ASSERT_TRUE((*broker)->WaitForText("serving at", kPatience).ok()) << (*broker)->Transcript();
   const pid_t worker = fork();
   if (worker == 0) {
     const absl::Status status = Work(socket);
