@@ -87,7 +87,7 @@ if $with_ovs; then
 fi
 
 # --- removed ------------------------------------------------------------------------------------------------------------------------
-mapfile -t files < <(dpkg-query --listfiles "${names[@]}" | sort -u | while read -r file; do [[ -d $file && ! -L $file ]] || echo "$file"; done)
+mapfile -t files < <(dpkg-query --listfiles "${names[@]}" | sort -u | while read -r file; do [[ -d $file ]] || echo "$file"; done)
 step remove apt remove "${names[@]}"
 if $with_ovs; then
   [[ $(readlink -f /usr/sbin/ovs-vswitchd) == /usr/lib/openvswitch-switch/ovs-vswitchd ]] || die remove "/usr/sbin/ovs-vswitchd is not Debian's again"
