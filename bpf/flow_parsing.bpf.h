@@ -11,6 +11,11 @@
 #include "bpf/flow_shared.h"
 #include "bpf/parsing.bpf.h"
 
+// The programs at TC define it, and FLOW_AT_TC, before they include this.
+#ifndef FLOW_CONTEXT
+#define FLOW_CONTEXT struct xdp_md
+#endif
+
 enum {
   PROTOCOL_ICMP = 1,
   PROTOCOL_IPV4 = 4,
@@ -27,14 +32,30 @@ enum { SMALLEST_ETHER_TYPE = 0x600 };  // below: 802.3, a length
 
 struct flow_packet {
   struct flow_key key;
-  __u32 length;          // of the frame
+  __u32 length;          // of the frame; of joined segments, of all that they are
   __u16 network;         // where the IP header starts
   __u16 transport;       // and the transport header; 0: there is none that was looked at
   __u16 checksum;        // the transport header's, as it stands there
   __u8 other_addresses;  // options or a routing header: the pseudo header may have others than the IP header
   __u8 tags;
-  __u32 reserved;
+  __u8 tags_beside;  // 1 at TC, where the kernel keeps the outer tag beside the bytes
+  __u8 reserved;
+  __u16 payload;  // where that of TCP or UDP starts; 0: there is none
+  __u32 paged;    // at TC: bytes that are not with the headers
+  __u32 segment;  // at TC: payload bytes of each of the segments that are joined; 0: it is one frame
 };
+
+// Whether the IP packet is longer, by its own account, than what is there.
+static __always_inline int is_cut(const struct cursor* cursor, const struct flow_packet* packet) {
+#ifdef FLOW_AT_TC
+  __u64 rest = cursor->end - cursor->position;
+  asm volatile("" : "+r"(rest));  // a number from here on: the verifier lets nothing be added to the end of a packet
+  return cursor->room > rest + packet->paged;
+#else
+  (void)packet;
+  return cursor->position + cursor->room > cursor->end;
+#endif
+}
 
 struct arp_packet {
   __be16 hardware_type;
@@ -58,6 +79,7 @@ static __always_inline int parse_flow_ethernet(struct cursor* cursor, struct flo
   __be16 ether_type = ethernet->h_proto;
 #pragma unroll
   for (int i = 0; i < MAXIMUM_VLAN_TAGS; ++i) {
+    if (i < packet->tags_beside) continue;
     if (!is_vlan_tag(bpf_ntohs(ether_type))) break;
     struct vlan_tag* tag = take(cursor, sizeof(*tag));
     if (!tag) return FLOW_COUNT_TRUNCATED;
@@ -101,7 +123,7 @@ static __always_inline int parse_flow_ipv4(struct cursor* cursor, struct flow_pa
   __u32 total_length = bpf_ntohs(ip->tot_len);
   if (total_length < sizeof(*ip) + options) return -FLOW_COUNT_HEADERS;
   cursor->room = total_length - sizeof(*ip);
-  if (cursor->position + cursor->room > cursor->end) return -FLOW_COUNT_TRUNCATED;
+  if (is_cut(cursor, packet)) return -FLOW_COUNT_TRUNCATED;
   packet->other_addresses = options != 0;
   if (!take(cursor, options)) return -FLOW_COUNT_TRUNCATED;
   return (fragment & 0x1fff) == 0;
@@ -121,7 +143,7 @@ static __always_inline int parse_flow_ipv6(struct cursor* cursor, struct flow_pa
   packet->key.type_of_service = ip->priority << 4 | ip->flow_lbl[0] >> 4;
   packet->key.time_to_live = ip->hop_limit;
   cursor->room = bpf_ntohs(ip->payload_len);
-  if (cursor->position + cursor->room > cursor->end) return -FLOW_COUNT_TRUNCATED;
+  if (is_cut(cursor, packet)) return -FLOW_COUNT_TRUNCATED;
   __u8 next = ip->nexthdr;
   for (int i = 0; i <= MAXIMUM_EXTENSION_HEADERS;) {
     if (next != PROTOCOL_HOP_BY_HOP && next != PROTOCOL_ROUTING && next != PROTOCOL_DESTINATION_OPTIONS && next != PROTOCOL_FRAGMENT) {
@@ -188,6 +210,7 @@ static __always_inline int parse_flow_transport(struct cursor* cursor, struct fl
     key->destination_port = tcp->dest;
     key->tcp_flags = *((__be16*)tcp + 6) & bpf_htons(0xfff);
     packet->checksum = tcp->check;
+    packet->payload = start + tcp->doff * 4;
     return unfinished && whole && is_unfinished(packet, length) ? FLOW_COUNT_CHECKSUM : 0;
   }
   if (key->protocol == PROTOCOL_UDP) {
@@ -198,6 +221,7 @@ static __always_inline int parse_flow_transport(struct cursor* cursor, struct fl
     key->source_port = udp->source;
     key->destination_port = udp->dest;
     packet->checksum = udp->check;
+    packet->payload = start + sizeof(*udp);
     if (!unfinished) return 0;
     if (is_tunnel_port(udp->dest)) return FLOW_COUNT_CHECKSUM;  // what it carries may be unfinished too
     return whole && packet->checksum && is_unfinished(packet, udp_length) ? FLOW_COUNT_CHECKSUM : 0;
@@ -223,16 +247,33 @@ static __always_inline int parse_flow_transport(struct cursor* cursor, struct fl
   return unfinished && (key->protocol == PROTOCOL_IPV4 || key->protocol == PROTOCOL_IPV6) ? FLOW_COUNT_CHECKSUM : 0;
 }
 
+#ifdef FLOW_AT_TC
+static __always_inline void measure(const struct __sk_buff* context, struct flow_packet* packet, __u32 in_front) {
+  packet->paged = context->len > in_front ? context->len - in_front : 0;
+  packet->length = context->len;
+  packet->segment = context->gso_size;
+  if (!context->vlan_present) return;
+  packet->tags = packet->tags_beside = 1;
+  packet->length += sizeof(struct vlan_tag);
+  packet->key.tag_type[0] = context->vlan_proto;
+  packet->key.tag[0] = bpf_htons(context->vlan_tci | FLOW_TAG_PRESENT);
+}
+#endif
+
 // A global function: the verifier checks it once, by itself. `packet` is all 0.
-__attribute__((noinline)) int parse_flow(struct xdp_md* context, struct flow_packet* packet, int unfinished) {
+__attribute__((noinline)) int parse_flow(FLOW_CONTEXT* context, struct flow_packet* packet, int unfinished) {
   if (!packet) return FLOW_COUNT_TRUNCATED;
   void* data = (void*)(long)context->data;
   void* end = (void*)(long)context->data_end;
   struct cursor cursor = {data, end, ~0u};
+#ifdef FLOW_AT_TC
+  measure(context, packet, end - data);
+#else
   packet->length = end - data;
+#endif
   int reason = parse_flow_ethernet(&cursor, packet);
   if (reason) return reason;
-  packet->network = sizeof(struct ethhdr) + packet->tags * sizeof(struct vlan_tag);
+  packet->network = sizeof(struct ethhdr) + (packet->tags - packet->tags_beside) * sizeof(struct vlan_tag);
   int transport = 0;
   if (packet->key.ether_type == bpf_htons(ETH_P_ARP)) return parse_flow_arp(&cursor, packet);
   if (packet->key.ether_type == bpf_htons(ETH_P_IP)) transport = parse_flow_ipv4(&cursor, packet);

@@ -14,44 +14,83 @@
 
 #include "bpf/library_messages.h"
 #include "bpf/privilege.h"
+#include "bpf/tc_flows.skel.h"
 #include "bpf/xdp_flows.skel.h"
 
 namespace pollux::bpf {
 namespace {
 
+template <typename Skeleton>
 struct Destroy {
-  void operator()(xdp_flows_bpf* skeleton) const { xdp_flows_bpf::destroy(skeleton); }
+  void operator()(Skeleton* skeleton) const { Skeleton::destroy(skeleton); }
 };
+template <typename Skeleton>
+using Handle = std::unique_ptr<Skeleton, Destroy<Skeleton>>;
 
-absl::Status Reuse(xdp_flows_bpf* skeleton, const std::string& name, int descriptor) {
-  struct ::bpf_map* const map = bpf_object__find_map_by_name(skeleton->obj, name.c_str());
-  const int error = map == nullptr ? -ENOENT : bpf_map__reuse_fd(map, descriptor);
-  if (error == 0) return absl::OkStatus();
-  return CallStatus(-error, absl::StrCat("use map ", name, " in XDP program '", POLLUX_FLOWS_PROGRAM, "'"), {CAP_BPF});
+template <typename Skeleton>
+absl::StatusOr<Handle<Skeleton>> Open(const char* name) {
+  Handle<Skeleton> skeleton(Skeleton::open());
+  if (skeleton == nullptr) return absl::InternalError(absl::StrCat("open BPF object ", name, ": ", std::strerror(errno)));
+  return skeleton;
+}
+
+absl::Status Reuse(bpf_object* object, const std::string& name, int descriptor) {
+  struct ::bpf_map* const map = bpf_object__find_map_by_name(object, name.c_str());
+  if (map == nullptr) return absl::OkStatus();  // one that the other hook's program has
+  const int error = bpf_map__reuse_fd(map, descriptor);
+  return error == 0 ? absl::OkStatus() : CallStatus(-error, absl::StrCat("use map ", name, " in a program with flows"), {CAP_BPF});
+}
+
+absl::Status ReuseMaps(bpf_object* object, const FlowMaps& maps) {
+  for (const auto& [name, descriptor] : maps.Descriptors()) {
+    if (auto status = Reuse(object, name, descriptor); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+flow_options OptionsOf(const FlowHook& hook) {
+  return {.port = hook.port,
+          .statistics_slots = hook.maps->statistics_slots(),
+          .unfinished = hook.unfinished_checksums ? 1u : 0u,
+          .seed = static_cast<__u32>(std::random_device{}())};
+}
+
+template <typename Skeleton>
+absl::Status Load(Skeleton* skeleton, const char* name, const LibraryMessages& messages) {
+  const int error = Skeleton::load(skeleton);
+  const std::string call = absl::StrCat("load program '", name, "'");
+  if (error == -EPERM) return CallStatus(-error, call, {CAP_BPF, CAP_NET_ADMIN});
+  if (error != 0) return absl::InternalError(absl::StrCat(call, ": ", std::strerror(-error), " (", messages.Last(), ")"));
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<UniqueFd> LoadFlowProgram(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed) {
   LibraryMessages messages;
-  const std::unique_ptr<xdp_flows_bpf, Destroy> skeleton(xdp_flows_bpf::open());
-  if (skeleton == nullptr) return absl::InternalError(absl::StrCat("open BPF object ", POLLUX_FLOWS_PROGRAM, ": ", std::strerror(errno)));
-  if (steering) skeleton->rodata->options = *steering;
-  skeleton->rodata_flows->flow_options = {.port = hook.port,
-                                          .statistics_slots = hook.maps->statistics_slots(),
-                                          .unfinished = hook.unfinished_checksums ? 1u : 0u,
-                                          .seed = static_cast<__u32>(std::random_device{}())};
-  absl::Status status = Reuse(skeleton.get(), POLLUX_SOCKET_MAP, sockets);
-  if (steering && status.ok()) status = Reuse(skeleton.get(), POLLUX_PASSED_MAP, passed);
-  for (const auto& [name, descriptor] : hook.maps->Descriptors()) {
-    if (status.ok()) status = Reuse(skeleton.get(), name, descriptor);
-  }
+  auto skeleton = Open<xdp_flows_bpf>(POLLUX_FLOWS_PROGRAM);
+  if (!skeleton.ok()) return skeleton.status();
+  if (steering) (*skeleton)->rodata->options = *steering;
+  (*skeleton)->rodata_flows->flow_options = OptionsOf(hook);
+  bpf_object* const object = (*skeleton)->obj;
+  absl::Status status = Reuse(object, POLLUX_SOCKET_MAP, sockets);
+  if (steering && status.ok()) status = Reuse(object, POLLUX_PASSED_MAP, passed);
+  if (status.ok()) status = ReuseMaps(object, *hook.maps);
+  if (status.ok()) status = Load(skeleton->get(), POLLUX_FLOWS_PROGRAM, messages);
   if (!status.ok()) return status;
-  const int error = xdp_flows_bpf::load(skeleton.get());
-  const std::string call = absl::StrCat("load XDP program '", POLLUX_FLOWS_PROGRAM, "'");
-  if (error == -EPERM) return CallStatus(-error, call, {CAP_BPF, CAP_NET_ADMIN});
-  if (error != 0) return absl::InternalError(absl::StrCat(call, ": ", std::strerror(-error), " (", messages.Last(), ")"));
-  return UniqueFd::Duplicate(bpf_program__fd(skeleton->progs.pollux_flows));
+  return UniqueFd::Duplicate(bpf_program__fd((*skeleton)->progs.pollux_flows));
+}
+
+absl::StatusOr<UniqueFd> LoadTcFlowProgram(const FlowHook& hook, int target) {
+  LibraryMessages messages;
+  auto skeleton = Open<tc_flows_bpf>(POLLUX_TC_FLOWS_PROGRAM);
+  if (!skeleton.ok()) return skeleton.status();
+  (*skeleton)->rodata->target = static_cast<__u32>(target);
+  (*skeleton)->rodata_flows->flow_options = OptionsOf(hook);
+  absl::Status status = ReuseMaps((*skeleton)->obj, *hook.maps);
+  if (status.ok()) status = Load(skeleton->get(), POLLUX_TC_FLOWS_PROGRAM, messages);
+  if (!status.ok()) return status;
+  return UniqueFd::Duplicate(bpf_program__fd((*skeleton)->progs.pollux_tc_flows));
 }
 
 }  // namespace pollux::bpf

@@ -25,6 +25,9 @@ struct FlowHook {
 // verifier's words.
 absl::StatusOr<UniqueFd> LoadFlowProgram(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed);
 
+// The one for TC; what no flow takes leaves by interface `target`. Checksums may be unfinished there, whatever the hook says.
+absl::StatusOr<UniqueFd> LoadTcFlowProgram(const FlowHook& hook, int target);
+
 }  // namespace pollux::bpf
 
 #endif  // BPF_FLOW_PROGRAM_H_

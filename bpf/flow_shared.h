@@ -12,6 +12,7 @@
 #include "bpf/xdp_shared.h"
 
 #define POLLUX_FLOWS_PROGRAM "pollux_flows"
+#define POLLUX_TC_FLOWS_PROGRAM "pollux_tc_flows"
 
 enum {
   FLOW_MAXIMUM_MASKS = 128,
@@ -123,9 +124,12 @@ struct flow_control {
 
 /* An output. */
 struct flow_port {
-  __u32 maximum_length; /* of a frame, without frame check sequence; 0: not ready */
+  __u32 maximum_length;        /* of a frame from XDP, without frame check sequence; 0: not ready */
+  __u32 maximum_buffer_length; /* of a frame from TC, an sk_buff */
+  __u32 ifindex;
   __u32 reserved;
 };
+POLLUX_SHARED_ASSERT(sizeof(struct flow_port) == 16, "layout of flow_port");
 
 /* flow_cpu.counters: what became of packets that were looked at. */
 enum flow_counter {
@@ -138,6 +142,7 @@ enum flow_counter {
   FLOW_COUNT_TOO_LONG,  /* for the output */
   FLOW_COUNT_NOT_READY, /* the output */
   FLOW_COUNT_NO_ROOM,   /* for another tag */
+  FLOW_COUNT_LOST,      /* at TC: changed in part, and no memory for the rest; it is dropped */
 };
 
 /* Of each CPU. A program is in while entered != left; both only grow. */

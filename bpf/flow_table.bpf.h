@@ -3,7 +3,11 @@
 #ifndef BPF_FLOW_TABLE_BPF_H_
 #define BPF_FLOW_TABLE_BPF_H_
 
-#include "bpf/flow_actions.bpf.h"
+#ifdef FLOW_AT_TC
+#include "bpf/flow_actions_tc.bpf.h"
+#else
+#include "bpf/flow_actions_xdp.bpf.h"
+#endif
 #include "bpf/flow_lookup.bpf.h"
 
 struct {
@@ -37,8 +41,10 @@ static __always_inline void count_flow(const struct flow_packet* packet, __u32 f
   struct flow_statistics* statistics = bpf_map_lookup_elem(&flow_statistics, &place);
   if (!statistics) return;
   // Where there are more CPUs than slots, several may count in one.
-  __sync_fetch_and_add(&statistics->packets, 1);
-  __sync_fetch_and_add(&statistics->bytes, packet->length);
+  __u64 frames, bytes;
+  measure_frames(packet, &frames, &bytes);
+  __sync_fetch_and_add(&statistics->packets, frames);
+  __sync_fetch_and_add(&statistics->bytes, bytes);
   *(volatile __u64*)&statistics->last_use_ns = bpf_ktime_get_coarse_ns();
   const __u32 tcp_flags = bpf_ntohs(packet->key.tcp_flags);
   if (tcp_flags & ~*(volatile __u32*)&statistics->tcp_flags) __sync_fetch_and_or(&statistics->tcp_flags, tcp_flags);
@@ -49,10 +55,10 @@ static __always_inline int go_up(struct flow_cpu* cpu, __u32 reason) {
   return FLOW_VERDICT_UP;
 }
 
-static __always_inline int act_on_flow(struct xdp_md* context, const volatile struct flow_options* options, struct flow_cpu* cpu) {
+static __always_inline int act_on_flow(FLOW_CONTEXT* context, const volatile struct flow_options* options, struct flow_cpu* cpu) {
   struct flow_packet packet = {};
   packet.key.port = options->port;
-  int reason = parse_flow(context, &packet, options->unfinished);
+  int reason = read_packet(context, &packet, options);
   if (reason) return go_up(cpu, reason);
   const int flow = find_flow(&packet.key, options->seed, cpu);
   if (flow < 0) return go_up(cpu, FLOW_COUNT_MISS);
@@ -61,20 +67,24 @@ static __always_inline int act_on_flow(struct xdp_md* context, const volatile st
   __u32 place = *(volatile __u32*)&record->action;
   const struct flow_action* action = bpf_map_lookup_elem(&flow_actions, &place);
   if (!action) return go_up(cpu, FLOW_COUNT_MISS);
-  int verdict = action->verdict == FLOW_UP ? FLOW_VERDICT_UP : XDP_DROP;
+  int verdict = action->verdict == FLOW_UP ? FLOW_VERDICT_UP : FLOW_VERDICT_DROP;
   if (action->verdict == FLOW_OUTPUT) {
     reason = send_by_flow(context, &packet, action);
+    if (reason == FLOW_LOST) {
+      go_up(cpu, FLOW_COUNT_LOST);
+      return FLOW_VERDICT_DROP;
+    }
     if (reason) return go_up(cpu, reason);
-    verdict = XDP_REDIRECT;
+    verdict = FLOW_VERDICT_SENT;
   }
   count_flow(&packet, flow, options->statistics_slots);
   __sync_fetch_and_add(&cpu->counters[FLOW_COUNT_HIT], 1);
   return verdict;
 }
 
-// An XDP verdict, or FLOW_VERDICT_UP. Between the two atomic additions, which are full barriers, user space knows that this CPU may still
-// act on what it has seen: bpf/flow_maps.h.
-static __always_inline int forward_by_flow(struct xdp_md* context, const volatile struct flow_options* options) {
+// A verdict of the hook, or FLOW_VERDICT_UP. Between the two atomic additions, which are full barriers, user space knows that this CPU may
+// still act on what it has seen: bpf/flow_maps.h.
+static __always_inline int forward_by_flow(FLOW_CONTEXT* context, const volatile struct flow_options* options) {
   __u32 number = bpf_get_smp_processor_id();
   struct flow_cpu* cpu = bpf_map_lookup_elem(&flow_cpus, &number);
   if (!cpu) return FLOW_VERDICT_UP;

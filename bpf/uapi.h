@@ -11,6 +11,9 @@ namespace pollux::bpf {
 // Socket options of SOL_XDP.
 inline constexpr int kXdpMaximumTxBudgetOption = 9;  // XDP_MAX_TX_SKB_BUDGET, from 6.17: frames a copy-mode sendto sends
 
+// Attach types of bpf_link_create (enum bpf_attach_type).
+inline constexpr int kAttachTcxIngress = 46;  // BPF_TCX_INGRESS, from 6.6
+
 // Generic netlink family "netdev" (Documentation/netlink/specs/netdev.yaml), from 6.3.
 inline constexpr const char* kNetdevFamily = "netdev";
 inline constexpr uint8_t kNetdevCommandDeviceGet = 1;               // NETDEV_CMD_DEV_GET

@@ -52,6 +52,7 @@ constexpr std::array kCounterNames = {
     CounterName{FLOW_COUNT_TOO_LONG, "flow_too_long"},
     CounterName{FLOW_COUNT_NOT_READY, "flow_output_not_ready"},
     CounterName{FLOW_COUNT_NO_ROOM, "flow_no_headroom"},
+    CounterName{FLOW_COUNT_LOST, "flow_lost"},
 };
 
 }  // namespace
@@ -267,7 +268,7 @@ std::size_t FlowTable::mask_count() const {
   return subtables_.size();
 }
 
-absl::Status FlowTable::SetPort(uint32_t port, int ifindex, std::size_t maximum_length) {
+absl::Status FlowTable::SetPort(uint32_t port, int ifindex, std::size_t maximum_length, std::size_t maximum_buffer_length) {
   if (port >= FLOW_MAXIMUM_PORTS)
     return absl::OutOfRangeError(absl::StrCat("flow table: port ", port, ": ports are below ", int{FLOW_MAXIMUM_PORTS}));
   const std::lock_guard lock(lock_);
@@ -279,7 +280,10 @@ absl::Status FlowTable::SetPort(uint32_t port, int ifindex, std::size_t maximum_
     if (auto status = maps_->SetOutput(port, ifindex); !status.ok()) return status;
     ports_[port] = ifindex;
   }
-  Publish(maps_->ports()[port].maximum_length, static_cast<uint32_t>(maximum_length));
+  flow_port& output = maps_->ports()[port];
+  Publish(output.ifindex, static_cast<uint32_t>(ifindex));
+  Publish(output.maximum_length, static_cast<uint32_t>(maximum_length));
+  Publish(output.maximum_buffer_length, static_cast<uint32_t>(maximum_buffer_length));
   return absl::OkStatus();
 }
 
@@ -287,6 +291,7 @@ void FlowTable::ClearPort(uint32_t port) {
   const std::lock_guard lock(lock_);
   if (ports_.erase(port) == 0) return;
   Publish(maps_->ports()[port].maximum_length, uint32_t{0});
+  Publish(maps_->ports()[port].maximum_buffer_length, uint32_t{0});
   maps_->ClearOutput(port).IgnoreError();  // of an interface that is gone the kernel has done it
   maps_->WaitForPrograms().IgnoreError();
 }

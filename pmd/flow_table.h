@@ -73,8 +73,9 @@ class FlowTable {
 
   // --- for drivers ---
   // Packets may be sent to port `port`, which is this interface (of the network namespace that the thread is in), up to this length of
-  // frame; 0: not now, they go up. ALREADY_EXISTS: the number is another interface's. OUT_OF_RANGE: FLOW_MAXIMUM_PORTS.
-  absl::Status SetPort(uint32_t port, int ifindex, std::size_t maximum_length);
+  // frame, of ports at XDP and of ports at TC; 0: not now, they go up. ALREADY_EXISTS: the number is another interface's. OUT_OF_RANGE:
+  // FLOW_MAXIMUM_PORTS.
+  absl::Status SetPort(uint32_t port, int ifindex, std::size_t maximum_length, std::size_t maximum_buffer_length = 0);
   // When it has returned, no packet is sent there.
   void ClearPort(uint32_t port);
   const bpf::FlowMaps& maps() const { return *maps_; }

@@ -95,6 +95,17 @@ class FlowActionsTest : public FlowTest {
   }
 };
 
+// The same at XDP and, with true, at TC.
+class FlowActionsAtHookTest : public FlowActionsTest, public testing::WithParamInterface<bool> {
+ protected:
+  void SetUp() override {
+    at_tc_ = GetParam();
+    FlowActionsTest::SetUp();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Hooks, FlowActionsAtHookTest, testing::Bool(),
+                         [](const testing::TestParamInfo<bool>& hook) { return hook.param ? "Tc" : "Xdp"; });
+
 struct NamedPacket {
   const char* name;
   Frame frame;
@@ -124,13 +135,13 @@ std::vector<NamedPacket> IpPackets() {
   };
 }
 
-TEST_F(FlowActionsTest, OutputAsItIs) {
+TEST_P(FlowActionsAtHookTest, OutputAsItIs) {
   for (const NamedPacket& packet : IpPackets()) ExpectSame(packet.frame, {}, packet.name);
   ExpectSame(Ethernet().Arp().Build(), {}, "ARP");
   ExpectSame(PacketBuilder().Ethernet({.ether_type = 0x88cc}).Build(), {}, "14 bytes");
 }
 
-TEST_F(FlowActionsTest, SetsFieldsAndKeepsChecksumsRight) {
+TEST_P(FlowActionsAtHookTest, SetsFieldsAndKeepsChecksumsRight) {
   for (const NamedPacket& packet : IpPackets()) {
     const ReferenceKey key = ReferenceParse(packet.frame, {});
     const bool ipv6 = key.key.ether_type == Wire16(0x86dd);
@@ -173,7 +184,7 @@ TEST_F(FlowActionsTest, PushesAndPopsTags) {
   }
 }
 
-TEST_F(FlowActionsTest, UdpChecksumThatBecomesZeroIsAllOnes) {
+TEST_P(FlowActionsAtHookTest, UdpChecksumThatBecomesZeroIsAllOnes) {
   // One of 65536 source addresses gives it.
   std::mt19937 random(3);
   const Frame frame = Ethernet().Ipv4().Udp().Payload(4).Build();
@@ -244,6 +255,31 @@ TEST_F(FlowActionsTest, AnySequence) {
     ExpectSame(frame, actions, what);
     if (HasFailure()) return;
   }
+}
+
+class FlowActionsAtTcTest : public FlowActionsTest {
+ protected:
+  void SetUp() override {
+    at_tc_ = true;
+    FlowActionsTest::SetUp();
+  }
+};
+
+// Segments that are joined count as the frames that they are on a wire, and are measured against the output one by one.
+TEST_F(FlowActionsAtTcTest, JoinedSegments) {
+  constexpr std::size_t kHeaders = 14 + 20 + 20, kSegment = 500;
+  const Frame frame = Ethernet().Ipv4().Tcp().Payload(3 * kSegment + 1).Build();
+  const auto id = Add(Exactly(ReferenceParse(frame, {}).key), {Output()});
+  EXPECT_EQ(Run(frame, kSegment).verdict, XDP_REDIRECT);
+  const auto statistics = table_->Statistics(id);
+  ASSERT_TRUE(statistics.ok());
+  EXPECT_EQ(statistics->packets, 4u);
+  EXPECT_EQ(statistics->bytes, 3 * kSegment + 1 + 4 * kHeaders);
+
+  EXPECT_EQ(Run(frame).verdict, XDP_PASS) << "one frame";
+  EXPECT_EQ(Run(frame, kOutputLength - kHeaders + 1).verdict, XDP_PASS);
+  EXPECT_EQ(Counters()["flow_too_long"], 2u);
+  EXPECT_EQ(Run(frame, kOutputLength - kHeaders).verdict, XDP_REDIRECT);
 }
 
 TEST_F(FlowActionsTest, GoesUpWhereTheOutputCannotTakeIt) {

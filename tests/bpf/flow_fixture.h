@@ -5,6 +5,7 @@
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include <functional>
 #include <map>
@@ -78,7 +79,7 @@ class FlowTest : public testing::Test {
     auto table = FlowTable::Create(options);
     ASSERT_TRUE(table.ok()) << table.status();
     table_ = *std::move(table);
-    ASSERT_TRUE(table_->SetPort(1, kLoopbackIndex, kOutputLength).ok());
+    ASSERT_TRUE(table_->SetPort(1, kLoopbackIndex, kOutputLength, kOutputLength).ok());
     // Without sockets what goes up is told from what is sent by its verdict.
     sockets_ = UniqueFd(bpf_map_create(BPF_MAP_TYPE_XSKMAP, "xsks_map", 4, 4, 4096, nullptr));
     Load(/*unfinished=*/false);
@@ -86,14 +87,17 @@ class FlowTest : public testing::Test {
 
   void Load(bool unfinished) {
     unfinished_ = unfinished;
-    auto program =
-        LoadFlowProgram({.maps = &table_->maps(), .port = 0, .unfinished_checksums = unfinished}, std::nullopt, sockets_.get(), -1);
+    const FlowHook hook = {.maps = &table_->maps(), .port = 0, .unfinished_checksums = unfinished};
+    auto program = at_tc_ ? LoadTcFlowProgram(hook, kLoopbackIndex) : LoadFlowProgram(hook, std::nullopt, sockets_.get(), -1);
     ASSERT_TRUE(program.ok()) << program.status();
     program_ = *std::move(program);
   }
 
-  RunResult Run(Frame frame) {
+  // `segment`: at TC, payload bytes of each segment that is joined in the frame; 0: it is one.
+  RunResult Run(Frame frame, uint32_t segment = 0) {
     RunResult result;
+    __sk_buff context = {};
+    context.gso_size = segment;
     result.frame.resize(frame.size() + 64);
     LIBBPF_OPTS(bpf_test_run_opts, run);
     run.data_in = frame.data();
@@ -101,8 +105,20 @@ class FlowTest : public testing::Test {
     run.data_out = result.frame.data();
     run.data_size_out = static_cast<uint32_t>(result.frame.size());
     run.repeat = 1;
+    if (at_tc_) {
+      run.ctx_in = &context;
+      run.ctx_size_in = sizeof(context);
+    }
+    const uint64_t hits = Counters()["flow_hits"];
     const int error = bpf_prog_test_run_opts(program_.get(), &run);
     result.verdict = error != 0 ? error : static_cast<int>(run.retval);
+    if (at_tc_) {
+      // What goes up is redirected too, to the companion.
+      const bool hit = Counters()["flow_hits"] > hits;
+      result.verdict = result.verdict == TC_ACT_REDIRECT ? (hit ? XDP_REDIRECT : XDP_PASS)
+                       : result.verdict == TC_ACT_SHOT   ? XDP_DROP
+                                                         : result.verdict;
+    }
     result.frame.resize(run.data_size_out);
     return result;
   }
@@ -123,6 +139,7 @@ class FlowTest : public testing::Test {
   UniqueFd sockets_;
   UniqueFd program_;
   bool unfinished_ = false;
+  bool at_tc_ = false;  // set before SetUp
 };
 
 }  // namespace pollux::bpf
