@@ -47,18 +47,24 @@ absl::Status CheckRing(const char* name, std::size_t size) {
 absl::StatusOr<std::unique_ptr<Device>> AfXdpDevice::Open(DeviceArguments arguments) {
   auto options = ParseAfXdpOptions(arguments);
   if (!options.ok()) return options.status();
-  auto interface =
-      options->broker.empty() ? LocalInterface::Open(options->interface) : BrokeredInterface::Open(options->broker, options->interface);
+  HookChoice hook{.tc = options->attach == AttachHook::kTc, .reason = {}};
+  if (options->attach == AttachHook::kAutomatic) {
+    hook = options->needs_xdp.empty() ? ChooseHook(options->interface)
+                                      : HookChoice{.reason = absl::StrCat(options->needs_xdp, " is done at XDP of the interface")};
+  }
+  auto interface = hook.tc                   ? CompanionInterface::Open(options->interface)
+                   : options->broker.empty() ? LocalInterface::Open(options->interface)
+                                             : BrokeredInterface::Open(options->broker, options->interface);
   if (!interface.ok()) return lcore::Annotate(interface.status(), arguments.name());
-  std::unique_ptr<AfXdpDevice> device(new AfXdpDevice(arguments.name(), *std::move(options), *std::move(interface)));
+  std::unique_ptr<AfXdpDevice> device(new AfXdpDevice(arguments.name(), *std::move(options), std::move(hook), *std::move(interface)));
   const auto restored = device->interface_->RestoreAbandoned();
   if (!restored.ok()) return lcore::Annotate(restored.status(), device->name_);
   device->Tell(DeviceEvent::Kind::kSettings, *restored);
   return device;
 }
 
-AfXdpDevice::AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr<PortInterface> interface)
-    : name_(std::move(name)), options_(std::move(options)), interface_(std::move(interface)), watch_(*interface_) {
+AfXdpDevice::AfXdpDevice(std::string name, AfXdpOptions options, HookChoice hook, std::unique_ptr<PortInterface> interface)
+    : name_(std::move(name)), options_(std::move(options)), hook_(std::move(hook)), interface_(std::move(interface)), watch_(*interface_) {
   facts_ = interface_->Facts().value_or(InterfaceFacts{});
 }
 
@@ -444,17 +450,18 @@ absl::Status AfXdpDevice::SetMac(const MacAddress& mac) {
   return absl::OkStatus();
 }
 
-std::size_t AfXdpDevice::RedirectLengthNow() const {
+OutputLengths AfXdpDevice::OutputLengthsNow() const {
   const auto facts = interface_->Facts();
-  return facts.ok() ? RedirectLength(facts->link, facts->features, facts->mtu) : 0;  // of one that is gone: it takes nothing
+  if (!facts.ok()) return {};  // of one that is gone: it takes nothing
+  return LengthsOf(facts->link, facts->output_features.value_or(facts->features), facts->mtu);
 }
 
 absl::Status AfXdpDevice::EnterFlows() {
-  return flows_->Enter(*program_, started_index_, CompletesChecksums(options_, facts_.driver), RedirectLengthNow());
+  return flows_->Enter(*program_, started_index_, CompletesChecksums(options_, facts_.driver), OutputLengthsNow());
 }
 
 void AfXdpDevice::RefreshFlows() {
-  if (started_ && flows_ != nullptr) flows_->Refresh(RedirectLengthNow()).IgnoreError();
+  if (started_ && flows_ != nullptr) flows_->Refresh(OutputLengthsNow()).IgnoreError();
 }
 
 absl::Status AfXdpDevice::UseFlows(std::shared_ptr<FlowTable> flows, uint32_t port, FlowRole role) {

@@ -12,6 +12,7 @@
 #include "bpf/feature_probe.h"
 #include "bpf/xdp_program.h"
 #include "pmd/af_xdp/af_xdp_options.h"
+#include "pmd/af_xdp/companion_interface.h"
 #include "pmd/af_xdp/flow_port.h"
 #include "pmd/af_xdp/interface_watch.h"
 #include "pmd/af_xdp/port_interface.h"
@@ -54,7 +55,7 @@ class AfXdpDevice final : public Device {
   absl::StatusOr<std::unique_ptr<mempool::Region>> MakeRegion(const mempool::RegionOptions& options) override;
 
  private:
-  AfXdpDevice(std::string name, AfXdpOptions options, std::unique_ptr<PortInterface> interface);
+  AfXdpDevice(std::string name, AfXdpOptions options, HookChoice hook, std::unique_ptr<PortInterface> interface);
 
   std::size_t LargestMtu() const;
   FeatureState RxVlan() const;
@@ -73,12 +74,13 @@ class AfXdpDevice final : public Device {
   uint64_t PassedPackets() const;
   void FollowMtu(std::size_t mtu, std::string& text);
   absl::Status FollowInterface();
-  std::size_t RedirectLengthNow() const;
+  OutputLengths OutputLengthsNow() const;
   absl::Status EnterFlows();
   void RefreshFlows();
 
   const std::string name_;
   const AfXdpOptions options_;
+  const HookChoice hook_;
   const std::unique_ptr<PortInterface> interface_;
   InterfaceFacts facts_;  // as of the last Configure or Start
   DeviceConfig config_;

@@ -48,6 +48,13 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
   std::vector<FeatureState> features;
   if (program_ == nullptr) return features;
   interface_->AppendFeatures(features);
+  if (options_.attach != AttachHook::kXdp) {
+    features.push_back({.feature = kFeatureAttach,
+                        .asked = options_.attach == AttachHook::kTc ? "tc" : "auto",
+                        .got = hook_.tc ? "tc" : "xdp",
+                        .present = hook_.tc,
+                        .reason = hook_.reason});
+  }
   const char* const asked[] = {"auto", "native", "generic"};
   const bool native = program_->native();
   features.push_back({.feature = kFeatureNative,

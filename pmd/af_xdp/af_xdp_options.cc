@@ -29,6 +29,24 @@ absl::Status ParseProgram(DeviceArguments& arguments, bpf::ProgramOptions& progr
   return absl::OkStatus();
 }
 
+absl::Status ParseAttach(DeviceArguments& arguments, AttachHook& attach) {
+  const auto choice = arguments.TakeChoice("attach", "xdp", {"xdp", "tc", "auto"});
+  if (!choice.ok()) return choice.status();
+  attach = *choice == "tc" ? AttachHook::kTc : *choice == "auto" ? AttachHook::kAutomatic : AttachHook::kXdp;
+  return absl::OkStatus();
+}
+
+// What only XDP on the interface itself can do; "" where nothing of it is asked for.
+std::string NeedsXdp(const AfXdpOptions& options) {
+  if (!options.broker.empty()) return "broker=";
+  if (!options.program.steer.empty()) return "steer=";
+  if (!options.program.object_file.empty()) return "xdp_prog=";
+  if (options.program.dispatcher) return "dispatcher=1";
+  if (options.program.mode == bpf::AttachMode::kGeneric) return "mode=skb";
+  if (options.copy_mode == CopyMode::kZeroCopy) return "bind_mode=zerocopy";
+  return "";
+}
+
 absl::Status ParseQueues(DeviceArguments& arguments, AfXdpOptions& options) {
   const auto start = arguments.TakeNumber("start_queue", 0, 0, kMostQueues - 1);
   if (!start.ok()) return start.status();
@@ -103,9 +121,9 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
   const bool gives_timeout = arguments.Has("busy_timeout_us");
   if (const auto shared = arguments.TakeFlag("shared_umem", true); !shared.ok()) return shared.status();
   for (const absl::Status& status :
-       {ParseQueues(arguments, options), ParseProgram(arguments, options.program), ParseCopyMode(arguments, options.copy_mode),
-        ParseTransmit(arguments, options), ParseChecksum(arguments, options.rx_checksum), ParseVlan(arguments, options.rx_vlan),
-        ParsePolling(arguments, options), arguments.Finish()}) {
+       {ParseAttach(arguments, options.attach), ParseQueues(arguments, options), ParseProgram(arguments, options.program),
+        ParseCopyMode(arguments, options.copy_mode), ParseTransmit(arguments, options), ParseChecksum(arguments, options.rx_checksum),
+        ParseVlan(arguments, options.rx_vlan), ParsePolling(arguments, options), arguments.Finish()}) {
     if (!status.ok()) return status;
   }
   if (options.program.mode == bpf::AttachMode::kGeneric && options.copy_mode == CopyMode::kZeroCopy) {
@@ -113,6 +131,12 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
   }
   if (!options.broker.empty() && (options.program.dispatcher || !options.program.object_file.empty())) {
     return absl::InvalidArgumentError("xdp_prog= and dispatcher= exclude broker=: the program is the broker's");
+  }
+  if (options.attach != AttachHook::kXdp) {
+    options.needs_xdp = NeedsXdp(options);
+    if (options.attach == AttachHook::kTc && !options.needs_xdp.empty())
+      return absl::InvalidArgumentError(
+          absl::StrCat("attach=tc and ", options.needs_xdp, " exclude each other: that is done at XDP of the interface"));
   }
   if (gives_timeout && options.busy_polling.budget == 0) {
     return absl::InvalidArgumentError("busy_timeout_us= has no effect without busy polling: give busy_budget= too");

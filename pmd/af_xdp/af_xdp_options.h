@@ -17,6 +17,7 @@
 namespace pollux::pmd::af_xdp {
 
 inline constexpr const char* kAfXdpDriver = "net_af_xdp";
+inline constexpr const char* kFeatureAttach = "attach";  // beside those of pmd/feature_state.h
 
 // How packets are sent: through the tx ring; injected where that is possible; or whichever is cheaper at the moment.
 enum class TransmitPolicy { kAutomatic, kRing, kInject };
@@ -24,9 +25,15 @@ enum class TransmitPolicy { kAutomatic, kRing, kInject };
 // What becomes of a checksum that comes unfinished: completed, kept as it is; or completed where the device leaves checksums unfinished.
 enum class ChecksumPolicy { kAutomatic, kComplete, kKeep };
 
+// Where packets are taken from the interface: at XDP; at TC, as sk_buffs, by way of a companion; or there where its far end is a network
+// stack.
+enum class AttachHook { kXdp, kTc, kAutomatic };
+
 struct AfXdpOptions {
   std::string interface;
   std::string broker;  // socket of pollux-broker, who opens the port; empty: this process does
+  AttachHook attach = AttachHook::kXdp;
+  std::string needs_xdp;  // the argument that attach=auto stays at XDP for; empty: none
   uint32_t start_queue = 0;
   std::optional<uint32_t> queue_count;  // the most that may be configured; default: what the interface has from start_queue on
   CopyMode copy_mode = CopyMode::kAutomatic;
@@ -43,6 +50,8 @@ struct AfXdpOptions {
 inline constexpr const char* kAfXdpArguments =
     "iface=NAME            kernel interface (required)\n"
     "broker=SOCKET         let pollux-broker open the port; then this process needs no privilege (docs/broker.md)\n"
+    "attach=xdp|tc|auto    take packets at XDP; at TC, where those of a network stack at the other end keep its offloads; or at TC where\n"
+    "                      that is so and possible (default xdp; docs/flows.md)\n"
     "start_queue=N         first queue of the interface (default 0)\n"
     "queue_count=N         queues at most (default: all from start_queue on)\n"
     "mode=auto|drv|skb     attach the XDP program natively, generically, or natively if possible (default auto)\n"

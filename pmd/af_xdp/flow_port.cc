@@ -13,8 +13,12 @@ std::size_t RedirectLength(const LinkState& link, const bpf::DeviceFeatures& fea
   return link.up && transmits ? mtu + ETH_HLEN + kVlanTagBytes : 0;
 }
 
-absl::Status FlowPort::Enter(bpf::XdpProgram& program, int ifindex, bool unfinished_checksums, std::size_t redirect_length) {
-  if (auto status = table_->SetPort(port_, ifindex, redirect_length); !status.ok()) return status;
+OutputLengths LengthsOf(const LinkState& link, const bpf::DeviceFeatures& features, std::size_t mtu) {
+  return {.redirect = RedirectLength(link, features, mtu), .buffer = RedirectLength(link, {}, mtu)};
+}
+
+absl::Status FlowPort::Enter(bpf::XdpProgram& program, int ifindex, bool unfinished_checksums, const OutputLengths& lengths) {
+  if (auto status = table_->SetPort(port_, ifindex, lengths.redirect, lengths.buffer); !status.ok()) return status;
   ifindex_ = ifindex;
   if (role_ == FlowRole::kOutput) return absl::OkStatus();
   const absl::Status status = program.UseFlows({.maps = &table_->maps(), .port = port_, .unfinished_checksums = unfinished_checksums});
@@ -22,9 +26,9 @@ absl::Status FlowPort::Enter(bpf::XdpProgram& program, int ifindex, bool unfinis
   return status;
 }
 
-absl::Status FlowPort::Refresh(std::size_t redirect_length) {
+absl::Status FlowPort::Refresh(const OutputLengths& lengths) {
   if (ifindex_ == 0) return absl::OkStatus();
-  return table_->SetPort(port_, ifindex_, redirect_length);
+  return table_->SetPort(port_, ifindex_, lengths.redirect, lengths.buffer);
 }
 
 void FlowPort::Leave() {

@@ -20,6 +20,13 @@ namespace pollux::pmd::af_xdp {
 // The longest frame that may be sent to an interface by XDP_REDIRECT; 0: none. As the kernel's xdp_ok_fwd_dev() has it.
 std::size_t RedirectLength(const LinkState& link, const bpf::DeviceFeatures& features, std::size_t mtu);
 
+// The longest frames that may be sent to an interface; 0: none.
+struct OutputLengths {
+  std::size_t redirect = 0;  // by ports at XDP
+  std::size_t buffer = 0;    // by ports at TC, as sk_buffs, which every interface takes
+};
+OutputLengths LengthsOf(const LinkState& link, const bpf::DeviceFeatures& features, std::size_t mtu);
+
 // Belongs to the control path. Inside: packets may be sent to the port, and its program looks into the table if that is its role.
 class FlowPort {
  public:
@@ -30,9 +37,9 @@ class FlowPort {
 
   FlowRole role() const { return role_; }
   // In the network namespace of the interface.
-  absl::Status Enter(bpf::XdpProgram& program, int ifindex, bool unfinished_checksums, std::size_t redirect_length);
+  absl::Status Enter(bpf::XdpProgram& program, int ifindex, bool unfinished_checksums, const OutputLengths& lengths);
   // The interface can take something else than before.
-  absl::Status Refresh(std::size_t redirect_length);
+  absl::Status Refresh(const OutputLengths& lengths);
   // Nothing is sent to the port any more; whoever detaches the program ends the other way.
   void Leave();
 

@@ -4,6 +4,7 @@
 //   AfXdpDevice, QueuePair, TransmitEngines, InterfaceWatch
 //        |                      PortInterface
 //        +--- LocalInterface ------- this process does it: ioctl, netlink, bpf, AF_XDP                 (local_interface.h)
+//        +--- CompanionInterface --- the same, but packets go by TC and a veth pair of our own: attach=tc  (companion_interface.h)
 //        +--- BrokeredInterface ---- pollux-broker does it, and hands the descriptors over: broker=    (brokered_interface.h)
 #ifndef PMD_AF_XDP_PORT_INTERFACE_H_
 #define PMD_AF_XDP_PORT_INTERFACE_H_
@@ -47,6 +48,8 @@ struct InterfaceFacts {
   bpf::DeviceFeatures features;
   // A device that would drop what it has no room for, and was given a qdisc: what the ring sends waits there.
   bool waits_when_full = false;
+  // Of the interface itself, where its sockets are on another one.
+  std::optional<bpf::DeviceFeatures> output_features;
 };
 
 // What happened to an interface since it was asked last. That something is different is all that is told; what it is now, facts tell. Only
