@@ -67,6 +67,7 @@ absl::Status Main(const std::string& program, const std::vector<std::string>& ar
   if (!options.ok()) return options.status();
   if (options->help) return WriteFile("-", Usage());
   if (options->contenders.testpmd.empty()) options->contenders.testpmd = OwnFolder().parent_path() / "testpmd" / "testpmd";
+  if (options->contenders.broker.empty()) options->contenders.broker = OwnFolder().parent_path() / "broker" / "pollux-broker";
   options->contenders.dpdk_preload = OwnFolder() / "contenders/combined_channels.so";
   auto contenders = MakeContenders(options->contenders);
   if (!contenders.ok()) return contenders.status();

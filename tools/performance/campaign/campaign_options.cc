@@ -112,6 +112,7 @@ std::map<std::string, Setter> ValueOptions(CampaignOptions* options, Lists* list
        [=](const std::string& value) { return ParseInteger("--forwarder-cpu", value, 0, last_cpu, &options->conditions.forwarder_cpu); }},
       {"--rx-ring", [=](const std::string& value) { return ParseInteger("--rx-ring", value, 64, 32768, &options->contenders.rx_ring); }},
       {"--testpmd", text(&options->contenders.testpmd)},
+      {"--broker", text(&options->contenders.broker)},
       {"--dpdk-testpmd", text(&options->contenders.dpdk_testpmd)},
       {"--ovs", text(&options->contenders.ovs)},
       {"--ovs-programs", text(&options->contenders.ovs_programs)},
@@ -181,6 +182,7 @@ Measures forwarders against each other on a rig of veth pairs: every contender d
   --instructions        count user-space instructions a packet under callgrind, too
   --callgrind=FOLDER    the same, and the profiles there, for callgrind_annotate
   --testpmd=FILE        our testpmd       --dpdk-testpmd=FILE   DPDK's
+  --broker=FILE         pollux-broker, for testpmd-worker
   --ovs=FILE            tools/ovs         --ovs-programs=FOLDER what `tools/ovs build` printed
   --json=FILE           all figures; - is stdout                       --html=FILE  a report with plots
   --help

@@ -15,14 +15,16 @@ namespace {
 const std::vector<std::string> kDpdkEalOptions = {"--no-shconf", "--no-telemetry"};
 
 std::unique_ptr<Contender> MakeContender(const std::string& name, const ContenderOptions& options) {
-  if (name == "testpmd") return MakeTestpmdContender({.name = name, .program = options.testpmd, .rx_ring = options.rx_ring});
-  for (const char* engine : {"ring", "inject"}) {
-    if (name != absl::StrCat("testpmd-", engine)) continue;
-    return MakeTestpmdContender({.name = name,
-                                 .program = options.testpmd,
-                                 .device_arguments = absl::StrCat(",tx=", engine),
-                                 .probed_key = "tx",
-                                 .rx_ring = options.rx_ring});
+  for (const bool worker : {false, true}) {
+    for (const std::string engine : {"", "ring", "inject"}) {
+      if (name != absl::StrCat("testpmd", worker ? "-worker" : "", engine.empty() ? "" : "-", engine)) continue;
+      return MakeTestpmdContender({.name = name,
+                                   .program = options.testpmd,
+                                   .device_arguments = engine.empty() ? "" : absl::StrCat(",tx=", engine),
+                                   .broker = worker ? options.broker : "",
+                                   .probed_key = engine.empty() ? "" : "tx",
+                                   .rx_ring = options.rx_ring});
+    }
   }
   for (const char* type : {"pollux", "afxdp"}) {
     if (name != absl::StrCat("ovs-", type)) continue;
@@ -63,8 +65,20 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
 }  // namespace
 
 std::vector<std::string> ContenderNames() {
-  return {"dpdk",       "dpdk-no-busy-poll", "testpmd",  "testpmd-ring",    "testpmd-inject", "ovs-afxdp",
-          "ovs-pollux", "ovs-dpdk",          "redirect", "redirect-thread", "bridge"};
+  return {"dpdk",
+          "dpdk-no-busy-poll",
+          "testpmd",
+          "testpmd-ring",
+          "testpmd-inject",
+          "testpmd-worker",
+          "testpmd-worker-ring",
+          "testpmd-worker-inject",
+          "ovs-afxdp",
+          "ovs-pollux",
+          "ovs-dpdk",
+          "redirect",
+          "redirect-thread",
+          "bridge"};
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<Contender>>> MakeContenders(const ContenderOptions& options) {

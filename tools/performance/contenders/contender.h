@@ -61,6 +61,7 @@ class Contender {
 
 struct ContenderOptions {
   std::string testpmd;                        // path of ours
+  std::string broker;                         // path of pollux-broker
   std::string dpdk_testpmd = "dpdk-testpmd";  // path or name of DPDK's
   std::string dpdk_preload;                   // combined_channels.so, for DPDK with several queues
   std::string ovs;                            // path of tools/ovs

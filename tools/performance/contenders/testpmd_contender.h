@@ -16,6 +16,7 @@ struct TestpmdContenderOptions {
   std::string program;                   // path or name
   std::string device_arguments;          // behind iface=..., with its comma: ",tx=ring"
   std::vector<std::string> eal_options;  // before --
+  std::string broker;                    // pollux-broker: it opens the ports, and the program is nobody, without a capability, elsewhere
   std::string preload;                   // a library, where ports have several queues
   std::string probed_key;                // a device argument that the program may not know: asked before
   bool tells_version = false;            // by its package
@@ -24,8 +25,9 @@ struct TestpmdContenderOptions {
 
 std::unique_ptr<Contender> MakeTestpmdContender(const TestpmdContenderOptions& options);
 
-// The command line for an assignment.
-std::vector<std::string> TestpmdCommand(const TestpmdContenderOptions& options, const std::string& program, const Assignment& assignment);
+// The command line for an assignment, `broker_socket` empty where there is none.
+std::vector<std::string> TestpmdCommand(const TestpmdContenderOptions& options, const std::string& program, const Assignment& assignment,
+                                        const std::string& broker_socket = "");
 
 }  // namespace pollux::performance
 

@@ -46,6 +46,15 @@ TEST(TestpmdCommandTest, QueuesAreTheDevicesAndTheForwarders) {
   EXPECT_EQ(Command({.program = "a", .preload = "/b.so"}, {}).find("a -l"), 0u);
 }
 
+TEST(TestpmdCommandTest, AWorkersPortsAreTheBrokersAndItHasNoCapability) {
+  const std::string command =
+      absl::StrJoin(TestpmdCommand({.program = "a", .device_arguments = ",tx=inject"}, "/x/a", {}, "/x/b.sock"), " ");
+  EXPECT_EQ(
+      command.find("setpriv --reuid=nobody --regid=nogroup --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs /x/a -l"), 0u)
+      << command;
+  EXPECT_NE(command.find(" net_af_xdp1,iface=plxout,tx=inject,broker=/x/b.sock "), std::string::npos) << command;
+}
+
 TEST(TestpmdCommandTest, CyclesAreRecordedOnRequest) {
   EXPECT_NE(Command({.name = "ours", .program = "testpmd"}, {.record_cycles = true}).find(" --record-core-cycles"), std::string::npos);
 }
