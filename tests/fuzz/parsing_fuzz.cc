@@ -1,30 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parser of the steering program, in the kernel, against that of the forwarding engines: of one packet they read the same.
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include <algorithm>
 #include <cstring>
 #include <span>
 
-#include "bpf/packet_facts.h"
+#include "tests/bpf/parse_probe.h"
 #include "tests/fuzz/input.h"
-#include "tests/fuzz/parse_probe.skel.h"
 #include "tools/testpmd/engines/packet_headers.h"
 
 namespace {
 
 using pollux::testpmd::NetworkLayer;
 using pollux::testpmd::PacketHeaders;
-
-const packet_facts& ReadByTheKernel(const uint8_t* data, std::size_t size) {
-  static parse_probe_bpf* const probe = parse_probe_bpf__open_and_load();
-  FUZZ_REQUIRE(probe != nullptr);
-  static const int program = bpf_program__fd(probe->progs.parse_probe);
-  LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = data, .data_size_in = static_cast<__u32>(size), .repeat = 1);
-  FUZZ_REQUIRE(bpf_prog_test_run_opts(program, &options) == 0);
-  return probe->bss->parsed;
-}
 
 // The engines look behind an authentication header and at the tags that were there before 802.1ad; steering does neither.
 bool EnginesReadMore(const uint8_t* data, std::size_t size, const PacketHeaders& headers) {
@@ -43,7 +30,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   if (size < pollux::testpmd::kEthernetBytes) return 0;  // the kernel runs no program on less
   const PacketHeaders headers = pollux::testpmd::ParseHeaders(std::as_bytes(std::span(data, size)));
   if (EnginesReadMore(data, size, headers)) return 0;
-  const packet_facts& facts = ReadByTheKernel(data, size);
+  const packet_facts* const read = pollux::bpf::ParseInKernel(std::as_bytes(std::span(data, size)));
+  FUZZ_REQUIRE(read != nullptr);
+  const packet_facts& facts = *read;
   FUZZ_REQUIRE(facts.ether_known == 1);
   FUZZ_REQUIRE(std::memcmp(facts.ether_destination, data, 6) == 0 && std::memcmp(facts.ether_source, data + 6, 6) == 0);
   FUZZ_REQUIRE(facts.vlan_count == headers.vlan_tags);
