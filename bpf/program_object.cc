@@ -62,7 +62,7 @@ absl::StatusOr<ProgramObject> ProgramObject::Make(const ProgramOptions& options,
     result.steering_ = *steering;
   }
   result.custom_ = !options.object_file.empty();
-  absl::Status status = result.custom_ ? result.OpenFile(options) : result.OpenBuiltIn(bound_to);
+  absl::Status status = result.custom_ ? result.OpenFile(options) : result.OpenBuiltIn(bound_to, options.frags);
   if (!status.ok()) return status;
   return result;
 }
@@ -81,7 +81,7 @@ absl::Status ProgramObject::OpenFile(const ProgramOptions& options) {
   return FindParts(file);
 }
 
-absl::Status ProgramObject::OpenBuiltIn(int bound_to) {
+absl::Status ProgramObject::OpenBuiltIn(int bound_to, bool frags) {
   LibraryMessages messages;
   bound_ = bound_to != 0;
   size_t size = 0;
@@ -98,6 +98,7 @@ absl::Status ProgramObject::OpenBuiltIn(int bound_to) {
     bpf_program__set_ifindex(program_, static_cast<__u32>(bound_to));
     bpf_program__set_flags(program_, bpf_program__flags(program_) | kXdpDeviceBoundOnly);
   }
+  if (found.ok() && frags) bpf_program__set_flags(program_, bpf_program__flags(program_) | BPF_F_XDP_HAS_FRAGS);
   if (!found.ok() || !steering_) return found;
   int error = bpf_map__set_initial_value(bpf_object__find_map_by_name(object_.get(), ".rodata"), &*steering_, sizeof(*steering_));
   if (error != 0) return absl::InternalError(absl::StrCat("set the rules of ", name, ": ", std::strerror(-error)));

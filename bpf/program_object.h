@@ -53,7 +53,7 @@ class ProgramObject {
   ProgramObject();
   static absl::StatusOr<ProgramObject> Make(const ProgramOptions& options, int bound_to);
   absl::Status OpenFile(const ProgramOptions& options);
-  absl::Status OpenBuiltIn(int bound_to);
+  absl::Status OpenBuiltIn(int bound_to, bool frags);
   absl::Status FindParts(const std::string& source);
 
   std::unique_ptr<struct ::bpf_object, Close> object_;

@@ -12,7 +12,9 @@ namespace pollux::bpf {
 inline constexpr int kXdpMaximumTxBudgetOption = 9;  // XDP_MAX_TX_SKB_BUDGET, from 6.17: frames a copy-mode sendto sends
 
 // Attach types of bpf_link_create (enum bpf_attach_type).
-inline constexpr int kAttachTcxIngress = 46;  // BPF_TCX_INGRESS, from 6.6
+inline constexpr int kAttachTcxIngress = 46;             // BPF_TCX_INGRESS, from 6.6
+inline constexpr uint16_t kXdpUseSgFlag = 1 << 4;        // XDP_USE_SG, of sockaddr_xdp: packets of several descriptors, from 6.6
+inline constexpr uint32_t kXdpPacketContinues = 1 << 0;  // XDP_PKT_CONTD, of xdp_desc.options
 
 // Generic netlink family "netdev" (Documentation/netlink/specs/netdev.yaml), from 6.3.
 inline constexpr const char* kNetdevFamily = "netdev";

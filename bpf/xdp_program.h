@@ -24,6 +24,7 @@ struct ProgramOptions {
   std::vector<SteerRule> steer;  // empty: every packet is ours
   bool dispatcher = false;       // through libxdp's dispatcher, beside other programs; not crash-safe as a bpf_link is
   bool vlan_tags = false;        // a tag that the device keeps beside a packet is put into its bytes, where kernel and driver can tell
+  bool frags = false;            // ours takes packets of several buffers; an object file's section ("xdp.frags") says so itself
   std::string object_file;       // empty: ours; else a BPF object whose first XDP program and map "xsks_map" are used
 };
 

@@ -15,19 +15,43 @@ namespace pollux::mempool {
 //
 // Whoever holds the Packet owns the frame (docs/ownership.md): exactly one holder may send it or free it, once. The holder
 // may move `data` anywhere inside the frame (Pool::Headroom and Pool::Tailroom say how far), and set `length` accordingly.
+//
+// A packet longer than a frame is scattered: one of these for each frame, in a row in a burst, all but the last with kContinues. Only
+// ports whose user asked for it yield such packets (pmd::DeviceConfig::scattered); pmd/queue.h says what bursts and counts are then.
 struct Packet {
+  static constexpr uint16_t kContinues = 1;  // the packet goes on in the burst's next element, as the kernel's XDP_PKT_CONTD says it
+
   std::byte* data = nullptr;  // first byte of the packet (the Ethernet header)
   uint32_t length = 0;        // bytes from data on
   uint16_t pool = 0;          // Pool::id() of the frame's pool
-  uint16_t reserved = 0;      // zero; for metadata bits to come (multi-buffer, checksum)
+  uint16_t flags = 0;         // kContinues, or nothing; the other bits are for metadata to come, and zero
 
   std::span<std::byte> bytes() const { return {data, length}; }
+  bool continues() const { return (flags & kContinues) != 0; }
 };
 static_assert(sizeof(Packet) == 16 && std::is_trivially_copyable_v<Packet>);
 
 // What a burst holds at most in the tools, and what the drivers are tuned for.
 inline constexpr std::size_t kDefaultBurst = 32;
 inline constexpr std::size_t kMaximumBurst = 512;
+
+// Frames of one packet at most: the linear part of an sk_buff and its fragments (MAX_SKB_FRAGS, 17 where the kernel was not built for
+// more), which is what an AF_XDP socket sends in copy mode.
+inline constexpr std::size_t kMostFramesOfPacket = 18;
+
+// How many elements the first packet of a burst that is not empty takes; all that are left where the burst was cut.
+inline std::size_t FramesOfFirst(std::span<const Packet> packets) {
+  std::size_t frames = 1;
+  while (packets[frames - 1].continues() && frames < packets.size()) ++frames;
+  return frames;
+}
+
+// Packets in a burst, which has as many elements only if none is scattered.
+inline std::size_t CountPackets(std::span<const Packet> packets) {
+  std::size_t continuing = 0;
+  for (const Packet& packet : packets) continuing += packet.flags & Packet::kContinues;
+  return packets.size() - continuing;
+}
 
 }  // namespace pollux::mempool
 

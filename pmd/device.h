@@ -81,6 +81,8 @@ struct DeviceConfig {
   // them without a copy. Packets of other pools can be sent too; they are copied, and the copies are counted.
   std::shared_ptr<mempool::Pool> pool;
   bool promiscuous = false;
+  // The user can do with packets of several frames (queue.h). Whether there are any, Device::scattered says.
+  bool scattered = false;
 };
 
 // Something that happened to a port, and what it did about it.
@@ -122,6 +124,9 @@ class Device {
   virtual absl::Status Start() = 0;
   // Afterwards nothing is in flight: every frame is back in its pool, or still the application's.
   virtual absl::Status Stop() = 0;
+
+  // Receive may return packets of several frames. As of the last Start; never unless DeviceConfig::scattered was set.
+  virtual bool scattered() const { return false; }
 
   // Queue numbers are below DeviceConfig's; valid from Configure until the next Configure or the destructor.
   virtual RxQueue& rx_queue(std::size_t number) = 0;

@@ -21,6 +21,7 @@ inline constexpr const char* kFeatureInject = "inject";
 // Others.
 inline constexpr const char* kFeatureRxChecksum = "rx_checksum";
 inline constexpr const char* kFeatureRxVlan = "rx_vlan";
+inline constexpr const char* kFeatureScattered = "scattered";
 inline constexpr const char* kFeatureBroker = "broker";
 inline constexpr const char* kFeatureWholeCapture = "whole_capture";
 

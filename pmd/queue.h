@@ -7,6 +7,13 @@
 // Neither function blocks, allocates, logs or takes a shared lock. There is no error channel: what goes wrong bumps a named counter
 // (Device::ExtendedStats), and what cannot be cured shows there and in the link state. The one exception: where a device has more tx queues
 // than its hardware, those that share take a spin lock for the time of writing up to 64 descriptors.
+//
+// Packets of several frames ("scattered", mempool/packet.h) come out of those ports alone whose user set DeviceConfig::scattered. Such a
+// packet is several elements of a burst, in a row, and no burst ends within one: neither what Receive returns, nor what Send is given, nor
+// the first k that it takes. Sizes of bursts and what the functions return count elements, so frames; all statistics count packets. Who
+// owns the packet owns its frames, and frees each. A queue that cannot send as many frames sends a copy in fewer if one will do; if not, it
+// drops the packet and counts it ("dropped_too_many_frames"). A burst for a scattered port has room for mempool::kMostFramesOfPacket: a
+// packet that is larger than a whole burst is dropped and counted likewise.
 #ifndef PMD_QUEUE_H_
 #define PMD_QUEUE_H_
 

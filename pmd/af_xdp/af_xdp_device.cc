@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t kVlanTagBytes = 4;
 // A device lets packets of this MTU in, however small its own is.
 constexpr std::size_t kStandardMtu = 1500;
+constexpr std::size_t kLargestMtu = 65535;
 constexpr std::size_t kLargerFrame = 4096;
 
 // The longest packet that may arrive: headers, and one VLAN tag.
@@ -140,11 +141,12 @@ void AfXdpDevice::LetGo() {
 }
 
 void AfXdpDevice::FollowMtu(std::size_t mtu, std::string& text) {
-  const std::size_t longest = std::min(mtu, LargestMtu());
+  const std::size_t longest = std::min(mtu, LargestMtu(scattered_));
   for (auto& queue : queues_) queue->SetMaximumLength(longest + ETH_HLEN + kVlanTagBytes);
   if (mtu > longest) {
-    absl::StrAppend(&text, "; a frame of ", config_.pool->frame_size(), " bytes with ", config_.pool->headroom(),
-                    " bytes of headroom holds packets up to MTU ", longest, ": longer ones are lost; use larger frames");
+    const bool restart = !scattered_ && MayScatter() && mtu <= LargestMtu(true);
+    absl::StrAppend(&text, "; ", WhyTooLarge(mtu, scattered_), ": longer ones are lost; ",
+                    restart ? "stop and start the port, which then takes packets of several frames" : "use larger frames");
     return;
   }
   absl::StrAppend(&text, "; packets up to that are sent");
@@ -215,14 +217,30 @@ absl::StatusOr<uint32_t> AfXdpDevice::AvailableQueues(const InterfaceFacts& fact
   return options_.queue_count.value_or(left);
 }
 
-std::size_t AfXdpDevice::LargestMtu() const {
-  // What a frame holds behind the headroom, less the Ethernet header and one VLAN tag.
-  return config_.pool->maximum_length() - ETH_HLEN - kVlanTagBytes;
+bool AfXdpDevice::MayScatter() const {
+  return config_.scattered && options_.scatter != ScatterPolicy::kOff && options_.broker.empty() && !options_.program.dispatcher;
+}
+
+// What the frames of a packet hold behind their headroom, less the Ethernet header and one VLAN tag.
+std::size_t AfXdpDevice::LargestMtu(bool scattered) const {
+  const std::size_t frames = scattered ? mempool::kMostFramesOfPacket : 1;
+  return std::min(frames * config_.pool->maximum_length() - ETH_HLEN - kVlanTagBytes, kLargestMtu);
+}
+
+std::string AfXdpDevice::WhyTooLarge(std::size_t mtu, bool scattered) const {
+  const std::string frames = absl::StrCat(config_.pool->frame_size(), " bytes with ", config_.pool->headroom(), " bytes of headroom");
+  const std::size_t largest = LargestMtu(scattered);
+  if (scattered) return absl::StrCat("a packet of ", mempool::kMostFramesOfPacket, " frames of ", frames, " has MTU ", largest, " at most");
+  return absl::StrCat("a frame of ", frames, " holds packets up to MTU ", largest);
 }
 
 // Empty: every packet of a network with this MTU fits into one frame of a zero-copy port.
 std::string AfXdpDevice::WhyNoZeroCopy(std::size_t mtu) const {
   const std::string& driver = facts_.driver;
+  if (scattered_) {
+    if (facts_.features.known && facts_.features.zero_copy_segments > 1) return "";
+    return absl::StrCat("driver ", driver, " has no packets of several frames in zero-copy, and with MTU ", mtu, " they arrive");
+  }
   const std::size_t room = ZeroCopyRoom(driver, config_.pool->maximum_length());
   const std::size_t longest = LongestReceived(mtu);
   if (room >= longest) return "";
@@ -251,6 +269,9 @@ absl::Status AfXdpDevice::Configure(const DeviceConfig& config) {
     return absl::InvalidArgumentError(absl::StrCat(
         name_, ": ", config.rx_queues, " rx and ", config.tx_queues, " tx queues were asked for, and interface ", facts->name,
         " offers up to ", *available, " rx queues (start_queue=, queue_count=, ethtool -L) and ", kMaximumTxQueues, " logical tx queues"));
+  }
+  if (options_.scatter == ScatterPolicy::kOn && !config.scattered) {
+    return absl::InvalidArgumentError(absl::StrCat(name_, ": sg=on: this program does not take packets of several frames"));
   }
   const std::size_t pair_count = std::max<std::size_t>(config.rx_queues, std::min<std::size_t>(config.tx_queues, *available));
   config_ = config;
@@ -299,11 +320,10 @@ XskRingSizes AfXdpDevice::RingSizes() const {
 absl::Status AfXdpDevice::CheckInterface(uint32_t queue_count) const {
   if (!facts_.up)
     return absl::FailedPreconditionError(absl::StrCat("interface ", facts_.name, " is down (ip link set ", facts_.name, " up)"));
-  if (facts_.mtu > LargestMtu()) {
-    return absl::FailedPreconditionError(absl::StrCat("interface ", facts_.name, " has MTU ", facts_.mtu, ", and a frame of ",
-                                                      config_.pool->frame_size(), " bytes with ", config_.pool->headroom(),
-                                                      " bytes of headroom holds packets up to MTU ", LargestMtu(),
-                                                      "; use larger frames, or ip link set ", facts_.name, " mtu ", LargestMtu()));
+  if (facts_.mtu > LargestMtu(MayScatter())) {
+    return absl::FailedPreconditionError(absl::StrCat("interface ", facts_.name, " has MTU ", facts_.mtu, ", and ",
+                                                      WhyTooLarge(facts_.mtu, MayScatter()), "; use larger frames, or ip link set ",
+                                                      facts_.name, " mtu ", LargestMtu(MayScatter())));
   }
   const auto available = AvailableQueues(facts_);
   if (!available.ok()) return available.status();
@@ -323,10 +343,16 @@ absl::Status AfXdpDevice::Start() {
   if (!facts.ok()) return lcore::Annotate(facts.status(), name_);
   facts_ = *facts;
   if (auto status = CheckInterface(static_cast<uint32_t>(queues_.size())); !status.ok()) return lcore::Annotate(status, name_);
+  scattered_ = MayScatter() && (options_.scatter == ScatterPolicy::kOn || facts_.mtu > LargestMtu(false));
   bpf::ProgramOptions program_options = options_.program;
   program_options.vlan_tags = options_.rx_vlan && (facts_.features.rx_metadata & bpf::kRxMetadataVlanTag) != 0;
+  program_options.frags = scattered_;
   auto program = interface_->Attach(program_options);
   if (!program.ok()) return lcore::Annotate(program.status(), name_);
+  if (scattered_ && (*program)->joined()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        name_, ": the program on ", facts_.name, " was attached by another process, and may not take packets of several frames (sg=off)"));
+  }
   program_ = *std::move(program);
   passed_at_start_ = program_->passed_packets();
   started_index_ = facts_.index;
@@ -394,7 +420,7 @@ absl::Status AfXdpDevice::StartQueues() {
   const XskSocket* first = nullptr;
   for (auto& queue : queues_) {
     const std::size_t maximum_length = facts_.mtu + ETH_HLEN + kVlanTagBytes;
-    if (auto status = queue->Start(first, *program_, maximum_length, why_copy); !status.ok()) return status;
+    if (auto status = queue->Start(first, *program_, maximum_length, why_copy, scattered_); !status.ok()) return status;
     if (first == nullptr) first = queue->socket();
   }
   std::vector<bool> zero_copy;
@@ -426,10 +452,12 @@ void AfXdpDevice::RestoreSettings() {
 }
 
 absl::Status AfXdpDevice::SetMtu(std::size_t mtu) {
-  if (config_.pool != nullptr && mtu > LargestMtu()) {
-    return absl::InvalidArgumentError(absl::StrCat(name_, ": MTU ", mtu, " is more than the ", LargestMtu(), " that a frame of ",
-                                                   config_.pool->frame_size(), " bytes with ", config_.pool->headroom(),
-                                                   " bytes of headroom holds; use larger frames"));
+  const bool scattered = started_ ? scattered_ : MayScatter();
+  if (config_.pool != nullptr && mtu > LargestMtu(scattered)) {
+    const bool restart = !scattered && MayScatter() && mtu <= LargestMtu(true);
+    return absl::InvalidArgumentError(
+        absl::StrCat(name_, ": MTU ", mtu, ": ", WhyTooLarge(mtu, scattered),
+                     restart ? "; stop the port first, for packets of several frames" : "; use larger frames"));
   }
   const bool zero_copy = started_ && queues_.front()->socket()->zero_copy();
   if (const std::string why = zero_copy ? WhyNoZeroCopy(mtu) : ""; !why.empty()) {
@@ -457,6 +485,10 @@ OutputLengths AfXdpDevice::OutputLengthsNow() const {
 }
 
 absl::Status AfXdpDevice::EnterFlows() {
+  if (scattered_ && flows_->role() == FlowRole::kInputAndOutput) {
+    return absl::FailedPreconditionError(absl::StrCat("flows look at packets of one frame, and ", facts_.name,
+                                                      " may have longer ones (sg=off, and an MTU up to ", LargestMtu(false), ")"));
+  }
   return flows_->Enter(*program_, started_index_, CompletesChecksums(options_, facts_.driver), OutputLengthsNow());
 }
 

@@ -36,6 +36,7 @@ class AfXdpDevice final : public Device {
   absl::Status Configure(const DeviceConfig& config) override;
   absl::Status Start() override;
   absl::Status Stop() override;
+  bool scattered() const override { return scattered_; }
   RxQueue& rx_queue(std::size_t number) override { return queues_[number]->rx(); }
   TxQueue& tx_queue(std::size_t number) override { return engines_->queue(number); }
   // Logical tx queues go round the sockets.
@@ -57,7 +58,10 @@ class AfXdpDevice final : public Device {
  private:
   AfXdpDevice(std::string name, AfXdpOptions options, HookChoice hook, std::unique_ptr<PortInterface> interface);
 
-  std::size_t LargestMtu() const;
+  bool MayScatter() const;
+  std::size_t LargestMtu(bool scattered) const;
+  std::string WhyTooLarge(std::size_t mtu, bool scattered) const;
+  FeatureState Scattering() const;
   FeatureState RxVlan() const;
   std::string WhyNoZeroCopy(std::size_t mtu) const;
   absl::StatusOr<uint32_t> AvailableQueues(const InterfaceFacts& facts) const;
@@ -85,6 +89,7 @@ class AfXdpDevice final : public Device {
   InterfaceFacts facts_;  // as of the last Configure or Start
   DeviceConfig config_;
   bool started_ = false;
+  bool scattered_ = false;  // packets may have several frames, as of the last Start
 
   InterfaceWatch watch_;
   std::vector<DeviceEvent> events_;

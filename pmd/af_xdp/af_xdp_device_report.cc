@@ -44,6 +44,19 @@ uint64_t AfXdpDevice::PassedPackets() const {
   return passed_before_ + (program_ != nullptr ? program_->passed_packets() - passed_at_start_ : 0);
 }
 
+FeatureState AfXdpDevice::Scattering() const {
+  const char* const asked[] = {"auto", "on", "off"};
+  FeatureState state{.feature = kFeatureScattered, .asked = asked[static_cast<int>(options_.scatter)], .present = true};
+  state.got = scattered_ ? absl::StrCat("up to ", mempool::kMostFramesOfPacket, " frames a packet") : "one frame a packet";
+  if (!scattered_) {
+    state.reason = options_.scatter == ScatterPolicy::kOff ? "sg=off was asked for"
+                   : !config_.scattered                    ? "the program did not ask for others"
+                   : !MayScatter()                         ? "the socket and its program are made by somebody else"
+                                                           : absl::StrCat("MTU ", facts_.mtu, " fits in one");
+  }
+  return state;
+}
+
 std::vector<FeatureState> AfXdpDevice::Features() const {
   std::vector<FeatureState> features;
   if (program_ == nullptr) return features;
@@ -69,6 +82,7 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
                       .got = CompletesChecksums(options_, facts_.driver) ? "complete" : "keep",
                       .present = true});
   features.push_back(RxVlan());
+  features.push_back(Scattering());
   engines_->AppendFeatures(features);
   const mempool::RegionReport& memory = config_.pool->region().report();
   const bool huge = memory.pages == mempool::PageKind::kHuge2M || memory.pages == mempool::PageKind::kHuge1G;

@@ -105,6 +105,13 @@ absl::Status ParseVlan(DeviceArguments& arguments, bool& rx_vlan) {
   return absl::OkStatus();
 }
 
+absl::Status ParseScatter(DeviceArguments& arguments, ScatterPolicy& policy) {
+  const auto choice = arguments.TakeChoice("sg", "auto", {"auto", "on", "off"});
+  if (!choice.ok()) return choice.status();
+  policy = *choice == "on" ? ScatterPolicy::kOn : *choice == "off" ? ScatterPolicy::kOff : ScatterPolicy::kAutomatic;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
@@ -123,7 +130,8 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
   for (const absl::Status& status :
        {ParseAttach(arguments, options.attach), ParseQueues(arguments, options), ParseProgram(arguments, options.program),
         ParseCopyMode(arguments, options.copy_mode), ParseTransmit(arguments, options), ParseChecksum(arguments, options.rx_checksum),
-        ParseVlan(arguments, options.rx_vlan), ParsePolling(arguments, options), arguments.Finish()}) {
+        ParseVlan(arguments, options.rx_vlan), ParseScatter(arguments, options.scatter), ParsePolling(arguments, options),
+        arguments.Finish()}) {
     if (!status.ok()) return status;
   }
   if (options.program.mode == bpf::AttachMode::kGeneric && options.copy_mode == CopyMode::kZeroCopy) {
@@ -137,6 +145,10 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
     if (options.attach == AttachHook::kTc && !options.needs_xdp.empty())
       return absl::InvalidArgumentError(
           absl::StrCat("attach=tc and ", options.needs_xdp, " exclude each other: that is done at XDP of the interface"));
+  }
+  if (options.scatter == ScatterPolicy::kOn && (!options.broker.empty() || options.program.dispatcher)) {
+    return absl::InvalidArgumentError(
+        "sg=on excludes broker= and dispatcher=1: packets of several frames need a socket and a program that this process makes for them");
   }
   if (gives_timeout && options.busy_polling.budget == 0) {
     return absl::InvalidArgumentError("busy_timeout_us= has no effect without busy polling: give busy_budget= too");

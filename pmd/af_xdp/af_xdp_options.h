@@ -28,6 +28,8 @@ enum class ChecksumPolicy { kAutomatic, kComplete, kKeep };
 // Where packets are taken from the interface: at XDP; at TC, as sk_buffs, by way of a companion; or there where its far end is a network
 // stack.
 enum class AttachHook { kXdp, kTc, kAutomatic };
+// Packets of several frames, where the program can do with them: if the MTU is too large for one frame; at any MTU; never.
+enum class ScatterPolicy { kAutomatic, kOn, kOff };
 
 struct AfXdpOptions {
   std::string interface;
@@ -40,6 +42,7 @@ struct AfXdpOptions {
   TransmitPolicy transmit = TransmitPolicy::kAutomatic;
   ChecksumPolicy rx_checksum = ChecksumPolicy::kAutomatic;
   bool rx_vlan = true;  // put a VLAN tag that the device keeps beside a packet into it
+  ScatterPolicy scatter = ScatterPolicy::kAutomatic;
   bool need_wakeup = true;
   BusyPolling busy_polling;
   uint32_t flush_us = kDefaultFlushUs;
@@ -64,6 +67,7 @@ inline constexpr const char* kAfXdpArguments =
     "                      (default auto: finish them on veth, tap and virtio-net; docs/packets.md)\n"
     "rx_vlan=auto|off      put VLAN tags that the device keeps beside packets into them (default auto: where kernel and driver can\n"
     "                      tell them; docs/packets.md)\n"
+    "sg=auto|on|off        packets of several frames: if the MTU asks for it, always, or never (default auto; Linux 6.6)\n"
     "flush_us=N            longest time that packets wait for others, to be sent in one call (default 20; 0: none)\n"
     "need_wakeup=0|1       system calls only when the kernel asks for them (default 1)\n"
     "busy_budget=N         preferred busy polling, packets a poll; 0: off (default 0)\n"

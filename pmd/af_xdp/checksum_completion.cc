@@ -217,4 +217,40 @@ std::size_t CompleteChecksums(std::span<const mempool::Packet> packets) {
   return completed;
 }
 
+namespace {
+
+// The bytes of the frames, one after the other; empty if they do not fit.
+Bytes Gather(std::span<const mempool::Packet> frames, Bytes scratch) {
+  std::size_t length = 0;
+  for (const mempool::Packet& frame : frames) {
+    if (frame.length > scratch.size() - length) return {};
+    std::memcpy(scratch.data() + length, frame.data, frame.length);
+    length += frame.length;
+  }
+  return scratch.first(length);
+}
+
+}  // namespace
+
+std::size_t CompleteChecksums(std::span<const mempool::Packet> packets, Bytes scratch) {
+  std::size_t completed = 0;
+  while (!packets.empty()) {
+    const std::span<const mempool::Packet> frames = packets.first(mempool::FramesOfFirst(packets));
+    packets = packets.subspan(frames.size());
+    if (frames.size() == 1) {
+      if (CompleteFrame(frames.front().bytes(), 0)) ++completed;
+      continue;
+    }
+    const Bytes whole = Gather(frames, scratch);
+    if (!CompleteFrame(whole, 0)) continue;
+    ++completed;
+    const std::byte* at = whole.data();
+    for (const mempool::Packet& frame : frames) {
+      std::memcpy(frame.data, at, frame.length);
+      at += frame.length;
+    }
+  }
+  return completed;
+}
+
 }  // namespace pollux::pmd::af_xdp

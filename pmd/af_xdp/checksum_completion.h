@@ -32,6 +32,10 @@ bool CompleteChecksum(std::span<std::byte> packet);
 // The same for a burst, which comes from another core's cache; returns how many packets there were.
 std::size_t CompleteChecksums(std::span<const mempool::Packet> packets);
 
+// The same where packets may have several frames (pmd/queue.h). Such a one is looked at as a copy in one piece, in `scratch`; one that does
+// not fit is left alone.
+std::size_t CompleteChecksums(std::span<const mempool::Packet> packets, std::span<std::byte> scratch);
+
 }  // namespace pollux::pmd::af_xdp
 
 #endif  // PMD_AF_XDP_CHECKSUM_COMPLETION_H_

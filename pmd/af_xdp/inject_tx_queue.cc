@@ -27,6 +27,13 @@ bool IsAboutTheDevice(uint16_t error) {
 constexpr uint64_t kPoolsPerFrame = 16;
 static_assert(kPoolsPerFrame * INJECT_BATCH == INJECT_MOST_POOLS);
 
+// How many of the elements end with a packet's end. `all`: these, if none does, lest nothing is ever staged of a burst that is no burst.
+std::size_t WholePackets(std::span<const Packet> packets, bool all) {
+  std::size_t count = packets.size();
+  while (count > 0 && packets[count - 1].continues()) --count;
+  return count == 0 && all ? packets.size() : count;
+}
+
 }  // namespace
 
 InjectTxQueue::InjectTxQueue(std::shared_ptr<mempool::Pool> pool, const RingEnd& ring, Policy policy)
@@ -34,6 +41,8 @@ InjectTxQueue::InjectTxQueue(std::shared_ptr<mempool::Pool> pool, const RingEnd&
 
 std::size_t InjectTxQueue::Send(std::span<const Packet> packets) {
   if (injection_ == nullptr) return ring_.Send(packets);
+  if (MustGoThroughRing(packets)) [[unlikely]]
+    return SendScattered(packets);
   if (staged_count_ == 0 && !PrefersInjection(packets.size())) return SendThroughRing(packets);
   std::size_t taken = 0;
   do {
@@ -45,6 +54,8 @@ std::size_t InjectTxQueue::Send(std::span<const Packet> packets) {
 
 std::size_t InjectTxQueue::SendMore(std::span<const Packet> packets) {
   if (injection_ == nullptr) return ring_.SendMore(packets);
+  if (MustGoThroughRing(packets)) [[unlikely]]
+    return SendScattered(packets);
   std::size_t taken = 0;
   do {
     if (staged_count_ == 0) timer_.Start();
@@ -53,6 +64,19 @@ std::size_t InjectTxQueue::SendMore(std::span<const Packet> packets) {
     Flush();
   } while (taken < packets.size() && staged_count_ == 0);
   return taken;
+}
+
+// What is injected has one frame. Packets of several are looked for where the ring sends them; where it does not, MayInject finds those
+// that come all the same, and the ring drops them by name.
+bool InjectTxQueue::MustGoThroughRing(std::span<const Packet> packets) {
+  return socket_.most_frames() > 1 && mempool::CountPackets(packets) < packets.size();
+}
+
+// In order: what is staged goes first, through the ring as well.
+std::size_t InjectTxQueue::SendScattered(std::span<const Packet> packets) {
+  counters_.scattered.Add(1);
+  if (staged_count_ > 0) FlushToRing();
+  return staged_count_ > 0 ? 0 : ring_.Send(packets);
 }
 
 bool InjectTxQueue::Poll() {
@@ -76,7 +100,8 @@ bool InjectTxQueue::PrefersInjection(std::size_t depth) {
 }
 
 std::size_t InjectTxQueue::Stage(std::span<const Packet> packets) {
-  const std::size_t count = std::min(packets.size(), staged_.size() - staged_count_);
+  std::size_t count = std::min(packets.size(), staged_.size() - staged_count_);
+  if (count < packets.size()) count = WholePackets(packets.first(count), staged_count_ == 0);
   std::copy_n(packets.begin(), count, staged_.begin() + staged_count_);
   staged_count_ += count;
   counters_.staged.Add(count);
@@ -128,7 +153,7 @@ void InjectTxQueue::InjectBlock(inject_block& block, Cycles begin) {
 bool InjectTxQueue::MayInject(const Packet& packet) const {
   if (socket_.MaySend(packet)) [[likely]]
     return true;
-  return packet.pool != pool_->id() && packet.length >= ETH_HLEN && packet.length <= socket_.maximum_length();
+  return packet.pool != pool_->id() && !packet.continues() && packet.length >= ETH_HLEN && packet.length <= socket_.maximum_length();
 }
 
 bool InjectTxQueue::Describe(inject_block& block) {

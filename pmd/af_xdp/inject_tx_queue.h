@@ -49,6 +49,7 @@ struct InjectCounters {
   lcore::Counter recoveries;       // times it took them again
   lcore::Counter kept_in_order;    // bursts sent through the ring since it still held earlier packets
   lcore::Counter not_injectable;   // bursts with a packet that only the ring can send, or drop
+  lcore::Counter scattered;        // bursts sent through the ring since a packet in them had several frames
   lcore::Counter held_back;        // bursts sent through the ring since calls of their depth have left enough page pools behind
   lcore::Counter pools_left;       // calls whose page pool outlived them, since a receiver holds a frame
 };
@@ -89,6 +90,8 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
   using Cycles = uint64_t;
 
   bool PrefersInjection(std::size_t depth);
+  bool MustGoThroughRing(std::span<const Packet> packets);
+  std::size_t SendScattered(std::span<const Packet> packets);
   std::size_t Stage(std::span<const Packet> packets);
   bool IsDue() const;
   void Flush();

@@ -123,6 +123,7 @@ absl::StatusOr<MadeSocket> LocalInterface::MakeSocket(const SocketOrder& order) 
 }
 
 absl::Status LocalInterface::BindSocket(const SocketOrder& order, MadeSocket& made) {
+  if (order.scattered) made.socket->TakeScattered();
   if (auto status = made.socket->Bind(index(), order.mode, order.need_wakeup, order.others); !status.ok()) return status;
   if (order.busy_polling.budget == 0) return absl::OkStatus();
   if (std::string why = StopStallingBusyPolling(*made.socket, index()); !why.empty()) made.busy_polling_refused = std::move(why);

@@ -68,6 +68,7 @@ struct SocketOrder {
   const XskSocket* first = nullptr;  // as in XskSocket::Create
   CopyMode mode = CopyMode::kAutomatic;
   bool need_wakeup = true;
+  bool scattered = false;    // packets of several frames
   BusyPolling busy_polling;  // budget 0: not asked for
   XskSocket::Others others = XskSocket::Others::kMayUseIt;
 };

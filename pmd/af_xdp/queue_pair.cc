@@ -51,7 +51,8 @@ QueuePair::~QueuePair() {
   RetryRelease(kReleasePatienceMs);
 }
 
-absl::Status QueuePair::Start(const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length, const std::string& why_copy) {
+absl::Status QueuePair::Start(const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length, const std::string& why_copy,
+                              bool scattered) {
   RetryRelease(1);
   const bool may_copy_only = !why_copy.empty() || options_.copy_mode == CopyMode::kCopy;
   const SocketOrder order{.queue = options_.queue,
@@ -60,12 +61,15 @@ absl::Status QueuePair::Start(const XskSocket* first, bpf::XdpProgram& program, 
                           .first = first,
                           .mode = why_copy.empty() ? options_.copy_mode : CopyMode::kCopy,
                           .need_wakeup = options_.need_wakeup,
+                          .scattered = scattered,
                           .busy_polling = options_.busy_polling,
                           .others = program.joined() ? XskSocket::Others::kMayUseIt : XskSocket::Others::kDoNot};
   auto made = interface_.MakeSocket(order);
   if (!made.ok()) return made.status();
   XskSocket& socket = *made->socket;
   why_copy_ = why_copy;
+  rx_.SetScattered(scattered);
+  tx_ring_.SetScattered(scattered);
 
   const FillLimits limits = LimitsOfFill(!may_copy_only);
   absl::Status status;
@@ -145,7 +149,7 @@ QueueStats QueuePair::Totals(std::size_t index) const {
     const xdp_statistics kernel = KernelStatistics();
     stats.rx_packets = rx.packets.value();
     stats.rx_bytes = rx.bytes.value();
-    stats.rx_missed = kernel.rx_dropped + kernel.rx_ring_full + rx.discarded_at_stop.value();
+    stats.rx_missed = kernel.rx_dropped + kernel.rx_ring_full + rx.dropped_too_many_frames.value() + rx.discarded_at_stop.value();
     stats.rx_errors = kernel.rx_invalid_descs;
     stats.rx_nombuf = rx.no_frame.value();
   }
@@ -183,6 +187,8 @@ std::vector<NamedCounter> QueuePair::Counters(std::size_t index) const {
                 {"rx_wakeups", rx.wakeups.value()},
                 {"rx_wakeups_failed", rx.wakeups_failed.value()},
                 {"rx_checksums_completed", rx.checksums_completed.value()},
+                {"rx_scattered", rx.scattered.value()},
+                {"rx_dropped_too_many_frames", rx.dropped_too_many_frames.value()},
                 {"rx_discarded_at_stop", rx.discarded_at_stop.value()},
                 {"rx_dropped", kernel.rx_dropped},
                 {"rx_ring_full", kernel.rx_ring_full},
@@ -196,8 +202,10 @@ std::vector<NamedCounter> QueuePair::Counters(std::size_t index) const {
                                    {"tx_packets", tx.completed.sent.value()},
                                    {"tx_bytes", tx.bytes.value()},
                                    {"tx_copied", tx.copied.value()},
+                                   {"tx_scattered", tx.scattered.value()},
                                    {"tx_dropped_too_short", tx.dropped_too_short.value()},
                                    {"tx_dropped_too_long", tx.dropped_too_long.value()},
+                                   {"tx_dropped_too_many_frames", tx.dropped_too_many_frames.value()},
                                    {"tx_dropped_busy", tx.completed.dropped_busy.value()},
                                    {"tx_dropped_link_down", tx.completed.dropped_link_down.value()},
                                    {"tx_dropped_at_stop", tx.dropped_at_stop.value()},

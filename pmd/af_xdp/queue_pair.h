@@ -57,8 +57,9 @@ class QueuePair {
   RingEnd tx(std::size_t index) { return {tx_queues_[index].get(), &tx_ring_, &tx_ring_.owner(index), number_}; }
 
   // Socket, memory, fill, bind, redirection, in this order. `first` as in XskSocket::Create. On error nothing is left. With `why_copy` the
-  // mode is copy, for that reason; "": as asked for.
-  absl::Status Start(const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length, const std::string& why_copy);
+  // mode is copy, for that reason; "": as asked for. `scattered`: packets may have several frames.
+  absl::Status Start(const XskSocket* first, bpf::XdpProgram& program, std::size_t maximum_length, const std::string& why_copy,
+                     bool scattered);
   // No packet comes in any more, and what was taken for sending is sent, for up to `patience_ms`; the rest is dropped and counted.
   void Stop(bpf::XdpProgram& program, int interface_index, int patience_ms);
   // The longest packet that is sent, headers included.

@@ -21,16 +21,65 @@ std::size_t LongestCopy(const XskTxRing& ring) {
 }
 
 bool MayCopy(const XskTxRing& ring, const Packet& packet, std::size_t longest) {
-  return IsForeign(ring, packet) && packet.length >= ETH_HLEN && packet.length <= longest;
+  return IsForeign(ring, packet) && !packet.continues() && packet.length >= ETH_HLEN && packet.length <= longest;
+}
+
+std::size_t LengthOf(std::span<const Packet> frames) {
+  std::size_t length = 0;
+  for (const Packet& frame : frames) length += frame.length;
+  return length;
+}
+
+std::size_t FramesFor(const XskTxRing& ring, std::size_t length) {
+  const std::size_t room = ring.pool().maximum_length();
+  return (length + room - 1) / room;
+}
+
+void Drop(lcore::Counter& cause, std::span<const Packet> frames) {
+  cause.Add(1);
+  mempool::Pool::Free(frames);
 }
 
 }  // namespace
 
-bool DropHopeless(const XskTxRing& ring, TxCounters& counters, const Packet& packet) {
-  if (MayCopy(ring, packet, LongestCopy(ring))) return false;
-  (packet.length < ETH_HLEN ? counters.dropped_too_short : counters.dropped_too_long).Add(1);
-  mempool::Pool::Free({&packet, 1});
+bool DropHopeless(const XskTxRing& ring, TxCounters& counters, std::span<const Packet> frames) {
+  if (frames.size() == 1 && MayCopy(ring, frames.front(), LongestCopy(ring))) return false;
+  const std::size_t length = LengthOf(frames);
+  if (length < ETH_HLEN) {
+    Drop(counters.dropped_too_short, frames);
+  } else if (frames.size() == 1 || length > ring.maximum_length()) {
+    Drop(counters.dropped_too_long, frames);
+  } else if (FramesFor(ring, length) > ring.most_frames()) {
+    Drop(counters.dropped_too_many_frames, frames);
+  } else {
+    return false;
+  }
   return true;
+}
+
+std::size_t CopyScattered(XskTxRing& ring, TxCounters& counters, std::span<const Packet> frames, Packet* copies) {
+  const std::size_t room = ring.pool().maximum_length();
+  const std::size_t count = FramesFor(ring, LengthOf(frames));
+  const std::size_t got = ring.pool().Allocate({copies, count});
+  if (got < count) {
+    counters.no_frame.Add(1);
+    mempool::Pool::Free({copies, got});
+    return 0;
+  }
+  Packet* copy = copies;
+  for (const Packet& frame : frames) {
+    for (std::size_t done = 0; done < frame.length;) {
+      if (copy->length == room) {
+        copy->flags = Packet::kContinues;
+        ++copy;
+      }
+      const std::size_t some = std::min<std::size_t>(frame.length - done, room - copy->length);
+      std::memcpy(copy->data + copy->length, frame.data + done, some);
+      copy->length += static_cast<uint32_t>(some);
+      done += some;
+    }
+  }
+  return count;
 }
 
 // Packets from another NUMA node's pool (or a driver's own): the one copy there is in user space, and it is counted.

@@ -4,6 +4,7 @@
 #ifndef PMD_AF_XDP_TX_BURST_H_
 #define PMD_AF_XDP_TX_BURST_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 
@@ -13,30 +14,45 @@
 namespace pollux::pmd::af_xdp {
 
 inline constexpr std::size_t kMostCopies = 32;
+static_assert(kMostCopies >= mempool::kMostFramesOfPacket);
 
 // Copies the run of packets of other pools at the head of `packets`, up to kMostCopies, into frames of the ring's pool; returns how many.
 // The originals stay the caller's.
 std::size_t CopyForeign(XskTxRing& ring, TxCounters& counters, std::span<const Packet> packets, Packet* copies);
-// Takes the head of `packets` if it can be sent by no means: counts and frees it.
-bool DropHopeless(const XskTxRing& ring, TxCounters& counters, const Packet& packet);
+// Copies a packet of several frames, of whatever pools, into as few frames of the ring's pool as hold it; returns how many. The originals
+// stay the caller's.
+std::size_t CopyScattered(XskTxRing& ring, TxCounters& counters, std::span<const Packet> frames, Packet* copies);
+// Takes a packet if it can be sent by no means: counts and frees it.
+bool DropHopeless(const XskTxRing& ring, TxCounters& counters, std::span<const Packet> frames);
+// The frames of one packet can be sent as they are.
+inline bool MaySend(const XskTxRing& ring, std::span<const Packet> frames) {
+  return frames.size() == 1 ? ring.MaySend(frames.front()) : ring.MaySendScattered(frames);
+}
 
-// Takes the first packets of a burst; returns how many. `put` puts the first of some packets into the ring, up to one that the ring cannot
-// send as it is, and may do less than the ring has room for: it is called until it does nothing.
+// Takes the first packets of a burst; returns how many elements. `put` puts the first of some packets into the ring, up to one that the
+// ring cannot send as it is, and may do less than the ring has room for: it is called until it does nothing. A packet of several frames it
+// puts alone, or not at all.
 template <typename Put>
 std::size_t TakeBurst(XskTxRing& ring, TxCounters& counters, std::span<const Packet> packets, Put&& put) {
   std::size_t taken = 0;
+  std::size_t continuing = 0;  // elements among these that are no packet's last
   while (taken < packets.size()) {
+    const bool is_scattered = packets[taken].continues();
     const std::size_t as_they_are = put(packets.subspan(taken));
+    if (is_scattered && as_they_are > 0) [[unlikely]]
+      continuing += as_they_are - 1;
     taken += as_they_are;
     if (taken == packets.size()) break;
     const std::span<const Packet> rest = packets.subspan(taken);
-    if (ring.MaySend(rest.front())) {
+    const std::span<const Packet> frames = rest.first(mempool::FramesOfFirst(rest));
+    if (MaySend(ring, frames)) {
       if (as_they_are > 0) continue;
       counters.ring_full.Add(1);
       break;
     }
-    if (DropHopeless(ring, counters, rest.front())) {
-      ++taken;
+    if (DropHopeless(ring, counters, frames)) {
+      taken += frames.size();
+      continuing += frames.size() - 1;
       continue;
     }
     // Before the copies: a full ring would have them all undone.
@@ -45,24 +61,27 @@ std::size_t TakeBurst(XskTxRing& ring, TxCounters& counters, std::span<const Pac
       break;
     }
     Packet copies[kMostCopies];
-    const std::size_t count = CopyForeign(ring, counters, rest, copies);
+    const bool several = frames.size() > 1;
+    const std::size_t count = several ? CopyScattered(ring, counters, frames, copies) : CopyForeign(ring, counters, rest, copies);
     if (count == 0) break;
-    std::size_t copied = 0;
-    while (copied < count) {
-      const std::size_t some = put(std::span<const Packet>(copies + copied, count - copied));
+    std::size_t put_count = 0;
+    while (put_count < count) {
+      const std::size_t some = put(std::span<const Packet>(copies + put_count, count - put_count));
       if (some == 0) break;
-      copied += some;
+      put_count += some;
     }
+    mempool::Pool::Free({copies + put_count, count - put_count});
+    const std::size_t copied = several ? (put_count > 0 ? frames.size() : 0) : put_count;
     mempool::Pool::Free(rest.first(copied));
-    mempool::Pool::Free({copies + copied, count - copied});
-    counters.copied.Add(copied);
+    counters.copied.Add(several ? std::min<std::size_t>(copied, 1) : copied);
+    if (several && copied > 0) continuing += copied - 1;
     taken += copied;
-    if (copied < count) {
+    if (put_count < count) {
       counters.ring_full.Add(1);
       break;
     }
   }
-  counters.taken.Add(taken);
+  counters.taken.Add(taken - continuing);
   return taken;
 }
 

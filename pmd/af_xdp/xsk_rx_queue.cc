@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "bpf/uapi.h"
 #include "pmd/af_xdp/checksum_completion.h"
 
 namespace pollux::pmd::af_xdp {
@@ -29,6 +30,8 @@ XskRxQueue::XskRxQueue(std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
       calls_(calls) {}
 
 std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
+  if (scattered_) [[unlikely]]
+    return ReceiveScattered(packets);
   const uint32_t count = rx_.Available(static_cast<uint32_t>(packets.size()));
   if (count == 0) {
     Idle();
@@ -37,15 +40,70 @@ std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
   const uint32_t before_end = std::min(count, rx_.InARow(0));
   uint64_t bytes = Take(&rx_.At(0), packets.data(), before_end);
   if (before_end < count) bytes += Take(&rx_.At(before_end), packets.data() + before_end, count - before_end);
-  rx_.Release(count);
-  outstanding_.Add(-uint64_t{count});
-  counters_.packets.Add(count);
-  counters_.bytes.Add(bytes);
-  counters_.bursts.Add(1);
-  if (target_.Count(count)) target_.Look(calls_.Nanoseconds(), *pool_);
-  if (Outstanding() + target_.batch() <= target_.frames()) Refill();
+  Count(count, count, bytes);
   if (completes_checksums_) counters_.checksums_completed.Add(CompleteChecksums(packets.first(count)));
   return count;
+}
+
+// Gives the places of `frames` descriptors back to the kernel, and frames in their stead.
+inline void XskRxQueue::Count(uint32_t frames, uint64_t packets, uint64_t bytes) {
+  rx_.Release(frames);
+  outstanding_.Add(-uint64_t{frames});
+  counters_.packets.Add(packets);
+  counters_.bytes.Add(bytes);
+  counters_.bursts.Add(1);
+  if (target_.Count(frames)) target_.Look(calls_.Nanoseconds(), *pool_);
+  if (Outstanding() + target_.batch() <= target_.frames()) Refill();
+}
+
+// What of a packet does not go into this burst stays in the ring for the next one. One that has more frames than any burst takes, or than a
+// burst of this size, is dropped: its frames go back to the pool as they come.
+std::size_t XskRxQueue::ReceiveScattered(std::span<Packet> packets) {
+  const uint32_t available = rx_.Available(static_cast<uint32_t>(packets.size()));
+  const std::size_t most_frames = std::min(packets.size(), mempool::kMostFramesOfPacket);
+  const mempool::FrameSet::Writer held = held_.writer();
+  uint32_t used = 0;      // descriptors that are done with
+  std::size_t begin = 0;  // of the packet that is being put together
+  std::size_t end = 0;
+  uint64_t received = 0, scattered = 0, bytes = 0;
+  for (uint32_t index = 0; index < available; ++index) {
+    const xdp_desc descriptor = rx_.At(index);
+    const bool continues = (descriptor.options & bpf::kXdpPacketContinues) != 0;
+    packets[end++] = {
+        .data = base_ + descriptor.addr, .length = descriptor.len, .pool = pool_id_, .flags = continues ? Packet::kContinues : uint16_t{0}};
+    const std::span<const Packet> packet = packets.subspan(begin, end - begin);
+    const bool too_large = continues && packet.size() == most_frames;
+    if (continues && !too_large && !drops_rest_) continue;
+    used = index + 1;
+    for (const Packet& frame : packet) held.Erase(pool_->FrameOf(frame));
+    if (too_large || drops_rest_) {
+      if (!drops_rest_) counters_.dropped_too_many_frames.Add(1);
+      drops_rest_ = continues;
+      mempool::Pool::Free(packet);
+      end = begin;
+      continue;
+    }
+    for (const Packet& frame : packet) bytes += frame.length;
+    if (packet.size() > 1) ++scattered;
+    ++received;
+    begin = end;
+  }
+  if (used == 0) {
+    Idle();
+    return 0;
+  }
+  Count(used, received, bytes);
+  counters_.scattered.Add(scattered);
+  if (completes_checksums_) {
+    counters_.checksums_completed.Add(CompleteChecksums(packets.first(begin), whole_packet_));
+  }
+  return begin;
+}
+
+void XskRxQueue::SetScattered(bool on) {
+  scattered_ = on;
+  drops_rest_ = false;
+  if (on && completes_checksums_) whole_packet_.resize(mempool::kMostFramesOfPacket * pool_->frame_size());
 }
 
 // What comes while the lcore wakes needs frames that are there already. With too few of them, only polls make up for it; and who asked for
@@ -134,14 +192,18 @@ std::size_t XskRxQueue::Open(int socket, const RingMemory& fill, const RingMemor
 void XskRxQueue::Discard() {
   target_.Open({}, 0);  // what is taken out is not made up for
   while (const uint32_t count = rx_.Available(rx_.size())) {
+    uint32_t packets = 0;
     for (uint32_t index = 0; index < count; ++index) {
+      const bool ends = (rx_.At(index).options & bpf::kXdpPacketContinues) == 0;
+      if (ends && !drops_rest_) ++packets;
+      if (ends) drops_rest_ = false;
       const auto frame = static_cast<mempool::FrameNumber>(rx_.At(index).addr >> frame_shift_);
       held_.Erase(frame);
       pool_->Put({&frame, 1});
     }
     rx_.Release(count);
     outstanding_.Add(-uint64_t{count});
-    counters_.discarded_at_stop.Add(count);
+    counters_.discarded_at_stop.Add(packets);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "lcore/cache_line.h"
 #include "lcore/counter.h"
@@ -26,7 +27,9 @@ struct RxCounters {
   lcore::Counter wakeups;              // system calls that the kernel took
   lcore::Counter wakeups_failed;       // that it refused: the link is down, the device gone
   lcore::Counter checksums_completed;  // packets that came with an unfinished one
-  lcore::Counter discarded_at_stop;    // in the rx ring when the queue stopped
+  lcore::Counter scattered;            // packets of several frames, among those received
+  lcore::Counter dropped_too_many_frames;
+  lcore::Counter discarded_at_stop;  // in the rx ring when the queue stopped
 };
 
 // Keeps as many frames with the kernel as the load asks for (fill_target.h): on their way from fill ring to rx ring, wherever they are.
@@ -48,6 +51,8 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   void SetBusyPolling(bool on) { busy_polling_ = on; }
   // Unfinished checksums are finished before the caller sees them (checksum_completion.h).
   void SetChecksumCompletion(bool on) { completes_checksums_ = on; }
+  // Packets may have several frames: the socket was bound for them. Before Open.
+  void SetScattered(bool on);
   // Frees what waits in the rx ring, counted as discarded; the socket gets no more packets by now.
   void Discard();
   // After the socket is closed: takes the rings away and returns the frames that the kernel held. If it has not released them
@@ -64,6 +69,8 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   bool asks_for_wakeup() const { return fill_.NeedsWakeup() && fill_.Waiting() > 0; }
 
  private:
+  std::size_t ReceiveScattered(std::span<Packet> packets);
+  void Count(uint32_t frames, uint64_t packets, uint64_t bytes);
   uint64_t Take(const xdp_desc* descriptors, Packet* packets, uint32_t count);
   void Idle();
   void Refill();
@@ -81,6 +88,8 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   FillTarget target_;
   bool short_ = false;  // the last refill found too few frames
   bool completes_checksums_ = false;
+  bool scattered_ = false;
+  bool drops_rest_ = false;  // of a packet that has too many frames; its first ones are gone
   RxCounters counters_;
 
   // What idle polls use.
@@ -90,6 +99,7 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   uint32_t polls_without_wakeup_ = 0;  // to come, since the kernel refused the last
   const std::shared_ptr<mempool::Pool> pool_;
   XskCalls& calls_;
+  std::vector<std::byte> whole_packet_;  // for the checksum of a scattered one
 };
 
 }  // namespace pollux::pmd::af_xdp

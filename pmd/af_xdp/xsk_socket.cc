@@ -175,6 +175,7 @@ absl::Status XskSocket::Bind(int interface_index, CopyMode mode, bool need_wakeu
     if (mode == CopyMode::kZeroCopy) address.sxdp_flags |= XDP_ZEROCOPY;
     if (mode == CopyMode::kCopy) address.sxdp_flags |= XDP_COPY;
     if (need_wakeup) address.sxdp_flags |= XDP_USE_NEED_WAKEUP;
+    if (scattered_) address.sxdp_flags |= bpf::kXdpUseSgFlag;
   }
   int error = 0;
   const int patience_ms = patience.value_or(BindPatienceMs(others));
@@ -202,8 +203,9 @@ absl::Status XskSocket::BindError(int error, CopyMode mode, Others others) const
                    "not taken apart the socket of a process that ended, or a socket without a program holds it";
       break;
     case EINVAL:
-      hint = mode == CopyMode::kZeroCopy ? "the interface has no such queue, or cannot do zero-copy as it is set up"
-                                         : "the interface has no such queue (ethtool -l shows how many)";
+      hint = scattered_                    ? "packets of several frames need Linux 6.6 (sg=off)"
+             : mode == CopyMode::kZeroCopy ? "the interface has no such queue, or cannot do zero-copy as it is set up"
+                                           : "the interface has no such queue (ethtool -l shows how many)";
       break;
     case ENETDOWN:
       hint = "the interface is down (ip link set up)";
@@ -214,7 +216,8 @@ absl::Status XskSocket::BindError(int error, CopyMode mode, Others others) const
       break;
     case EOPNOTSUPP:
     case ENOENT:
-      hint = "the driver has no zero-copy for this queue (try bind_mode=auto)";
+      hint = scattered_ ? "the driver has no zero-copy for packets of several frames (try bind_mode=auto, or sg=off)"
+                        : "the driver has no zero-copy for this queue (try bind_mode=auto)";
       break;
     default:
       break;

@@ -58,6 +58,8 @@ class XskSocket {
   XskSocket(const XskSocket&) = delete;
   XskSocket& operator=(const XskSocket&) = delete;
 
+  // Before Bind: packets of several descriptors, too. With `first`, as that socket has it.
+  void TakeScattered() { scattered_ = true; }
   // With `first` the mode is that socket's. EBUSY is tried again: a socket that was just closed leaves its queue only a moment later.
   // That is said to be another's after three seconds where others use the interface. Where nobody else does, the kernel is still at it, and
   // on a busy machine that takes up to half a minute, which is waited for. `patience_ms`: for as long instead.
@@ -109,6 +111,7 @@ class XskSocket {
   const int descriptor_;
   const XskSocket* first_ = nullptr;
   bool zero_copy_ = false;
+  bool scattered_ = false;
   RingMemory rx_, tx_, fill_, completion_;
   Mapping mappings_[4];
 };

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 
+#include "bpf/uapi.h"
 #include "lcore/full_fence.h"
 
 namespace pollux::pmd::af_xdp {
@@ -33,8 +34,44 @@ std::size_t XskTxRing::Put(std::span<const Packet> packets, Owner& owner) {
     room -= static_cast<uint32_t>(put);
     if (put < in_a_row) break;
   }
-  if (done > 0) owner.put_to = tx_.next();
+  if (done > 0) {
+    owner.put_to = tx_.next();
+  } else if (!packets.empty() && packets.front().continues()) {
+    return PutScattered(packets.first(mempool::FramesOfFirst(packets)), owner);
+  }
   return done;
+}
+
+// All at once, so that the kernel never sees a part of it.
+std::size_t XskTxRing::PutScattered(std::span<const Packet> frames, Owner& owner) {
+  const auto count = static_cast<uint32_t>(frames.size());
+  if (!MaySendScattered(frames) || tx_.Room(count) < count) return 0;
+  for (uint32_t index = 0; index < count; ++index) {
+    const Packet& frame = frames[index];
+    const auto number = pool_->FrameOf(frame);
+    const bool last = index + 1 == count;
+    tx_.At(index) = {.addr = pool_->Offset(frame.data), .len = frame.length, .options = last ? 0 : bpf::kXdpPacketContinues};
+    held_.writer().Insert(number, owner.tag);
+    if (!last) continuing_->Insert(number);
+    owner.counters.bytes.Add(frame.length);
+  }
+  tx_.Submit(count);
+  outstanding_ += count;
+  owner.put_to = tx_.next();
+  owner.counters.scattered.Add(1);
+  return count;
+}
+
+// The kernel refuses a frame of no byte, in whatever place.
+bool XskTxRing::MaySendScattered(std::span<const Packet> frames) const {
+  if (frames.size() > most_frames()) return false;
+  std::size_t length = 0;
+  for (const Packet& frame : frames) {
+    const std::size_t room = limits_.frame_mask + 1 - (pool_->Offset(frame.data) & limits_.frame_mask);
+    if (frame.pool != pool_->id() || frame.length == 0 || frame.length > room) return false;
+    length += frame.length;
+  }
+  return length >= ETH_HLEN && length <= maximum_length();
 }
 
 // Descriptors for the first packets, as many as can be sent as they are; the ring has them all in a row. What the loop needs of the
@@ -68,7 +105,7 @@ std::size_t XskTxRing::TakeCompleted(std::span<mempool::FrameNumber> frames) {
   const mempool::FrameSet::Writer held = held_.writer();
   const uint64_t* const addresses = &completion_.At(0);
   if (owners_.size() == 1) {
-    Credit(owners_.front()->counters, count);
+    Credit(owners_.front()->counters, CountPackets({addresses, count}));
   } else {
     CreditOwners({addresses, count});
   }
@@ -76,8 +113,21 @@ std::size_t XskTxRing::TakeCompleted(std::span<mempool::FrameNumber> frames) {
     frames[index] = static_cast<mempool::FrameNumber>(addresses[index] >> frame_shift);
     held.Erase(frames[index]);
   }
+  if (continuing_ != nullptr) {
+    for (const mempool::FrameNumber frame : frames.first(count)) continuing_->Erase(frame);
+  }
   completion_.Release(count);
   outstanding_ -= count;
+  return count;
+}
+
+// A packet is counted by its last frame.
+inline uint32_t XskTxRing::CountPackets(std::span<const uint64_t> addresses) {
+  auto count = static_cast<uint32_t>(addresses.size());
+  if (continuing_ == nullptr) return count;
+  for (const uint64_t address : addresses) {
+    if (continuing_->Contains(static_cast<mempool::FrameNumber>(address >> limits_.frame_shift))) --count;
+  }
   return count;
 }
 
@@ -92,7 +142,7 @@ void XskTxRing::CreditOwners(std::span<const uint64_t> addresses) {
       tag = next;
       count = 0;
     }
-    ++count;
+    count += CountPackets({&address, 1});
   }
   if (tag > 0) Credit(owners_[tag - 1]->counters, count);
 }
@@ -180,17 +230,32 @@ bool XskTxRing::CallUntilDone(TxCounters& counters) {
 // The last ones first: the ring's other end is the kernel's. In copy mode it reads the ring in our system calls alone.
 std::size_t XskTxRing::TakeBack(std::span<mempool::FrameNumber> frames) {
   if (zero_copy_) return 0;
-  const uint32_t count = std::min(tx_.Waiting(), static_cast<uint32_t>(frames.size()));
+  const uint32_t waiting = tx_.Waiting();
+  const uint32_t kept = continuing_ != nullptr && waiting > 0 ? RestOfFirst(waiting) : 0;
+  const uint32_t count = std::min(waiting - kept, static_cast<uint32_t>(frames.size()));
   tx_.TakeBack(count);
   told_to_.store(tx_.submitted(), std::memory_order_relaxed);
   const mempool::FrameSet::Writer held = held_.writer();
   for (uint32_t index = 0; index < count; ++index) {
     frames[index] = static_cast<mempool::FrameNumber>(tx_.At(index).addr >> limits_.frame_shift);
-    owners_[held_.Tag(frames[index]) - 1u]->counters.completed.dropped_link_down.Add(1);
+    const uint32_t packets = CountPackets({&tx_.At(index).addr, 1});
+    owners_[held_.Tag(frames[index]) - 1u]->counters.completed.dropped_link_down.Add(packets);
     held.Erase(frames[index]);
+    if (continuing_ != nullptr) continuing_->Erase(frames[index]);
   }
   outstanding_ -= count;
   return count;
+}
+
+// Entries at the head of the ring that belong to a packet of which the kernel has some frames already: it would take what comes next for
+// the rest of it. Where the entry before was written anew, nobody can tell.
+uint32_t XskTxRing::RestOfFirst(uint32_t waiting) {
+  const auto continues = [this](uint32_t offset) { return (tx_.At(offset).options & bpf::kXdpPacketContinues) != 0; };
+  const uint32_t first = 0 - waiting;
+  if (waiting < tx_.size() && !continues(first - 1)) return 0;
+  uint32_t rest = 0;
+  while (rest < waiting && continues(first + rest)) ++rest;
+  return std::min(rest + 1, waiting);
 }
 
 // --- Control path ---------------------------------------------------------------------------------------------------------------
@@ -221,6 +286,11 @@ void XskTxRing::Open(int socket, const RingMemory& tx, const RingMemory& complet
   stalled_ = false;
   device_gone_.store(false, std::memory_order_relaxed);
   SetMaximumLength(maximum_length);
+}
+
+void XskTxRing::SetScattered(bool on) {
+  if (on && continuing_ == nullptr) continuing_ = std::make_unique<mempool::FrameSet>(pool_->frame_count());
+  if (!on) continuing_.reset();
 }
 
 void XskTxRing::SetMaximumLength(std::size_t bytes) {
@@ -255,6 +325,7 @@ void XskTxRing::Close(bool released) {
   if (released) {
     held_.ForEach([this](mempool::FrameNumber frame) { pool_->Put({&frame, 1}); });
     held_.Clear();
+    if (continuing_ != nullptr) continuing_->Clear();
   }
   SettleLateDrops();
   for (const auto& owner : owners_) owner->counters.dropped_at_stop.Add(owner->counters.pending());

@@ -25,7 +25,7 @@
 
 namespace pollux::pmd::af_xdp {
 
-// Of one tx queue. taken = sent + (the sum of what begins with dropped_) + pending.
+// Of one tx queue, in packets. taken = sent + (the sum of what begins with dropped_) + pending.
 struct alignas(lcore::kCacheLineBytes) TxCounters {
   // The thread that sends adds to these.
   lcore::Counter taken;
@@ -33,15 +33,17 @@ struct alignas(lcore::kCacheLineBytes) TxCounters {
   lcore::Counter copied;             // packets of another pool, copied into one of ours
   lcore::Counter dropped_too_short;  // less than an Ethernet header
   lcore::Counter dropped_too_long;   // more than the MTU allows, or than the frame holds
-  lcore::Counter dropped_at_stop;    // in the tx ring when the socket was closed
-  lcore::Counter kicks;              // system calls
-  lcore::Counter kicks_again;        // EAGAIN: budget, send buffer, completion ring or the device's queue used up; sent later
-  lcore::Counter kicks_no_buffer;    // ENOBUFS: the kernel had no memory; sent later
-  lcore::Counter kicks_link_down;    // ENETDOWN: the interface is down
-  lcore::Counter kicks_failed;       // any other errno
-  lcore::Counter ring_full;          // Send calls that could not take all for want of a place in the ring
-  lcore::Counter no_frame;           // Send calls that could not take a packet of another pool, because ours was empty
-  lcore::Counter refused_gone;       // Send calls that took nothing since the interface is gone
+  lcore::Counter dropped_too_many_frames;
+  lcore::Counter scattered;        // packets of several frames, among those taken and not dropped
+  lcore::Counter dropped_at_stop;  // in the tx ring when the socket was closed
+  lcore::Counter kicks;            // system calls
+  lcore::Counter kicks_again;      // EAGAIN: budget, send buffer, completion ring or the device's queue used up; sent later
+  lcore::Counter kicks_no_buffer;  // ENOBUFS: the kernel had no memory; sent later
+  lcore::Counter kicks_link_down;  // ENETDOWN: the interface is down
+  lcore::Counter kicks_failed;     // any other errno
+  lcore::Counter ring_full;        // Send calls that could not take all for want of a place in the ring
+  lcore::Counter no_frame;         // Send calls that could not take a packet of another pool, because ours was empty
+  lcore::Counter refused_gone;     // Send calls that took nothing since the interface is gone
   // Whoever takes completions adds to these: of a shared ring that is another core, as a rule.
   struct alignas(lcore::kCacheLineBytes) Completed {
     lcore::Counter sent;               // back from the completion ring, and not dropped_busy
@@ -52,8 +54,8 @@ struct alignas(lcore::kCacheLineBytes) TxCounters {
   // Any thread.
   uint64_t pending() const { return taken.value() - completed.sent.value() - dropped(); }
   uint64_t dropped() const {
-    return dropped_too_short.value() + dropped_too_long.value() + dropped_at_stop.value() + completed.dropped_busy.value() +
-           completed.dropped_link_down.value();
+    return dropped_too_short.value() + dropped_too_long.value() + dropped_too_many_frames.value() + dropped_at_stop.value() +
+           completed.dropped_busy.value() + completed.dropped_link_down.value();
   }
 };
 
@@ -74,7 +76,8 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   Owner& AddOwner();
   const Owner& owner(std::size_t number) const { return *owners_[number]; }
 
-  // Puts the first packets into the ring, up to one that cannot be sent as it is, as far as there is room; returns how many.
+  // Puts the first packets into the ring, up to one that cannot be sent as it is, as far as there is room; returns how many frames. A
+  // packet of several frames goes by itself, in one call: all of it or nothing.
   std::size_t Put(std::span<const Packet> packets, Owner& owner);
   // Takes frames off the completion ring, for the caller to return to the pool; returns how many.
   std::size_t TakeCompleted(std::span<mempool::FrameNumber> frames);
@@ -102,7 +105,11 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   bool MaySend(const Packet& packet) const {
     return limits_.Allow(length_range_.load(std::memory_order_relaxed), static_cast<uint64_t>(packet.data - limits_.base), packet);
   }
+  // The same for the frames of a packet that has several.
+  bool MaySendScattered(std::span<const Packet> frames) const;
   std::size_t maximum_length() const;
+  // Frames that a packet may have: 1, or kMostFramesOfPacket.
+  std::size_t most_frames() const { return continuing_ == nullptr ? 1 : mempool::kMostFramesOfPacket; }
   bool has_room() const { return tx_.Waiting() < tx_.size(); }
   // Packets that the kernel has not looked at.
   uint32_t waiting() const { return tx_.Waiting(); }
@@ -124,6 +131,8 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
     bool zero_copy = true;         // the kernel may look at the ring at any time
   };
   void Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length, const Pace& pace);
+  // Packets may have several frames: the socket was bound for them. Before Open.
+  void SetScattered(bool on);
   // The longest packet that is sent, headers included. Any thread, at any time.
   void SetMaximumLength(std::size_t bytes);
   // One step towards an empty ring: kicks and reclaims; returns the packets that the kernel still has.
@@ -144,11 +153,12 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
     unsigned frame_shift = 0;
 
     // Length and pool are one word: one subtraction and one comparison check that the pool is ours and the length neither too short nor
-    // too long (`length_range`: longest less shortest), since whatever is not wraps to, or is, a huge number. The reserved bits say
-    // nothing about that.
+    // too long (`length_range`: longest less shortest), since whatever is not wraps to, or is, a huge number. So is one
+    // of several frames: kContinues is the bit above. The other flags say nothing about that.
     bool Allow(uint64_t length_range, uint64_t address, const Packet& packet) const {
       static_assert(std::endian::native == std::endian::little && offsetof(Packet, length) == 8 && offsetof(Packet, pool) == 12);
-      constexpr uint64_t kLengthAndPool = (uint64_t{1} << 48) - 1;
+      static_assert(offsetof(Packet, flags) == 14 && Packet::kContinues == 1);
+      constexpr uint64_t kLengthAndPool = (uint64_t{1} << 49) - 1;
       uint64_t length_and_pool;
       std::memcpy(&length_and_pool, &packet.length, sizeof(length_and_pool));
       return (length_and_pool & kLengthAndPool) - shortest_of_pool <= length_range &&
@@ -161,6 +171,9 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
     uint64_t bytes;
   };
   Amount PutInARow(std::span<const Packet> packets, uint8_t tag);
+  std::size_t PutScattered(std::span<const Packet> frames, Owner& owner);
+  uint32_t CountPackets(std::span<const uint64_t> addresses);
+  uint32_t RestOfFirst(uint32_t waiting);
   bool CallUntilDone(TxCounters& counters);
   void CreditOwners(std::span<const uint64_t> addresses);
   void Credit(TxCounters& counters, uint32_t count);
@@ -181,7 +194,8 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   // Read for every burst, by threads without the lock too.
   alignas(lcore::kCacheLineBytes) const Limits limits_;
   std::atomic<uint64_t> length_range_{0};
-  mempool::FrameSet held_;  // in the tx ring, in the kernel, in the completion ring; the tag says whose
+  std::unique_ptr<mempool::FrameSet> continuing_;  // of held_, those that are not a packet's last; null: packets have one frame
+  mempool::FrameSet held_;                         // in the tx ring, in the kernel, in the completion ring; the tag says whose
   std::atomic<bool> device_gone_{false};
   int socket_ = -1;
   uint32_t packets_a_call_ = 32;

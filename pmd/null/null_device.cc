@@ -63,7 +63,7 @@ class NullTxQueue final : public BasicTxQueue {
     if (options_.copy) {
       for (const Packet& packet : packets) CopyOut(packet);
     }
-    counters().Add(kTxPackets, packets.size());
+    counters().Add(kTxPackets, mempool::CountPackets(packets));
     counters().Add(kTxBytes, BytesOf(packets));
     mempool::Pool::Free(packets);
     return packets.size();

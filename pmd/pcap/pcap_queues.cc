@@ -119,17 +119,27 @@ absl::Status RecordQueue::Stop() {
 
 std::size_t RecordQueue::Send(std::span<const Packet> packets) {
   if (!started()) return 0;
-  counters().Add(kTxPending, static_cast<int64_t>(packets.size()));
+  counters().Add(kTxPending, static_cast<int64_t>(mempool::CountPackets(packets)));
   const timespec now = Now(CLOCK_REALTIME);
-  for (const Packet& packet : packets) {
-    if (recorder_->status().ok()) recorder_->Write(now, packet.bytes());
+  std::span<const Packet> rest = packets;
+  while (!rest.empty()) {
+    const std::span<const Packet> frames = rest.first(mempool::FramesOfFirst(rest));
+    rest = rest.subspan(frames.size());
+    const std::span<const std::byte> bytes = frames.size() == 1 ? frames.front().bytes() : Gather(frames);
+    if (recorder_->status().ok()) recorder_->Write(now, bytes);
     ++pending_packets_;
-    pending_bytes_ += packet.length;
+    pending_bytes_ += bytes.size();
     if (recorder_->full()) Flush();
   }
   mempool::Pool::Free(packets);
   if (packets.empty() || !recorder_->status().ok()) Flush();
   return packets.size();
+}
+
+std::span<const std::byte> RecordQueue::Gather(std::span<const Packet> frames) {
+  whole_packet_.clear();
+  for (const Packet& frame : frames) whole_packet_.insert(whole_packet_.end(), frame.data, frame.data + frame.length);
+  return whole_packet_;
 }
 
 void RecordQueue::Flush() {
@@ -150,7 +160,7 @@ NoFileQueue::NoFileQueue() : BasicTxQueue(kNoFileRows) {}
 
 std::size_t NoFileQueue::Send(std::span<const Packet> packets) {
   if (!started()) return 0;
-  counters().Add(kNoFileDropped, static_cast<int64_t>(packets.size()));
+  counters().Add(kNoFileDropped, static_cast<int64_t>(mempool::CountPackets(packets)));
   mempool::Pool::Free(packets);
   return packets.size();
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <absl/status/status.h>
 
@@ -60,7 +61,9 @@ class RecordQueue final : public BasicTxQueue {
 
  private:
   void Flush();
+  std::span<const std::byte> Gather(std::span<const Packet> frames);
 
+  std::vector<std::byte> whole_packet_;  // of several frames
   const std::shared_ptr<Recorder> recorder_;
   const std::string device_;
   uint64_t pending_packets_ = 0;

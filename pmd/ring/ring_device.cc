@@ -21,10 +21,11 @@ enum RxRow { kRxPackets, kRxBytes, kRxDiscarded };
 constexpr CounterRow kRxRows[] = {
     {"packets", &QueueStats::rx_packets}, {"bytes", &QueueStats::rx_bytes}, {"discarded_at_stop", &QueueStats::rx_missed}};
 
-enum TxRow { kTxPackets, kTxBytes, kTxNoReceiver, kTxRingFull };
+enum TxRow { kTxPackets, kTxBytes, kTxNoReceiver, kTxTooManyFrames, kTxRingFull };
 constexpr CounterRow kTxRows[] = {{"packets", &QueueStats::tx_packets},
                                   {"bytes", &QueueStats::tx_bytes},
                                   {"dropped_no_receiver", &QueueStats::tx_dropped},
+                                  {"dropped_too_many_frames", &QueueStats::tx_dropped},
                                   {"ring_full", nullptr}};  // times that Send took fewer
 
 class RingRxQueue final : public BasicRxQueue {
@@ -67,6 +68,14 @@ class RingTxQueue final : public BasicTxQueue {
 
   std::size_t Send(std::span<const Packet> packets) override {
     if (!started() || packets.empty()) return 0;
+    if (mempool::CountPackets(packets) < packets.size()) [[unlikely]]
+      return SendWithoutScattered(packets);
+    return Pass(packets);
+  }
+
+ private:
+  // Packets of one frame.
+  std::size_t Pass(std::span<const Packet> packets) {
     // From the moment a packet is in the wire it is the receiver's, who may change it: lengths are added up before. What is not taken is
     // still ours to look at.
     uint64_t bytes = BytesOf(packets);
@@ -85,7 +94,27 @@ class RingTxQueue final : public BasicTxQueue {
     return *taken;
   }
 
- private:
+  // A receiver of this port expects packets of one frame: what has more is dropped.
+  std::size_t SendWithoutScattered(std::span<const Packet> packets) {
+    std::size_t taken = 0;
+    while (taken < packets.size()) {
+      const std::span<const Packet> rest = packets.subspan(taken);
+      if (rest.front().continues()) {
+        const std::size_t frames = mempool::FramesOfFirst(rest);
+        mempool::Pool::Free(rest.first(frames));
+        counters().Add(kTxTooManyFrames, 1);
+        taken += frames;
+        continue;
+      }
+      const auto next = std::find_if(rest.begin(), rest.end(), [](const Packet& packet) { return packet.continues(); });
+      const auto count = static_cast<std::size_t>(next - rest.begin());
+      const std::size_t passed = Pass(rest.first(count));
+      taken += passed;
+      if (passed < count) break;
+    }
+    return taken;
+  }
+
   const std::shared_ptr<Cable> cable_;
   Wire& wire_;
 };

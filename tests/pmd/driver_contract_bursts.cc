@@ -91,7 +91,7 @@ TEST_P(DriverContract, ReceivedPacketsAreWhollyTheCallers) {
     ASSERT_TRUE(pool_->Owns(packet));
     EXPECT_GE(pool_->Headroom(packet), mempool::kMinimumHeadroom);
     EXPECT_LE(pool_->Headroom(packet) + packet.length, pool_->frame_size());
-    EXPECT_EQ(packet.reserved, 0u);
+    EXPECT_EQ(packet.flags, 0u);
     std::fill_n(pool_->FrameStart(pool_->FrameOf(packet)), pool_->frame_size(), std::byte{0xEE});
   }
   SettleTx(*ports.sender);

@@ -142,7 +142,7 @@ def queues(machine, interface, link, ports):
 def mtu(machine, interface, link, ports):
     size = link.get("mtu", 0)
     if size > LARGEST_FRAME_MTU:
-        yield Finding("mtu", BROKEN, interface, f"MTU {size}: a packet must fit into one frame of at most 4096 bytes; longer ones are lost",
+        yield Finding("mtu", BROKEN, interface, f"MTU {size}: but in testpmd a packet must fit into one frame of at most 4096 bytes; longer ones are refused",
                       f"ip link set {interface} mtu {STANDARD_FRAME_MTU}")
     elif size > STANDARD_FRAME_MTU + 200:
         yield Finding("mtu", NOTE, interface, f"MTU {size}: frames of 2048 bytes are too short for that", "testpmd: --mbuf-size=4096")

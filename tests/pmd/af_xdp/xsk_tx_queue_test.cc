@@ -468,10 +468,10 @@ TEST_P(XskTxQueueTest, AClosedQueueTakesNothingAndCountsNothing) {
   Pool::Free(packets);
 }
 
-TEST_P(XskTxQueueTest, ReservedBitsSayNothingAboutTheLength) {
+TEST_P(XskTxQueueTest, OtherFlagsSayNothingAboutTheLength) {
   const auto packets = Make(2);
-  packets[0].reserved = 1;
-  packets[1].reserved = 0xFFFF;
+  packets[0].flags = 2;
+  packets[1].flags = 0xFFFE;
   EXPECT_EQ(queue_.Send(packets), 2u);
   EXPECT_EQ(kernel_.sent.size(), 2u);
 }

@@ -22,7 +22,7 @@ std::size_t FinishPartialSend(Stream& stream, std::span<const Packet> packets, s
       sent += stream.tx->Send(packets.subspan(sent));
     }
   }
-  if (sent < packets.size()) FreeBurst(packets.subspan(sent), stream.stats.forward_dropped);
+  if (sent < packets.size()) FreeBurst(stream, packets.subspan(sent), stream.stats.forward_dropped);
   return sent;
 }
 

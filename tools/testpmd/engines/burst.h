@@ -16,6 +16,21 @@ namespace pollux::testpmd {
 // An engine keeps one as a member: on the stack it would be cleared for every burst.
 using BurstBuffer = std::array<Packet, mempool::kMaximumBurst>;
 
+// Packets in a burst of this stream.
+inline std::size_t PacketsOf(const Stream& stream, std::span<const Packet> burst) {
+  return stream.scattered ? mempool::CountPackets(burst) : burst.size();
+}
+
+// Calls visit(Packet&) with the first frame of every packet.
+template <typename Visit>
+void ForEachPacket(std::span<Packet> burst, Visit visit) {
+  bool begins = true;
+  for (Packet& packet : burst) {
+    if (begins) visit(packet);
+    begins = !packet.continues();
+  }
+}
+
 // Receives up to stream.burst packets to the front of `buffer`.
 inline std::span<Packet> ReceiveBurst(Stream& stream, BurstBuffer& buffer) {
   const uint64_t begin = stream.record_cycles ? lcore::ReadCycles() : 0;
@@ -27,20 +42,20 @@ inline std::span<Packet> ReceiveBurst(Stream& stream, BurstBuffer& buffer) {
   }
   if (stream.record_bursts) stream.stats.rx_bursts.bursts[count].Add(1);
   if (count == 0) return {};
-  stream.stats.rx_packets.Add(count);
   const std::span<Packet> packets(buffer.data(), count);
+  stream.stats.rx_packets.Add(PacketsOf(stream, packets));
   if (stream.observer != nullptr) stream.observer->OnBurst(stream.rx_port, stream.rx_queue, true, packets);
   return packets;
 }
 
 // Frees packets that end here, and counts them as `cause`.
-inline void FreeBurst(std::span<const Packet> packets, Counter& cause) {
+inline void FreeBurst(const Stream& stream, std::span<const Packet> packets, Counter& cause) {
   mempool::Pool::Free(packets);
-  cause.Add(packets.size());
+  cause.Add(PacketsOf(stream, packets));
 }
 
 // What SendBurst does when the queue took only the first `sent`: retries as the stream asks, frees and counts the rest. Returns how
-// many were sent in all.
+// many frames were sent in all.
 std::size_t FinishPartialSend(Stream& stream, std::span<const Packet> packets, std::size_t sent);
 
 // Whether more is likely to come at once, so that the tx queue may wait for it with what it has.
@@ -48,11 +63,11 @@ enum class Following : bool { kNothing, kMore };
 
 // A full burst came in, or was generated: more is behind it.
 inline Following AfterBurst(const Stream& stream, std::span<const Packet> burst) {
-  return burst.size() == stream.burst ? Following::kMore : Following::kNothing;
+  return burst.size() >= stream.burst ? Following::kMore : Following::kNothing;
 }
 
 // Sends `packets`, at most kMaximumBurst; what cannot be sent is freed and counted. An empty burst lets the queue
-// finish earlier ones (pmd/queue.h). Returns how many were sent.
+// finish earlier ones (pmd/queue.h). Returns how many packets were sent.
 inline std::size_t SendBurst(Stream& stream, std::span<const Packet> packets, Following following = Following::kNothing) {
   if (stream.observer != nullptr && !packets.empty()) stream.observer->OnBurst(stream.tx_port, stream.tx_queue, false, packets);
   const uint64_t begin = stream.record_cycles ? lcore::ReadCycles() : 0;
@@ -61,9 +76,10 @@ inline std::size_t SendBurst(Stream& stream, std::span<const Packet> packets, Fo
   if (packets.empty()) return 0;
   if (sent < packets.size()) [[unlikely]]
     sent = FinishPartialSend(stream, packets, sent);
-  stream.stats.tx_packets.Add(sent);
+  const std::size_t sent_packets = PacketsOf(stream, packets.first(sent));
+  stream.stats.tx_packets.Add(sent_packets);
   if (stream.record_bursts) stream.stats.tx_bursts.bursts[sent].Add(1);
-  return sent;
+  return sent_packets;
 }
 
 }  // namespace pollux::testpmd

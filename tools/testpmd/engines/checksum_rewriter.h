@@ -13,7 +13,8 @@ namespace pollux::testpmd {
 // ones. Behind up to two VLAN tags, not inside tunnels.
 //
 // Left alone: a UDP checksum of zero over IPv4, which means none; the transport of fragments and of packets that end before
-// IP says; anything behind a malformed header. A UDP length that is not possible counts as bad and stays.
+// IP says, as the first frame of several does; anything behind a malformed header. A UDP length that is not possible counts as bad and
+// stays.
 class ChecksumRewriter : public BurstRewriter {
  public:
   std::span<Packet> Rewrite(Stream& stream, std::span<Packet> packets) override;

@@ -53,18 +53,29 @@ void AppendNetwork(std::span<const std::byte> packet, const PacketHeaders& heade
 }  // namespace
 
 std::string DescribePacket(std::span<const std::byte> packet) {
-  if (packet.size() < kEthernetBytes) return absl::StrCat("length=", packet.size(), " - nb_segs=1 - no Ethernet header");
+  return DescribePacket(packet, packet.size(), 1);
+}
+
+std::string DescribePacket(std::span<const std::byte> packet, std::size_t length, std::size_t segments) {
+  if (packet.size() < kEthernetBytes) return absl::StrCat("length=", length, " - nb_segs=", segments, " - no Ethernet header");
   const PacketHeaders headers = ParseHeaders(packet);
   std::string names = LinkName(headers);
   std::string lengths = absl::StrCat(" - l2_len=", headers.network_offset);
   AppendNetwork(packet, headers, names, lengths);
-  return absl::StrFormat("src=%s - dst=%s - type=0x%04x - length=%u - nb_segs=1 - sw ptype: %s%s", MacText(packet.data() + kMacBytes),
-                         MacText(packet.data()), headers.ether_type, packet.size(), names, lengths);
+  return absl::StrFormat("src=%s - dst=%s - type=0x%04x - length=%u - nb_segs=%u - sw ptype: %s%s", MacText(packet.data() + kMacBytes),
+                         MacText(packet.data()), headers.ether_type, length, segments, names, lengths);
 }
 
 std::string DescribeBurst(std::size_t port, std::size_t queue, bool received, std::span<const mempool::Packet> packets) {
-  std::string text = absl::StrFormat("port %u/queue %u: %s %u packets\n", port, queue, received ? "received" : "sent", packets.size());
-  for (const mempool::Packet& packet : packets) absl::StrAppend(&text, "  ", DescribePacket(packet.bytes()), "\n");
+  std::string text =
+      absl::StrFormat("port %u/queue %u: %s %u packets\n", port, queue, received ? "received" : "sent", mempool::CountPackets(packets));
+  while (!packets.empty()) {
+    const std::span<const mempool::Packet> frames = packets.first(mempool::FramesOfFirst(packets));
+    packets = packets.subspan(frames.size());
+    std::size_t length = 0;
+    for (const mempool::Packet& frame : frames) length += frame.length;
+    absl::StrAppend(&text, "  ", DescribePacket(frames.front().bytes(), length, frames.size()), "\n");
+  }
   return text;
 }
 

@@ -22,7 +22,7 @@ struct NoisyOptions {
 };
 
 struct EngineOptions {
-  // --txpkts: a generated packet is as long as their sum, and in one frame. flowgen counts 4 bytes of it as the wire's
+  // --txpkts: a generated packet is as long as their sum, and in as few frames as hold it. flowgen counts 4 bytes of it as the wire's
   // checksum, as DPDK does: its packets are 4 shorter than those of txonly.
   std::vector<std::size_t> tx_segments = {64};
   uint32_t tx_ip_source = 0xC6120001;       // --tx-ip, host byte order: 198.18.0.1; txonly

@@ -47,11 +47,15 @@ absl::StatusOr<std::unique_ptr<ForwardEngine>> MakeNoisy(const NoisyOptions& opt
   return NoisyEngine::Make(options, MakeRewriter(mode));
 }
 
-absl::Status CheckStream(const ForwardMode& mode, const Stream& stream) {
+absl::Status CheckStream(const ForwardMode& mode, const EngineOptions& options, const Stream& stream) {
   const std::string name = absl::StrCat("stream from port ", stream.rx_port, " queue ", stream.rx_queue, " to port ", stream.tx_port,
                                         " queue ", stream.tx_queue);
   if (stream.burst < 1 || stream.burst > mempool::kMaximumBurst) {
     return absl::InvalidArgumentError(absl::StrCat(name, ": a burst of ", stream.burst, "; 1 to ", mempool::kMaximumBurst, " (--burst)"));
+  }
+  if (stream.scattered && mode.name == "noisy" && options.noisy.buffer_packets != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": --noisy-tx-sw-buffer-size holds packets of one frame, and there are longer ones (sg=off)"));
   }
   const char* missing = nullptr;
   if (mode.receives && stream.rx == nullptr) missing = "rx queue";
@@ -82,7 +86,7 @@ absl::StatusOr<std::unique_ptr<ForwardEngine>> MakeForwardEngine(absl::string_vi
         absl::StrJoin(kModes, "|", [](std::string* out, const ForwardMode& each) { absl::StrAppend(out, each.name); });
     return absl::NotFoundError(absl::StrCat("forward mode \"", name, "\" (there are ", names, ")"));
   }
-  if (absl::Status status = CheckStream(*mode, stream); !status.ok()) return status;
+  if (absl::Status status = CheckStream(*mode, options, stream); !status.ok()) return status;
   if (name == "io") return std::make_unique<IoEngine>();
   if (name == "rxonly") return std::make_unique<RxOnlyEngine>();
   if (name == "txonly") return TxOnlyEngine::Make(options, stream);

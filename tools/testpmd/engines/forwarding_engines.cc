@@ -19,7 +19,7 @@ std::size_t RewriteEngine::Poll(Stream& stream) {
 
 std::size_t RxOnlyEngine::Poll(Stream& stream) {
   const std::span<Packet> packets = ReceiveBurst(stream, buffer_);
-  if (!packets.empty()) FreeBurst(packets, stream.stats.consumed);
+  if (!packets.empty()) FreeBurst(stream, packets, stream.stats.consumed);
   return packets.size();
 }
 

@@ -17,14 +17,15 @@ constexpr std::size_t kMaximumIpv4Packet = 65535 + kEthernetBytes;
 // The length of generated packets by --txpkts, less `left_out`.
 absl::StatusOr<std::size_t> GeneratedLength(const EngineOptions& options, std::size_t left_out, const Stream& stream) {
   const std::string asked = absl::StrCat("--txpkts=", absl::StrJoin(options.tx_segments, ","));
-  const std::size_t maximum = std::min(stream.pool->maximum_length(), kMaximumIpv4Packet);
+  const std::size_t maximum = std::min(stream.tx_frames * stream.pool->maximum_length(), kMaximumIpv4Packet);
   std::size_t total = 0;
   for (std::size_t segment : options.tx_segments) {
     if (segment == 0) return absl::InvalidArgumentError(absl::StrCat(asked, ": a segment of 0 bytes"));
     if (segment > maximum + left_out || total + segment > maximum + left_out) {
-      return absl::InvalidArgumentError(absl::StrCat(asked, ": a packet is at most ", maximum + left_out,
-                                                     " bytes, in one frame behind its headroom of ", stream.pool->headroom(),
-                                                     " (a larger frame: --mbuf-size)"));
+      const std::string frames = stream.tx_frames == 1 ? "one frame" : absl::StrCat(stream.tx_frames, " frames, each");
+      return absl::InvalidArgumentError(absl::StrCat(asked, ": a packet is at most ", maximum + left_out, " bytes, in ", frames,
+                                                     " behind its headroom of ", stream.pool->headroom(),
+                                                     " (a larger frame: --mbuf-size; several: an MTU that asks for them, or sg=on)"));
     }
     total += segment;
   }
@@ -52,7 +53,7 @@ TxOnlyEngine::TxOnlyEngine(const EngineOptions& options, const Stream& stream, s
 std::size_t TxOnlyEngine::Poll(Stream& stream) {
   const std::span<Packet> packets = template_.Generate(stream, buffer_);
   if (multi_flow_) {
-    for (Packet& packet : packets) template_.SetIpSource(packet, first_source_ ^ uint32_t{next_source_++} << 8);
+    ForEachPacket(packets, [this](Packet& packet) { template_.SetIpSource(packet, first_source_ ^ uint32_t{next_source_++} << 8); });
   }
   SendBurst(stream, packets, AfterBurst(stream, packets));  // the next burst follows, unless frames ran out
   return packets.size();
@@ -72,14 +73,14 @@ FlowgenEngine::FlowgenEngine(const EngineOptions& options, const Stream& stream,
 
 std::size_t FlowgenEngine::Poll(Stream& stream) {
   const std::size_t received = ReceiveBurst(stream, buffer_).size();
-  if (received != 0) FreeBurst({buffer_.data(), received}, stream.stats.consumed);
+  if (received != 0) FreeBurst(stream, {buffer_.data(), received}, stream.stats.consumed);
 
   const std::span<Packet> packets = template_.Generate(stream, buffer_);
   std::size_t flow = next_flow_;
-  for (Packet& packet : packets) {
+  ForEachPacket(packets, [&](Packet& packet) {
     template_.SetIpDestination(packet, kFlowgenFlow.ip_destination + static_cast<uint32_t>(flow));
     if (++flow == flows_) flow = 0;
-  }
+  });
   next_flow_ = (next_flow_ + SendBurst(stream, packets, AfterBurst(stream, packets))) % flows_;
   return received + packets.size();
 }

@@ -144,14 +144,18 @@ std::size_t IcmpEchoEngine::Poll(Stream& stream) {
   const std::span<Packet> packets = ReceiveBurst(stream, buffer_);
   std::size_t answers = 0;
   std::size_t others = 0;
+  bool begins = true;
+  bool answered = false;
   for (Packet& packet : packets) {
-    if (Answer(stream, packet)) {
+    if (begins) answered = Answer(stream, packet);
+    begins = !packet.continues();
+    if (answered) {
       packets[answers++] = packet;
     } else {
       others_[others++] = packet;
     }
   }
-  if (others != 0) FreeBurst(std::span(others_).first(others), stream.stats.not_answered);
+  if (others != 0) FreeBurst(stream, std::span(others_).first(others), stream.stats.not_answered);
   SendBurst(stream, packets.first(answers));
   return packets.size();
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/testpmd/engines/packet_template.h"
 
+#include <algorithm>
+
 #include "tools/testpmd/engines/checksum.h"
 #include "tools/testpmd/engines/mac_rewriters.h"
 
@@ -46,12 +48,38 @@ PacketTemplate::PacketTemplate(const Stream& stream, const UdpFlow& flow, std::s
 }
 
 std::span<Packet> PacketTemplate::Generate(Stream& stream, BurstBuffer& buffer) const {
+  if (bytes_.size() > stream.pool->maximum_length()) return GenerateScattered(stream, buffer);
   const std::size_t count = stream.pool->Allocate({buffer.data(), stream.burst});
   if (count < stream.burst) stream.stats.allocation_failed.Add(stream.burst - count);
   const std::span<Packet> packets(buffer.data(), count);
   for (Packet& packet : packets) {
     std::memcpy(packet.data, bytes_.data(), bytes_.size());
     packet.length = static_cast<uint32_t>(bytes_.size());
+  }
+  if (count != 0) stream.stats.generated.Add(count);
+  return packets;
+}
+
+std::span<Packet> PacketTemplate::GenerateScattered(Stream& stream, BurstBuffer& buffer) const {
+  const std::size_t room = stream.pool->maximum_length();
+  const std::size_t frames = (bytes_.size() + room - 1) / room;
+  const std::size_t wanted = std::min(stream.burst, buffer.size() / frames);
+  const std::size_t got = stream.pool->Allocate({buffer.data(), wanted * frames});
+  const std::size_t count = got / frames;
+  const std::span<Packet> packets(buffer.data(), count * frames);
+  mempool::Pool::Free({buffer.data() + packets.size(), got - packets.size()});
+  if (count < wanted) stream.stats.allocation_failed.Add(wanted - count);
+  std::size_t offset = 0;
+  for (Packet& frame : packets) {
+    const std::size_t length = std::min(room, bytes_.size() - offset);
+    std::memcpy(frame.data, bytes_.data() + offset, length);
+    frame.length = static_cast<uint32_t>(length);
+    offset += length;
+    if (offset < bytes_.size()) {
+      frame.flags = Packet::kContinues;
+    } else {
+      offset = 0;
+    }
   }
   if (count != 0) stream.stats.generated.Add(count);
   return packets;

@@ -32,7 +32,8 @@ class PacketTemplate {
   PacketTemplate(const Stream& stream, const UdpFlow& flow, std::size_t length);
 
   // Takes up to stream.burst frames from the stream's pool to the front of `buffer`, and makes each a copy of the template. Counts
-  // `generated` and `allocation_failed`. The payload is copied too: a frame shows nothing of the packet it held before.
+  // `generated` and `allocation_failed`. The payload is copied too: a frame shows nothing of the packet it held before. A
+  // template longer than a frame takes several for each packet, and makes fewer packets where the buffer does not hold as many frames.
   std::span<Packet> Generate(Stream& stream, BurstBuffer& buffer) const;
 
   // Gives a generated packet another address, and its IPv4 header the checksum that belongs to it.
@@ -42,6 +43,8 @@ class PacketTemplate {
   }
 
  private:
+  std::span<Packet> GenerateScattered(Stream& stream, BurstBuffer& buffer) const;
+
   static constexpr std::size_t kSourceOffset = kEthernetBytes + 12;
 
   static void SetAddress(Packet& packet, std::size_t offset, uint32_t address, uint64_t sum_of_the_rest);

@@ -99,6 +99,8 @@ struct Stream {
   pmd::MacAddress tx_port_mac;                 // source of what mac, csum, icmpecho and the generators send
   pmd::MacAddress peer_mac;                    // --eth-peer of the tx port: destination of what mac, csum and the generators send
   std::size_t burst = mempool::kDefaultBurst;  // 1 .. kMaximumBurst
+  bool scattered = false;                      // packets may have several frames (pmd/queue.h)
+  std::size_t tx_frames = 1;                   // of a packet that the tx port sends, at most
   RetryOptions retry;
   bool record_bursts = false;
   bool record_cycles = false;

@@ -90,6 +90,7 @@ absl::Status Forwarder::MakeStreams(BurstObserver* observer) {
     stream.tx_port_mac = tx_device.Info().mac;
     stream.peer_mac = config_.PeerOf(ends.tx_port);
     stream.burst = config_.burst;
+    SetScattered(stream);
     stream.retry = config_.retry;
     stream.record_bursts = config_.record_burst_stats;
     stream.record_cycles = config_.record_core_cycles;
@@ -103,6 +104,12 @@ absl::Status Forwarder::MakeStreams(BurstObserver* observer) {
   return absl::OkStatus();
 }
 
+void Forwarder::SetScattered(Stream& stream) const {
+  const bool tx_scattered = ports_[stream.tx_port]->device().scattered();
+  stream.scattered = tx_scattered || ports_[stream.rx_port]->device().scattered();
+  stream.tx_frames = tx_scattered ? mempool::kMostFramesOfPacket : 1;
+}
+
 // At most two rings of packets a queue, since some sources never run dry.
 void Forwarder::FlushRxQueues() {
   Packet packets[mempool::kDefaultBurst];
@@ -113,7 +120,7 @@ void Forwarder::FlushRxQueues() {
       const std::size_t count = running->stream.rx->Receive(packets);
       if (count == 0) break;
       mempool::Pool::Free({packets, count});
-      flushed_[port.number()] += count;
+      flushed_[port.number()] += mempool::CountPackets({packets, count});
     }
   }
 }
@@ -253,6 +260,7 @@ absl::Status Forwarder::ChangePort(std::size_t port, const std::function<absl::S
   for (RunningStream* running : streams) {
     const std::size_t tx_port = running->stream.tx_port;
     if (tx_port == port) running->stream.tx_port_mac = mac;
+    SetScattered(running->stream);
     running->idle.store(generates && !ports_[tx_port]->started() ? number : 0, std::memory_order_release);
   }
   return status;

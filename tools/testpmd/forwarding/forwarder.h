@@ -106,6 +106,7 @@ class Forwarder {
 
   static bool PrepareToSleep(const std::vector<RunningStream*>& streams, std::vector<int>& descriptors);
   absl::Status MakeStreams(BurstObserver* observer);
+  void SetScattered(Stream& stream) const;
   void FlushRxQueues();
   absl::Status SendFirst(std::size_t bursts);
   absl::Status Launch();

@@ -287,7 +287,7 @@ void AddMemoryOptions(OptionTable& table, TestpmdOptions& options) {
   table.Add({"headroom", 0, kRequired, "BYTES", "free bytes before every packet (256)", SetNumber(options.headroom, 256, 4096 - 256)});
   table.Add({"mbcache", 0, kRequired, "N", "frames that move between an lcore and the pool at once (256)",
              SetNumber(options.cache_frames, 0, 4096)});
-  table.Add({"max-pkt-len", 0, kRequired, "BYTES", "longest packet; must fit a frame, and sets the MTU of the ports",
+  table.Add({"max-pkt-len", 0, kRequired, "BYTES", "longest packet; sets the MTU of the ports, and frames to go with it",
              SetNumber(options.maximum_packet, 64, 65535)});
   table.Add({"pages", 0, kRequired, "KIND", "auto (default: 2 MiB pages if there are), 2M, 1G or ordinary",
              SetParsed(options.pages, ParsePages)});

@@ -45,10 +45,11 @@ absl::StatusOr<mempool::PoolOptions> PoolOptionsFor(const TestpmdOptions& option
   if (options.headroom.has_value()) pool.headroom = *options.headroom;
   const std::size_t longest = options.maximum_packet.value_or(0);
   pool.frame_size = options.frame_size.value_or(longest + pool.headroom > demand.frame_size ? 4096 : demand.frame_size);
-  if (longest + pool.headroom > pool.frame_size) {
-    const std::size_t limit = (options.frame_size.has_value() ? pool.frame_size : 4096) - pool.headroom;
-    return absl::InvalidArgumentError(absl::StrCat("--max-pkt-len=", longest, ": a frame of ", pool.frame_size,
-                                                   " bytes with a headroom of ", pool.headroom, " holds ", limit, " bytes at most"));
+  const std::size_t limit = mempool::kMostFramesOfPacket * (pool.frame_size - pool.headroom);
+  if (longest > limit) {
+    return absl::InvalidArgumentError(absl::StrCat("--max-pkt-len=", longest, ": ", mempool::kMostFramesOfPacket, " frames of ",
+                                                   pool.frame_size, " bytes with a headroom of ", pool.headroom, " hold ", limit,
+                                                   " bytes at most"));
   }
   if (options.cache_frames.has_value()) pool.slab_frames = std::max(*options.cache_frames, kSmallestCache);
   const std::size_t busy = std::min(demand.following_queues, kBusyQueues) * demand.busy_descriptors;

@@ -210,6 +210,7 @@ absl::Status Session::ConfigurePort(Port& port, const pmd::DeviceConfig& wanted)
       return lcore::Annotate(status, absl::StrCat(name, ": --max-pkt-len=", *options_.maximum_packet));
   }
   pmd::DeviceConfig config = wanted;
+  config.scattered = true;
   config.pool = memory_.PoolOf(MemoryNodeOf(port));
   if (config.pool == nullptr) config.pool = memory_.pools().begin()->second;
   config.promiscuous = port.promiscuous;

@@ -27,9 +27,11 @@ TEST(PoolOptionsFor, TakesLargerFramesForLongerPackets) {
   EXPECT_EQ(PoolOptionsFor(options, {})->frame_size, 2048u);
   options.maximum_packet = 1793;
   EXPECT_EQ(PoolOptionsFor(options, {})->frame_size, 4096u);
-  options.maximum_packet = 3841;
+  options.maximum_packet = 9018;
+  EXPECT_EQ(PoolOptionsFor(options, {})->frame_size, 4096u) << "and several of them";
+  options.maximum_packet = 69121;
   EXPECT_EQ(PoolOptionsFor(options, {}).status().message(),
-            "--max-pkt-len=3841: a frame of 4096 bytes with a headroom of 256 holds 3840 bytes at most");
+            "--max-pkt-len=69121: 18 frames of 4096 bytes with a headroom of 256 hold 69120 bytes at most");
 }
 
 TEST(PoolOptionsFor, TakesFramesAsThePortsRecommend) {
