@@ -27,9 +27,9 @@ struct RxCounters {
   lcore::Counter wakeups;              // system calls that the kernel took
   lcore::Counter wakeups_failed;       // that it refused: the link is down, the device gone
   lcore::Counter checksums_completed;  // packets that came with an unfinished one
+  lcore::Counter discarded_at_stop;    // in the rx ring when the queue stopped
   lcore::Counter scattered;            // packets of several frames, among those received
   lcore::Counter dropped_too_many_frames;
-  lcore::Counter discarded_at_stop;  // in the rx ring when the queue stopped
 };
 
 // Keeps as many frames with the kernel as the load asks for (fill_target.h): on their way from fill ring to rx ring, wherever they are.

@@ -237,8 +237,9 @@ std::size_t XskTxRing::TakeBack(std::span<mempool::FrameNumber> frames) {
   told_to_.store(tx_.submitted(), std::memory_order_relaxed);
   const mempool::FrameSet::Writer held = held_.writer();
   for (uint32_t index = 0; index < count; ++index) {
-    frames[index] = static_cast<mempool::FrameNumber>(tx_.At(index).addr >> limits_.frame_shift);
-    const uint32_t packets = CountPackets({&tx_.At(index).addr, 1});
+    const uint64_t address = tx_.At(index).addr;
+    frames[index] = static_cast<mempool::FrameNumber>(address >> limits_.frame_shift);
+    const uint32_t packets = CountPackets({&address, 1});
     owners_[held_.Tag(frames[index]) - 1u]->counters.completed.dropped_link_down.Add(packets);
     held.Erase(frames[index]);
     if (continuing_ != nullptr) continuing_->Erase(frames[index]);

@@ -33,17 +33,17 @@ struct alignas(lcore::kCacheLineBytes) TxCounters {
   lcore::Counter copied;             // packets of another pool, copied into one of ours
   lcore::Counter dropped_too_short;  // less than an Ethernet header
   lcore::Counter dropped_too_long;   // more than the MTU allows, or than the frame holds
+  lcore::Counter dropped_at_stop;    // in the tx ring when the socket was closed
+  lcore::Counter kicks;              // system calls
+  lcore::Counter kicks_again;        // EAGAIN: budget, send buffer, completion ring or the device's queue used up; sent later
+  lcore::Counter kicks_no_buffer;    // ENOBUFS: the kernel had no memory; sent later
+  lcore::Counter kicks_link_down;    // ENETDOWN: the interface is down
+  lcore::Counter kicks_failed;       // any other errno
+  lcore::Counter ring_full;          // Send calls that could not take all for want of a place in the ring
+  lcore::Counter no_frame;           // Send calls that could not take a packet of another pool, because ours was empty
+  lcore::Counter refused_gone;       // Send calls that took nothing since the interface is gone
+  lcore::Counter scattered;          // packets of several frames that were put into the ring
   lcore::Counter dropped_too_many_frames;
-  lcore::Counter scattered;        // packets of several frames, among those taken and not dropped
-  lcore::Counter dropped_at_stop;  // in the tx ring when the socket was closed
-  lcore::Counter kicks;            // system calls
-  lcore::Counter kicks_again;      // EAGAIN: budget, send buffer, completion ring or the device's queue used up; sent later
-  lcore::Counter kicks_no_buffer;  // ENOBUFS: the kernel had no memory; sent later
-  lcore::Counter kicks_link_down;  // ENETDOWN: the interface is down
-  lcore::Counter kicks_failed;     // any other errno
-  lcore::Counter ring_full;        // Send calls that could not take all for want of a place in the ring
-  lcore::Counter no_frame;         // Send calls that could not take a packet of another pool, because ours was empty
-  lcore::Counter refused_gone;     // Send calls that took nothing since the interface is gone
   // Whoever takes completions adds to these: of a shared ring that is another core, as a rule.
   struct alignas(lcore::kCacheLineBytes) Completed {
     lcore::Counter sent;               // back from the completion ring, and not dropped_busy

@@ -50,6 +50,12 @@ TEST(AfXdpOptions, ChecksumsAreCompletedOrKept) {
   EXPECT_FALSE(CompletesChecksums(*Parse("net_af_xdp0,iface=p0,rx_checksum=keep"), "veth"));
 }
 
+TEST(AfXdpOptions, PacketsOfSeveralFrames) {
+  EXPECT_EQ(Parse("net_af_xdp0,iface=p0")->scatter, ScatterPolicy::kAutomatic);
+  EXPECT_EQ(Parse("net_af_xdp0,iface=p0,sg=on")->scatter, ScatterPolicy::kOn);
+  EXPECT_EQ(Parse("net_af_xdp0,iface=p0,sg=off")->scatter, ScatterPolicy::kOff);
+}
+
 TEST(AfXdpOptions, SteeringRulesAddUp) {
   const auto options = Parse("net_af_xdp0,iface=p0,steer=arp,steer=udp dst 4789");
   ASSERT_TRUE(options.ok()) << options.status();
@@ -69,6 +75,8 @@ TEST(AfXdpOptions, BadArgumentsAreNamed) {
       {"net_af_xdp0,iface=p0,mode=hw", "mode"},
       {"net_af_xdp0,iface=p0,bind_mode=maybe", "bind_mode"},
       {"net_af_xdp0,iface=p0,rx_checksum=on", "rx_checksum"},
+      {"net_af_xdp0,iface=p0,sg=perhaps", "sg"},
+      {"net_af_xdp0,iface=p0,sg=on,dispatcher=1", "sg=on excludes broker= and dispatcher=1"},
       {"net_af_xdp0,iface=p0,bind_mode=zerocopy,force_copy=1", "exclude each other"},
       {"net_af_xdp0,iface=p0,bind_mode=zerocopy,mode=skb", "mode=skb and bind_mode=zerocopy exclude each other"},
       {"net_af_xdp0,iface=p0,busy_timeout_us=5", "busy_timeout_us= has no effect without busy polling"},

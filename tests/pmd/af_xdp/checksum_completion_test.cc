@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pmd/af_xdp/checksum_completion.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -78,6 +80,29 @@ TEST(ChecksumCompletion, EachKindIsCompleted) {
     bool changed = false;
     EXPECT_EQ(Completed(unfinished, &changed), kind.finished) << kind.name;
     EXPECT_TRUE(changed) << kind.name;
+  }
+}
+
+// In two, three or more frames, cut anywhere; beside a packet of one frame, whose bytes are no packet's in the others.
+TEST(ChecksumCompletion, PacketsOfSeveralFrames) {
+  std::array<std::byte, 4096> scratch;
+  for (const Kind& kind : Kinds()) {
+    for (std::size_t piece = 1 + kind.finished.size() / mempool::kMostFramesOfPacket; piece < kind.finished.size(); ++piece) {
+      Frame scattered = Unfinished(kind.finished, kind.ip, kind.transport, kind.protocol);
+      Frame single = scattered;
+      std::vector<mempool::Packet> burst = {{.data = single.data(), .length = static_cast<uint32_t>(single.size())}};
+      for (std::size_t at = 0; at < scattered.size(); at += piece) {
+        const std::size_t length = std::min(piece, scattered.size() - at);
+        const bool last = at + length == scattered.size();
+        burst.push_back({.data = scattered.data() + at,
+                         .length = static_cast<uint32_t>(length),
+                         .flags = last ? uint16_t{0} : mempool::Packet::kContinues});
+      }
+      ASSERT_EQ(CompleteChecksums(burst, scratch), 2u) << kind.name << " in pieces of " << piece;
+      ASSERT_EQ(scattered, kind.finished) << kind.name << " in pieces of " << piece;
+      ASSERT_EQ(single, kind.finished) << kind.name;
+      ASSERT_EQ(CompleteChecksums(burst, scratch), 0u) << kind.name;
+    }
   }
 }
 

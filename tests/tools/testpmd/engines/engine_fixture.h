@@ -93,7 +93,7 @@ class EngineTest : public testing::Test {
   void CheckStreamBalance() const {
     EXPECT_EQ(Sum(CounterRole::kIn),
               Sum(CounterRole::kOut) + Sum(CounterRole::kDrop) + Sum(CounterRole::kConsumed) + engine->HeldPackets());
-    EXPECT_EQ(stream.stats.tx_packets.value(), tx.sent.size());
+    EXPECT_EQ(stream.stats.tx_packets.value(), mempool::CountPackets(tx.sent));
   }
 
   void CheckFrameBalance() const {
