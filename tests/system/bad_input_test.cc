@@ -107,7 +107,7 @@ TEST_F(BadInputTest, AnInterfaceThatIsDown) {
 
 TEST_F(BadInputTest, AnMtuThatNoFrameHolds) {
   ASSERT_NO_FATAL_FAILURE(BuildRig({.mtu = 9000}));
-  ExpectRefusal({.name = "", .devices = {"net_af_xdp0,iface=p0"}, .options = {}, .message = {"p0", "9000", "MTU"}});
+  ExpectRefusal({.name = "", .devices = {"net_af_xdp0,iface=p0,sg=off"}, .options = {}, .message = {"p0", "9000", "MTU"}});
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -158,7 +158,8 @@ TEST_F(AfXdpDeviceTest, SettingsComeBack) {
 
 TEST_F(AfXdpDeviceTest, JumboFramesAreRefusedWithTheLimit) {
   auto device = Started("net_af_xdp0,iface=x0");
-  EXPECT_THAT(std::string(device->SetMtu(9000).message()), HasSubstr("more than the 1774 that a frame of 2048 bytes"));
+  EXPECT_THAT(std::string(device->SetMtu(9000).message()),
+              HasSubstr("MTU 9000: a frame of 2048 bytes with 256 bytes of headroom holds packets up to MTU 1774"));
   device.reset();
   pair_->Run({"ip", "link", "set", "x0", "mtu", "3000"});
   EXPECT_THAT(StartError("net_af_xdp0,iface=x0"),
