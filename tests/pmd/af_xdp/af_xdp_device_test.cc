@@ -255,7 +255,7 @@ TEST_F(AfXdpDeviceTest, WhatFindsTheRxRingFullIsMissedToo) {
   ASSERT_TRUE(program.ok()) << program.status();
   QueuePair pair(0, {.interface = "x1", .sizes = {.rx = kRing, .tx = kRing, .fill = 512, .completion = kRing}}, **interface, pool_,
                  XskCalls::Kernel());
-  const absl::Status started = pair.Start(nullptr, **program, 1518, "");
+  const absl::Status started = pair.Start(nullptr, **program, 1518, "", false);
   ASSERT_TRUE(started.ok()) << started;
   auto sender = Started("net_af_xdp0,iface=x0,tx=ring");
   std::vector<Packet> packets = support::AllocatePackets(*pool_, kSent);

@@ -89,7 +89,7 @@ class QueuePairTest : public testing::Test {
 
   // Starts, and stops while packets are with the device.
   void StopWithPacketsUnderWay() {
-    const absl::Status status = pair_->Start(nullptr, *program_, 1514, "");
+    const absl::Status status = pair_->Start(nullptr, *program_, 1514, "", false);
     ASSERT_TRUE(status.ok()) << status;
     std::array<Packet, kSent> packets;
     ASSERT_EQ(pool_->Allocate(packets), kSent);
@@ -125,7 +125,7 @@ TEST_F(QueuePairTest, WhatTheDeviceSendsFromIsHeldUntilItLetsGo) {
   pair_->CollectFrames("x0", audit);
   EXPECT_TRUE(audit.Balance().ok()) << audit.Balance();
   // It is asked again at the next start,
-  const absl::Status status = pair_->Start(nullptr, *program_, 1514, "");
+  const absl::Status status = pair_->Start(nullptr, *program_, 1514, "", false);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(interface_->asked, 2);
   pair_->Stop(*program_, interface_->index(), 0);
@@ -143,7 +143,7 @@ TEST_F(QueuePairTest, AnotherStartFindsThemBack) {
   MakePair(true);
   StopWithPacketsUnderWay();
   interface_->released = true;
-  const absl::Status status = pair_->Start(nullptr, *program_, 1514, "");
+  const absl::Status status = pair_->Start(nullptr, *program_, 1514, "", false);
   ASSERT_TRUE(status.ok()) << status;
   pair_->Stop(*program_, interface_->index(), 0);
   pool_->FlushThisThread();
