@@ -92,7 +92,7 @@ TEST_F(CommandsTest, EveryCommandIsListedAndHasHelp) {
     const json help = Value(absl::StrCat("/help,", name.get<std::string>()));
     EXPECT_FALSE(help.at(name.get<std::string>()).get<std::string>().empty()) << name;
   }
-  EXPECT_EQ(Value("/").size(), 18u);
+  EXPECT_EQ(Value("/").size(), 19u);
 }
 
 TEST(DropCausesTest, QueuesAreAddedUpAndOnlyLossesAreNamed) {
