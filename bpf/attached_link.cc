@@ -107,7 +107,7 @@ absl::StatusOr<AttachedLink> MakeLink(const std::string& interface, int ifindex,
   absl::StatusOr<ProgramInfo> info = ProgramInfoByFd(object->program_fd());
   if (!info.ok()) return info.status();
   result.program_id = info->id;
-  result.puts_vlan_tags = object->bound();
+  if (object->bound()) result.bound_to = ifindex;
   result.sockets = UniqueFd::Duplicate(object->map_fd(POLLUX_SOCKET_MAP));
   if (object->steering()) result.passed = UniqueFd::Duplicate(object->map_fd(POLLUX_PASSED_MAP));
   if (!object->custom()) {

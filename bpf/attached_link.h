@@ -24,7 +24,7 @@ struct AttachedLink {
   uint32_t program_id = 0;
   bool native = false;
   bool joined = false;
-  bool puts_vlan_tags = false;
+  int bound_to = 0;  // index of the interface that the program asks for VLAN tags; 0: it asks nobody
   std::string fallback_reason;
 };
 

@@ -15,7 +15,9 @@
 #include "bpf/library_messages.h"
 #include "bpf/privilege.h"
 #include "bpf/tc_flows.skel.h"
+#include "bpf/uapi.h"
 #include "bpf/xdp_flows.skel.h"
+#include "bpf/xdp_flows_tagged.skel.h"
 
 namespace pollux::bpf {
 namespace {
@@ -64,21 +66,34 @@ absl::Status Load(Skeleton* skeleton, const char* name, const LibraryMessages& m
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<UniqueFd> LoadFlowProgram(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed) {
+template <typename Skeleton>
+absl::StatusOr<UniqueFd> LoadXdp(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed,
+                                 int bound_to) {
   LibraryMessages messages;
-  auto skeleton = Open<xdp_flows_bpf>(POLLUX_FLOWS_PROGRAM);
+  auto skeleton = Open<Skeleton>(POLLUX_FLOWS_PROGRAM);
   if (!skeleton.ok()) return skeleton.status();
   if (steering) (*skeleton)->rodata->options = *steering;
   (*skeleton)->rodata_flows->flow_options = OptionsOf(hook);
+  struct ::bpf_program* const program = (*skeleton)->progs.pollux_flows;
+  if (bound_to != 0) {
+    bpf_program__set_ifindex(program, static_cast<__u32>(bound_to));
+    bpf_program__set_flags(program, bpf_program__flags(program) | kXdpDeviceBoundOnly);
+  }
   bpf_object* const object = (*skeleton)->obj;
   absl::Status status = Reuse(object, POLLUX_SOCKET_MAP, sockets);
   if (steering && status.ok()) status = Reuse(object, POLLUX_PASSED_MAP, passed);
   if (status.ok()) status = ReuseMaps(object, *hook.maps);
   if (status.ok()) status = Load(skeleton->get(), POLLUX_FLOWS_PROGRAM, messages);
   if (!status.ok()) return status;
-  return UniqueFd::Duplicate(bpf_program__fd((*skeleton)->progs.pollux_flows));
+  return UniqueFd::Duplicate(bpf_program__fd(program));
+}
+
+}  // namespace
+
+absl::StatusOr<UniqueFd> LoadFlowProgram(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed,
+                                         int bound_to) {
+  return bound_to == 0 ? LoadXdp<xdp_flows_bpf>(hook, steering, sockets, passed, 0)
+                       : LoadXdp<xdp_flows_tagged_bpf>(hook, steering, sockets, passed, bound_to);
 }
 
 absl::StatusOr<UniqueFd> LoadTcFlowProgram(const FlowHook& hook, int target) {

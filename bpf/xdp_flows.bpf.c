@@ -3,6 +3,7 @@
 // here; the others go to the socket of their receive queue. docs/flows.md.
 #include "bpf/flow_table.bpf.h"
 #include "bpf/steering.bpf.h"
+#include "bpf/vlan_tag.bpf.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -20,8 +21,7 @@ static __always_inline int is_steered_to_us(struct xdp_md* context) {
   return is_ours(&facts);
 }
 
-SEC("xdp")
-int pollux_flows(struct xdp_md* context) {
+static __always_inline int decide(struct xdp_md* context) {
   if (!is_steered_to_us(context)) {
     count_passed();
     return XDP_PASS;
@@ -29,6 +29,14 @@ int pollux_flows(struct xdp_md* context) {
   const int verdict = forward_by_flow(context, &flow_options);
   if (verdict != FLOW_VERDICT_UP) return verdict;
   return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
+}
+
+SEC("xdp")
+int pollux_flows(struct xdp_md* context) {
+  const int tagged = put_vlan_tag(context);
+  const int verdict = decide(context);
+  if (tagged && verdict == XDP_PASS) take_vlan_tag(context);
+  return verdict;
 }
 
 char LICENSE[] SEC("license") = "GPL";

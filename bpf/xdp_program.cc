@@ -49,8 +49,12 @@ class LinkedProgram final : public XdpProgram {
     }
     if (!link_.program) return XdpProgram::UseFlows(hook);
     UniqueFd flows;
+    bool bound = false;
     if (hook.maps != nullptr) {
-      absl::StatusOr<UniqueFd> loaded = LoadFlowProgram(hook, link_.steering, sockets_.descriptor(), link_.passed.get());
+      absl::StatusOr<UniqueFd> loaded = LoadFlowProgram(hook, link_.steering, sockets_.descriptor(), link_.passed.get(), link_.bound_to);
+      bound = link_.bound_to != 0 && loaded.ok();
+      // Before Linux 6.16 a bound program may not send to other interfaces.
+      if (link_.bound_to != 0 && !bound) loaded = LoadFlowProgram(hook, link_.steering, sockets_.descriptor(), link_.passed.get());
       if (!loaded.ok()) return loaded.status();
       flows = std::move(*loaded);
     }
@@ -60,14 +64,14 @@ class LinkedProgram final : public XdpProgram {
     absl::StatusOr<ProgramInfo> info = ProgramInfoByFd(program);
     if (!info.ok()) return info.status();
     link_.program_id = info->id;
-    has_flows_ = static_cast<bool>(flows);
+    flows_are_unbound_ = flows && !bound;
     return absl::OkStatus();
   }
   // The link is that of this process, or of several: the last one that lets go of it detaches.
   void Detach() override { link_.link = UniqueFd(); }
   bool native() const override { return link_.native; }
   std::string fallback_reason() const override { return link_.fallback_reason; }
-  bool puts_vlan_tags() const override { return link_.puts_vlan_tags && !has_flows_; }
+  bool puts_vlan_tags() const override { return link_.bound_to != 0 && !flows_are_unbound_; }
   bool joined() const override { return link_.joined; }
   uint32_t program_id() const override { return link_.program_id; }
   uint64_t passed_packets() const override { return ReadPassedPackets(link_.passed.get()); }
@@ -75,7 +79,7 @@ class LinkedProgram final : public XdpProgram {
  private:
   const std::string interface_;
   AttachedLink link_;
-  bool has_flows_ = false;
+  bool flows_are_unbound_ = false;
   SocketMap sockets_;
 };
 

@@ -113,7 +113,7 @@ FeatureState AfXdpDevice::RxVlan() const {
     state.present = false;
     state.reason =
         "a VLAN interface at the other end keeps its tags beside the packets, and they are lost here: this kernel, or the program, "
-        "cannot ask for them (Linux 6.8; not with flows, xdp_prog= or dispatcher=, nor in generic mode); at the other end: "
+        "cannot ask for them (Linux 6.8, with flows 6.16; not with xdp_prog= or dispatcher=, nor in generic mode); at the other end: "
         "ethtool -K INTERFACE tx-vlan-offload off";
   }
   return state;

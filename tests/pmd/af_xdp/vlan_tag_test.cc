@@ -14,6 +14,7 @@
 
 #include "bpf/unique_fd.h"
 #include "pmd/af_xdp/af_xdp_device.h"
+#include "pmd/flow_table.h"
 #include "tests/pmd/af_xdp/push_vlan.skel.h"
 #include "tests/pmd/af_xdp/veth_pair.h"
 #include "tests/support/packet_builder.h"
@@ -121,6 +122,17 @@ TEST_F(VlanTagTest, IsNotWithoutBeingAsked) {
 
 TEST_F(VlanTagTest, RulesSeeIt) {
   Open(",steer=vlan 42");
+  SendFromTheFarEnd();
+  EXPECT_EQ(ReceiveOne(), Tagged());
+}
+
+TEST_F(VlanTagTest, APortWithFlowsHasItToo) {
+  Open("");
+  auto table = FlowTable::Create({.flows = 64});
+  ASSERT_TRUE(table.ok()) << table.status();
+  const absl::Status status = device_->UseFlows(*table, 0, FlowRole::kInputAndOutput);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Report().got, "put into the packet");
   SendFromTheFarEnd();
   EXPECT_EQ(ReceiveOne(), Tagged());
 }
