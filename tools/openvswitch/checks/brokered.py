@@ -6,7 +6,9 @@
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 
 from rig import RIG, Namespace, run, start_web_server, wait_for
 from three_ports import ThreePorts
@@ -28,13 +30,17 @@ class Brokered(ThreePorts):
         return broker
 
     def make_rig(self):
+        # A socket's path has at most 107 bytes; the rig's folder may be deep.
+        folder = tempfile.mkdtemp(prefix="plx", dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        self.socket = f"{folder}/broker.sock"
         self.guest, self.host = Namespace("guest"), Namespace("host")
         for namespace, port, address in ((self.guest, "q0", "10.8.0.1"), (self.host, "q1", "10.8.0.2")):
             self.addCleanup(namespace.remove)
             namespace.attach(port, address)
         grant = {"memory_mib": 2 * FRAMES * 2048 >> 20, "allow": ["inject", "mtu", "promiscuous"]}
         (RIG / "broker.json").write_text(json.dumps({
-            "socket": f"{RIG}/broker.sock",
+            "socket": self.socket,
             "clients": [{"users": ["root"], "ports": [{"interface": port, **grant} for port in ("q0", "q1")]}]}))
         self.addCleanup(self.switch.vsctl, "--if-exists", "del-br", "br1")
 
@@ -59,7 +65,7 @@ class Brokered(ThreePorts):
         broker = self.start_broker()
         self.switch.add_bridge("br1")
         for port in ("q0", "q1"):
-            self.switch.add_port("br1", port, f"options:broker={RIG}/broker.sock", f"options:frames={FRAMES}")
+            self.switch.add_port("br1", port, f"options:broker={self.socket}", f"options:frames={FRAMES}")
         self.switch.await_polling("q0", "q1")
         self.guest.ping("10.8.0.2")
         self.download(self.guest, "10.8.0.2")
