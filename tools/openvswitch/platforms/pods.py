@@ -29,6 +29,11 @@ def address(number):
     return f"10.1.{number // 250}.{number % 250 + 1}"
 
 
+def hardware_address(number):
+    """Of the address, as container platforms have it: a pod that is made again is known to its neighbours by the one that it had."""
+    return f"02:42:0a:01:{number // 250:02x}:{number % 250 + 1:02x}"
+
+
 def kernel_memory_kib():
     return int(re.search(r"VmallocUsed:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text()).group(1))
 
@@ -49,6 +54,7 @@ class Pods:
     def make(self, number):
         namespace = Namespace(f"n{number}")
         namespace.attach(f"v{number}", address(number), prefix=16)
+        namespace.run("ip", "link", "set", "eth0", "address", hardware_address(number))
         if TYPE == "afxdp":
             # It sends unfinished checksums on as they are.
             namespace.run("ethtool", "-K", "eth0", "tx", "off")
