@@ -95,6 +95,10 @@ TEST_F(CommandsTest, EveryCommandIsListedAndHasHelp) {
   EXPECT_EQ(Value("/").size(), 19u);
 }
 
+TEST_F(CommandsTest, ARequestMayEndWithItsTerminator) {
+  EXPECT_TRUE(Ask(std::string("/ethdev/list\0", 13)).contains("/ethdev/list"));
+}
+
 TEST(DropCausesTest, QueuesAreAddedUpAndOnlyLossesAreNamed) {
   const std::map<std::string, uint64_t> causes = DropCauses({{"rx_q0_ring_full", 1},
                                                              {"rx_q12_ring_full", 2},
@@ -103,9 +107,13 @@ TEST(DropCausesTest, QueuesAreAddedUpAndOnlyLossesAreNamed) {
                                                              {"tx_q0_ring_full", 50},  // a burst that was not taken is still the caller's
                                                              {"rx_q0_packets", 60},
                                                              {"rx_q0_discarded_at_stop", 0},
+                                                             {"tx_quick_dropped_x", 5},  // of no queue
                                                              {"rx_quick_dropped", 0}});
-  EXPECT_EQ(causes, (std::map<std::string, uint64_t>{
-                        {"rx_ring_full", 3}, {"tx_dropped_too_long", 3}, {"tx_inject_dropped_gone", 4}, {"rx_discarded_at_stop", 0}}));
+  EXPECT_EQ(causes, (std::map<std::string, uint64_t>{{"rx_ring_full", 3},
+                                                     {"tx_dropped_too_long", 3},
+                                                     {"tx_inject_dropped_gone", 4},
+                                                     {"tx_quick_dropped_x", 5},
+                                                     {"rx_discarded_at_stop", 0}}));
 }
 
 }  // namespace
