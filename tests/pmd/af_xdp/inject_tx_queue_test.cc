@@ -166,6 +166,7 @@ TEST_F(InjectTxQueueTest, ADeviceThatStopsTakingFramesLosesNoneAndTheyStayInOrde
   injection_.error = EOPNOTSUPP;
   injection_.refuse_from = 30;
   const auto packets = Packets(100);
+  const uint64_t begin = lcore::ReadCycles();
   EXPECT_EQ(queue_->Send(packets), 100u);
   EXPECT_EQ(queue_->counters().injected.value(), 30u);
   EXPECT_EQ(queue_->counters().refused.value(), 70u);
@@ -176,7 +177,10 @@ TEST_F(InjectTxQueueTest, ADeviceThatStopsTakingFramesLosesNoneAndTheyStayInOrde
   ASSERT_EQ(offsets.size(), 70u);
   for (std::size_t index = 0; index < 70; ++index) EXPECT_EQ(offsets[index], pool_->Offset(packets[30 + index].data));
   EXPECT_EQ(queue_->Send(Packets(10)), 10u);
-  EXPECT_EQ(injection_.calls, 1) << "not asked again at once";
+  // Unless this thread was away for as long as the device is left alone.
+  if (lcore::ReadCycles() - begin < queue_->retry_in_cycles()) {
+    EXPECT_EQ(injection_.calls, 1) << "not asked again at once";
+  }
   ExpectBalance();
 }
 
