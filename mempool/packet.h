@@ -53,6 +53,13 @@ inline std::size_t CountPackets(std::span<const Packet> packets) {
   return packets.size() - continuing;
 }
 
+// The first packets of a burst, at most `most` elements of them, which is kMostFramesOfPacket or more: none is cut.
+inline std::span<const Packet> WholePackets(std::span<const Packet> packets, std::size_t most) {
+  if (packets.size() <= most) return packets;
+  while (packets[most - 1].continues()) --most;
+  return packets.first(most);
+}
+
 }  // namespace pollux::mempool
 
 #endif  // MEMPOOL_PACKET_H_

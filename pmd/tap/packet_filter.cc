@@ -21,9 +21,9 @@ absl::StatusOr<PacketFilter> PacketFilter::Of(std::span<const std::byte> program
   return PacketFilter(std::move(instructions));
 }
 
-bool PacketFilter::Takes(std::span<const std::byte> packet) const {
-  const auto length = static_cast<u_int>(packet.size());
-  return bpf_filter(program_.data(), reinterpret_cast<const u_char*>(packet.data()), length, length) != 0;
+bool PacketFilter::Takes(std::span<const std::byte> beginning, std::size_t length) const {
+  return bpf_filter(program_.data(), reinterpret_cast<const u_char*>(beginning.data()), static_cast<u_int>(length),
+                    static_cast<u_int>(beginning.size())) != 0;
 }
 
 }  // namespace pollux::pmd

@@ -21,7 +21,8 @@ class PacketFilter {
   // `program`: struct bpf_insn after struct bpf_insn. INVALID_ARGUMENT for what is no sound program.
   static absl::StatusOr<PacketFilter> Of(std::span<const std::byte> program);
 
-  bool Takes(std::span<const std::byte> packet) const;
+  // Of a packet of `length` bytes, the first of which are there.
+  bool Takes(std::span<const std::byte> beginning, std::size_t length) const;
 
  private:
   explicit PacketFilter(std::vector<bpf_insn> program) : program_(std::move(program)) {}

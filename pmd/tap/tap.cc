@@ -29,30 +29,40 @@ void TapRing::Write(std::span<const mempool::Packet> packets) {
   const uint64_t used = written_ - header_.read.load(std::memory_order_acquire);
   const uint64_t room = used <= memory_.size() ? memory_.size() - used : 0;  // a reader that is ahead lies
   Progress progress{.end = written_};
-  for (std::size_t index = 0; index < packets.size() && index < progress_.size(); ++index) {
-    const std::span<const std::byte> packet = packets[index].bytes();
-    if (filter_.Takes(packet)) {
+  for (std::size_t index = 0; index < packets.size() && index < progress_.size();) {
+    const std::span<const mempool::Packet> frames = packets.subspan(index, mempool::FramesOfFirst(packets.subspan(index)));
+    std::size_t length = 0;
+    for (const mempool::Packet& frame : frames) length += frame.length;
+    ++progress.passed;
+    if (filter_.Takes(frames.front().bytes(), length)) {
       ++progress.taken;
-      if (!Append(packet, time_ns, room, progress.end)) ++progress.dropped;
+      if (!Append(frames, length, time_ns, room, progress.end)) ++progress.dropped;
     }
-    progress_[index] = progress;
+    for (std::size_t end = std::min(index + frames.size(), progress_.size()); index < end; ++index) progress_[index] = progress;
   }
 }
 
-bool TapRing::Append(std::span<const std::byte> packet, uint64_t time_ns, uint64_t room, uint64_t& end) {
-  const auto captured = static_cast<uint32_t>(std::min<std::size_t>(packet.size(), snap_length_));
+bool TapRing::Append(std::span<const mempool::Packet> frames, std::size_t wire_length, uint64_t time_ns, uint64_t room, uint64_t& end) {
+  const auto captured = static_cast<uint32_t>(std::min<std::size_t>(wire_length, snap_length_));
   const uint64_t length = TapRecordBytes(captured), place = end % memory_.size(), rest = memory_.size() - place;
   const uint64_t skipped = length <= rest ? 0 : rest;
   if (end - written_ + skipped + length > room) return false;
   if (skipped != 0) std::memset(&memory_[place], 0, sizeof(TapRecord::length));
   const TapRecord record{.length = static_cast<uint32_t>(length),
                          .captured = captured,
-                         .wire_length = static_cast<uint32_t>(packet.size()),
+                         .wire_length = static_cast<uint32_t>(wire_length),
                          .reserved = 0,
                          .time_ns = time_ns};
-  std::byte* const target = &memory_[(end + skipped) % memory_.size()];
+  std::byte* target = &memory_[(end + skipped) % memory_.size()];
   std::memcpy(target, &record, sizeof(record));
-  if (captured != 0) std::memcpy(target + sizeof(record), packet.data(), captured);
+  target += sizeof(record);
+  std::size_t left = captured;
+  for (const mempool::Packet& frame : frames) {
+    const std::size_t some = std::min<std::size_t>(left, frame.length);
+    if (some != 0) std::memcpy(target, frame.data, some);
+    target += some;
+    left -= some;
+  }
   end += skipped + length;
   return true;
 }
@@ -64,7 +74,7 @@ void TapRing::Publish(std::size_t count) {
   const auto add = [](std::atomic<uint64_t>& counter, uint64_t amount) {
     counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   };
-  add(header_.packets, count);
+  add(header_.packets, progress.passed);
   add(header_.taken, progress.taken);
   add(header_.dropped, progress.dropped);
   written_ = progress.end;

@@ -25,19 +25,21 @@ class TapRing {
   TapRing(TapRingHeader& header, std::span<std::byte> memory, const PacketFilter& filter, uint32_t snap_length)
       : header_(header), memory_(memory), filter_(filter), snap_length_(snap_length) {}
 
-  // Copies what the filter takes of at most kMaximumBurst packets. The reader does not see it yet.
+  // Copies what the filter takes of a burst of at most kMaximumBurst elements; it looks at a packet's first frame. The reader does not see
+  // it yet.
   void Write(std::span<const mempool::Packet> packets);
-  // Shows the first `count` of these packets; the others did not pass.
+  // Shows the packets among the first `count` elements; the others did not pass.
   void Publish(std::size_t count);
 
  private:
-  // After each packet of the burst.
+  // After each element of the burst.
   struct Progress {
     uint64_t end = 0;
+    uint32_t passed = 0;
     uint32_t taken = 0;
     uint32_t dropped = 0;
   };
-  bool Append(std::span<const std::byte> packet, uint64_t time_ns, uint64_t room, uint64_t& end);
+  bool Append(std::span<const mempool::Packet> frames, std::size_t wire_length, uint64_t time_ns, uint64_t room, uint64_t& end);
 
   TapRingHeader& header_;
   const std::span<std::byte> memory_;

@@ -3,7 +3,6 @@
 #ifndef PMD_TAP_TAPPED_QUEUES_H_
 #define PMD_TAP_TAPPED_QUEUES_H_
 
-#include <algorithm>
 #include <atomic>
 
 #include "lcore/cache_line.h"
@@ -62,7 +61,7 @@ class alignas(lcore::kCacheLineBytes) TappedRxQueue final : public RxQueue {
     TapRing* const ring = point.Enter();
     if (ring == nullptr) return;
     while (!packets.empty()) {
-      const auto part = packets.first(std::min(packets.size(), mempool::kMaximumBurst));
+      const auto part = mempool::WholePackets(packets, mempool::kMaximumBurst);
       ring->Write(part);
       ring->Publish(part.size());
       packets = packets.subspan(part.size());
@@ -97,7 +96,7 @@ class alignas(lcore::kCacheLineBytes) TappedTxQueue final : public TxQueue {
   std::size_t Copy(std::span<const Packet> packets, std::size_t (TxQueue::*send)(std::span<const Packet>)) {
     TapRing* const ring = point.Enter();
     if (ring == nullptr) return (queue_.*send)(packets);
-    packets = packets.first(std::min(packets.size(), mempool::kMaximumBurst));
+    packets = mempool::WholePackets(packets, mempool::kMaximumBurst);
     ring->Write(packets);
     const std::size_t count = (queue_.*send)(packets);
     ring->Publish(count);

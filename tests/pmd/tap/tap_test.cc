@@ -55,6 +55,10 @@ class Burst {
       packets_.push_back({.data = bytes_.back().data(), .length = static_cast<uint32_t>(length)});
     }
   }
+  // `frames` elements from `first` on are one packet.
+  void Scatter(std::size_t first, std::size_t frames) {
+    for (std::size_t index = first; index + 1 < first + frames; ++index) packets_[index].flags = Packet::kContinues;
+  }
   operator std::span<const Packet>() const { return packets_; }
 
  private:
@@ -86,6 +90,35 @@ TEST(TapTest, WhatPassesIsReadAcrossTheRingsEnd) {
   }
   EXPECT_EQ(reader->totals().passed, 8000u);
   EXPECT_EQ(reader->totals().dropped, 0u);
+}
+
+TEST(TapTest, AScatteredPacketIsOne) {
+  const auto tap = MakeTap({.snap_length = 5000, .bytes = 2 * Tap::kFewestRingBytes});
+  const auto reader = MapOf(*tap);
+  Burst burst({60, 2000, 2000, 2000, 99});
+  burst.Scatter(1, 3);
+  Pass(tap->rx(0), burst);
+  for (const auto& [wire, captured] : {std::pair(60u, 60u), std::pair(6000u, 5000u), std::pair(99u, 99u)}) {
+    const auto packet = reader->Next();
+    ASSERT_TRUE(packet.ok() && packet->has_value());
+    EXPECT_EQ((*packet)->wire_length, wire);
+    ASSERT_EQ((*packet)->bytes.size(), captured);
+    if (wire == 6000) {
+      for (std::size_t index = 0; index < captured; ++index) ASSERT_EQ((*packet)->bytes[index], std::byte(1 + index / 2000));
+    }
+    reader->Consume();
+  }
+  EXPECT_FALSE(reader->Next()->has_value());
+  EXPECT_EQ(reader->totals().passed, 3u);
+}
+
+TEST(WholePacketsTest, NoneIsCut) {
+  std::vector<Packet> packets(40);
+  EXPECT_EQ(mempool::WholePackets(packets, 20).size(), 20u);
+  for (std::size_t index = 15; index < 25; ++index) packets[index].flags = Packet::kContinues;
+  EXPECT_EQ(mempool::WholePackets(packets, 20).size(), 15u);
+  EXPECT_EQ(mempool::WholePackets(packets, 26).size(), 26u);
+  EXPECT_EQ(mempool::WholePackets(packets, 40).size(), 40u);
 }
 
 TEST(TapTest, ASlowReaderLosesPacketsThatAreCountedAndTheTapGoesOn) {
