@@ -40,7 +40,8 @@ class LinkedProgram final : public XdpProgram {
   LinkDescriptors Descriptors() const override {
     return {.link = UniqueFd::Duplicate(link_.link.get()),
             .sockets = UniqueFd::Duplicate(sockets_.descriptor()),
-            .passed = UniqueFd::Duplicate(link_.passed.get())};
+            .passed = UniqueFd::Duplicate(link_.passed.get()),
+            .bound_to = link_.bound_to};
   }
   absl::Status UseFlows(const FlowHook& hook) override {
     if (link_.joined) {
@@ -113,6 +114,7 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Resume(const std::string
     link.passed = std::move(descriptors.passed);
     link.program_id = program.id;
     link.native = program.native;
+    link.bound_to = descriptors.bound_to;
     return std::unique_ptr<XdpProgram>(std::make_unique<LinkedProgram>(interface, std::move(link), *queues));
   }
   return absl::FailedPreconditionError(absl::StrCat("the program that was on interface ", interface, " is not on it any more"));

@@ -33,6 +33,7 @@ struct LinkDescriptors {
   UniqueFd link;
   UniqueFd sockets;  // xsks_map
   UniqueFd passed;   // passed_packets; empty without rules
+  int bound_to = 0;  // index of the interface that it asks for VLAN tags, which the kernel does not tell; 0: it asks nobody
 };
 
 // Holds the attachment: a bpf_link, which the kernel takes away with the last process that holds it, SIGKILL or not. Several
@@ -72,7 +73,7 @@ class XdpProgram {
   virtual bool native() const = 0;
   // Why automatic mode ended with generic; empty where it did not.
   virtual std::string fallback_reason() const { return {}; }
-  // Puts VLAN tags into packets, as ProgramOptions::vlan_tags asks; false: no, or another process attached it.
+  // Puts VLAN tags into packets, as ProgramOptions::vlan_tags asks; false: no, or another process attached it, and nobody can tell.
   virtual bool puts_vlan_tags() const { return false; }
   // Another process attached it.
   virtual bool joined() const = 0;

@@ -22,10 +22,10 @@ namespace {
 constexpr char kFolder[] = "program/";
 constexpr std::size_t kMostText = 65536;
 
-// Mode and rules, a line each, in memory that a descriptor stands for.
-bpf::UniqueFd Remember(bpf::AttachMode mode, const std::vector<std::string>& rules) {
+// Mode and LinkDescriptors::bound_to in a line, and a line for each rule, in memory that a descriptor stands for.
+bpf::UniqueFd Remember(bpf::AttachMode mode, int bound_to, const std::vector<std::string>& rules) {
   bpf::UniqueFd file(memfd_create("asked", MFD_CLOEXEC));
-  const std::string text = absl::StrCat(static_cast<int>(mode), "\n", absl::StrJoin(rules, "\n"));
+  const std::string text = absl::StrCat(static_cast<int>(mode), " ", bound_to, "\n", absl::StrJoin(rules, "\n"));
   if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return {};
   return file;
 }
@@ -79,7 +79,7 @@ absl::StatusOr<std::shared_ptr<PortProgram>> PortPrograms::Get(const std::string
   if (!program.ok()) return program.status();
   const std::string folder = absl::StrCat(kFolder, interface, "/");
   const bpf::LinkDescriptors descriptors = (*program)->Descriptors();
-  const bpf::UniqueFd asked = Remember(mode, rules);
+  const bpf::UniqueFd asked = Remember(mode, descriptors.bound_to, rules);
   for (const auto& [name, descriptor] : {std::pair("link", descriptors.link.get()), std::pair("sockets", descriptors.sockets.get()),
                                          std::pair("passed", descriptors.passed.get()), std::pair("asked", asked.get())}) {
     if (descriptor < 0) continue;
@@ -95,11 +95,14 @@ std::shared_ptr<PortProgram> PortPrograms::Resumed(const std::string& interface)
   const Left from = std::move(left->second);
   left_.erase(left);
   std::vector<std::string> lines = absl::StrSplit(from.asked, '\n', absl::SkipEmpty());
-  int mode = 0;
+  const std::vector<std::string> numbers = absl::StrSplit(lines.empty() ? "" : lines.front(), ' ');
+  int mode = 0, bound_to = 0;
+  const bool known = absl::SimpleAtoi(numbers.front(), &mode) && (numbers.size() < 2 || absl::SimpleAtoi(numbers[1], &bound_to));
   auto program = bpf::XdpProgram::Resume(interface, {.link = bpf::UniqueFd::Duplicate(from.descriptors.link.get()),
                                                      .sockets = bpf::UniqueFd::Duplicate(from.descriptors.sockets.get()),
-                                                     .passed = bpf::UniqueFd::Duplicate(from.descriptors.passed.get())});
-  if (!program.ok() || lines.empty() || !absl::SimpleAtoi(lines.front(), &mode)) {
+                                                     .passed = bpf::UniqueFd::Duplicate(from.descriptors.passed.get()),
+                                                     .bound_to = bound_to});
+  if (!program.ok() || !known) {
     store_.Drop(absl::StrCat(kFolder, interface, "/")).IgnoreError();
     return nullptr;
   }

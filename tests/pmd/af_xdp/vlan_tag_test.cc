@@ -37,7 +37,7 @@ class VlanTagTest : public testing::Test {
  protected:
   void SetUp() override {
     if (!support::NetworkNamespace::MayCreate()) GTEST_SKIP() << "network namespaces need CAP_SYS_ADMIN";
-    pair_ = support::VethPair::Create(1);
+    pair_ = support::VethPair::Create(2);
     ASSERT_NE(pair_, nullptr);
     skeleton_.reset(push_vlan_bpf::open_and_load());
     ASSERT_NE(skeleton_, nullptr);
@@ -124,6 +124,14 @@ TEST_F(VlanTagTest, RulesSeeIt) {
   Open(",steer=vlan 42");
   SendFromTheFarEnd();
   EXPECT_EQ(ReceiveOne(), Tagged());
+}
+
+TEST_F(VlanTagTest, WhoSharesTheProgramKnowsIt) {
+  Open(",queue_count=1");
+  const auto first = std::move(device_);
+  Open(",start_queue=1,rx_vlan=off");
+  EXPECT_EQ(Report().got, "as the process that attached the program has it") << Report().got;
+  EXPECT_TRUE(Report().present);
 }
 
 TEST_F(VlanTagTest, APortWithFlowsHasItToo) {

@@ -81,6 +81,14 @@ class BrokerTest : public testing::Test {
     return socket.ok() ? std::move(socket->descriptors.front()) : bpf::UniqueFd();
   }
 
+  // As another client of the same interface is told.
+  uint32_t FlagsOfProgram() {
+    const auto connection = Open();
+    const auto answer = connection == nullptr ? absl::UnknownError("no connection") : connection->Ask(Of(Verb::kAttach));
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return answer.ok() ? answer->reply.flags : 0;
+  }
+
   std::unique_ptr<BrokerRig> rig_;
 };
 
@@ -143,13 +151,15 @@ TEST_F(BrokerTest, TrafficGoesOnWhileTheBrokerIsKilledAndStartedAgain) {
   ASSERT_NE(connection, nullptr);
   const bpf::UniqueFd socket = MakeReceivingSocket(*connection);
   ASSERT_TRUE(socket);
+  const uint32_t program = FlagsOfProgram();
   ASSERT_TRUE(rig_->broker().Signal(SIGKILL).ok());
   ASSERT_TRUE(rig_->broker().Wait().ok());
   EXPECT_TRUE(rig_->HasProgram());
   rig_->Restart();
   EXPECT_TRUE(rig_->HasProgram());
-  // The same connection goes on, and the new broker undoes what the old one did.
+  // The same connection goes on, the new broker knows what the program does, and undoes what the old one did.
   EXPECT_TRUE(connection->Ask(Of(Verb::kInfo)).ok());
+  EXPECT_EQ(FlagsOfProgram(), program);
   connection.reset();
   EXPECT_TRUE(support::Eventually([this] { return !rig_->HasProgram(); }));
 }
