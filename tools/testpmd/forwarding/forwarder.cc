@@ -242,12 +242,18 @@ absl::Status Forwarder::ChangePort(std::size_t port, const std::function<absl::S
     if (running->stream.rx_port == port || running->stream.tx_port == port) streams.push_back(running.get());
   }
   const uint64_t number = ++changes_;
+  const auto let_go = [&] {
+    const bool generates = FindForwardMode(config_.mode)->generates;
+    for (RunningStream* running : streams) {
+      running->idle.store(generates && !ports_[running->stream.tx_port]->started() ? number : 0, std::memory_order_release);
+    }
+  };
   for (RunningStream* running : streams) running->idle.store(number, std::memory_order_release);
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (RunningStream* running : streams) {
     while (running->quiet.load(std::memory_order_acquire) != number) {
       if (std::chrono::steady_clock::now() > deadline) {
-        for (RunningStream* waiting : streams) waiting->idle.store(0, std::memory_order_release);
+        let_go();
         return absl::DeadlineExceededError(absl::StrCat("port ", port, ": an lcore has not left it for ", kPatience.count(),
                                                         " s (/pollux/watchdog of its telemetry says which stands still)"));
       }
@@ -256,13 +262,11 @@ absl::Status Forwarder::ChangePort(std::size_t port, const std::function<absl::S
   }
   const absl::Status status = change();
   const pmd::MacAddress mac = ports_[port]->Info().mac;
-  const bool generates = FindForwardMode(config_.mode)->generates;
   for (RunningStream* running : streams) {
-    const std::size_t tx_port = running->stream.tx_port;
-    if (tx_port == port) running->stream.tx_port_mac = mac;
+    if (running->stream.tx_port == port) running->stream.tx_port_mac = mac;
     SetScattered(running->stream);
-    running->idle.store(generates && !ports_[tx_port]->started() ? number : 0, std::memory_order_release);
   }
+  let_go();
   return status;
 }
 
