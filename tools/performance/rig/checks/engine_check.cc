@@ -2,22 +2,19 @@
 // Measures the transmit engines burst by burst: what a packet costs through the ring, injected, and with tx=auto, at every depth from 1
 // to 1024, and how long auto takes to find the better one. Each has a veth of its own, and they take turns.
 //   bazel run //tools/performance/rig/checks:engine_check -- [ROUNDS [MILLISECONDS [CPU]]]      (as root)
-#include <sched.h>
-
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <vector>
 
 #include "tools/performance/campaign/statistics.h"
+#include "tools/performance/rig/checks/check_options.h"
 #include "tools/performance/rig/checks/lane.h"
 
 namespace pollux::performance {
 namespace {
 
 constexpr std::array<const char*, 3> kEngines = {"ring", "inject", "auto"};
-constexpr std::array<std::size_t, 11> kDepths = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 constexpr std::size_t kFrameBytes = 64;
 
 absl::Status Check(Receiver receiver, int rounds, double milliseconds) {
@@ -62,17 +59,10 @@ absl::Status Check(Receiver receiver, int rounds, double milliseconds) {
 
 int main(int count, char** words) {
   using pollux::performance::Receiver;
-  const int rounds = count > 1 ? std::atoi(words[1]) : 9;
-  const double milliseconds = count > 2 ? std::atof(words[2]) : 50;
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  CPU_SET(count > 3 ? std::atoi(words[3]) : 1, &cpus);
-  if (rounds < 1 || milliseconds <= 0 || sched_setaffinity(0, sizeof(cpus), &cpus) != 0) {
-    std::fprintf(stderr, "usage: engine_check [ROUNDS [MILLISECONDS [CPU]]]: at least 1, more than 0, a CPU that is there\n");
-    return 2;
-  }
+  const auto options = pollux::performance::TakeCheckOptions(count, words, {.rounds = 9, .length = 50});
+  if (!options) return 2;
   for (const Receiver receiver : {Receiver::kXdp, Receiver::kStack}) {
-    const absl::Status status = pollux::performance::Check(receiver, rounds, milliseconds);
+    const absl::Status status = pollux::performance::Check(receiver, options->rounds, options->length);
     if (status.ok()) continue;
     std::fprintf(stderr, "%s\n", status.ToString().c_str());
     return 1;

@@ -3,18 +3,17 @@
 // CPU time of all CPUs while bursts are sent, and until what they left behind is cleared away. In turns; fails where auto costs more than
 // 1.05 of the ring. For a machine with nothing else to do: the CPU time of others counts.
 //   bazel run //tools/performance/rig/checks:machine_cpu_check -- [ROUNDS [SECONDS [CPU]]]      (as root)
-#include <sched.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "tools/performance/campaign/statistics.h"
+#include "tools/performance/rig/checks/check_options.h"
 #include "tools/performance/rig/checks/lane.h"
 #include "tools/performance/rig/cpu_usage.h"
 
@@ -22,7 +21,6 @@ namespace pollux::performance {
 namespace {
 
 constexpr std::array<const char*, 2> kEngines = {"ring", "auto"};
-constexpr std::array<std::size_t, 11> kDepths = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 constexpr double kMost = 1.05;
 // A page pool that outlived its call is looked at again after a second.
 constexpr std::chrono::milliseconds kClearing(1200);
@@ -78,18 +76,11 @@ absl::StatusOr<bool> Check(Receiver receiver, int rounds, double seconds) {
 
 int main(int count, char** words) {
   using pollux::performance::Receiver;
-  const int rounds = count > 1 ? std::atoi(words[1]) : 5;
-  const double seconds = count > 2 ? std::atof(words[2]) : 2;
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  CPU_SET(count > 3 ? std::atoi(words[3]) : 1, &cpus);
-  if (rounds < 1 || seconds <= 0 || sched_setaffinity(0, sizeof(cpus), &cpus) != 0) {
-    std::fprintf(stderr, "usage: machine_cpu_check [ROUNDS [SECONDS [CPU]]]: at least 1, more than 0, a CPU that is there\n");
-    return 2;
-  }
+  const auto options = pollux::performance::TakeCheckOptions(count, words, {.rounds = 5, .length = 2, .unit = "SECONDS"});
+  if (!options) return 2;
   bool kept = true;
   for (const Receiver receiver : {Receiver::kXdp, Receiver::kStack}) {
-    const auto checked = pollux::performance::Check(receiver, rounds, seconds);
+    const auto checked = pollux::performance::Check(receiver, options->rounds, options->length);
     if (!checked.ok()) {
       std::fprintf(stderr, "%s\n", checked.status().ToString().c_str());
       return 2;

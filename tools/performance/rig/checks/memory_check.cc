@@ -2,16 +2,14 @@
 // Measures what an injected packet costs by where it is: in the map that the program reads as its own, in ordinary memory, and in huge
 // pages, of 64 and of 1500 bytes, at every depth from 1 to 1024, in turns. Without huge pages it says so and goes on.
 //   bazel run //tools/performance/rig/checks:memory_check -- [ROUNDS [MILLISECONDS [CPU]]]      (as root)
-#include <sched.h>
-
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "tools/performance/campaign/statistics.h"
+#include "tools/performance/rig/checks/check_options.h"
 #include "tools/performance/rig/checks/lane.h"
 
 namespace pollux::performance {
@@ -19,7 +17,6 @@ namespace {
 
 constexpr std::pair<const char*, LaneMemory> kMemories[] = {
     {"map", LaneMemory::kVisible}, {"ordinary", LaneMemory::kOrdinary}, {"huge", LaneMemory::kHuge}};
-constexpr std::array<std::size_t, 11> kDepths = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 
 absl::Status Check(Receiver receiver, std::size_t frame_bytes, int rounds, double milliseconds) {
   std::vector<std::unique_ptr<Lane>> lanes;
@@ -61,18 +58,11 @@ absl::Status Check(Receiver receiver, std::size_t frame_bytes, int rounds, doubl
 
 int main(int count, char** words) {
   using pollux::performance::Receiver;
-  const int rounds = count > 1 ? std::atoi(words[1]) : 5;
-  const double milliseconds = count > 2 ? std::atof(words[2]) : 50;
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  CPU_SET(count > 3 ? std::atoi(words[3]) : 1, &cpus);
-  if (rounds < 1 || milliseconds <= 0 || sched_setaffinity(0, sizeof(cpus), &cpus) != 0) {
-    std::fprintf(stderr, "usage: memory_check [ROUNDS [MILLISECONDS [CPU]]]: at least 1, more than 0, a CPU that is there\n");
-    return 2;
-  }
+  const auto options = pollux::performance::TakeCheckOptions(count, words, {.rounds = 5, .length = 50});
+  if (!options) return 2;
   for (const Receiver receiver : {Receiver::kXdp, Receiver::kStack}) {
     for (const std::size_t bytes : {64, 1500}) {
-      const absl::Status status = pollux::performance::Check(receiver, bytes, rounds, milliseconds);
+      const absl::Status status = pollux::performance::Check(receiver, bytes, options->rounds, options->length);
       if (status.ok()) continue;
       std::fprintf(stderr, "%s\n", status.ToString().c_str());
       return 1;
