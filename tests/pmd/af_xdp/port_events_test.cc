@@ -178,6 +178,8 @@ TEST_F(PortEventsTest, AnInterfaceThatIsDownIsNotYetBack) {
   pair_->Run({"ip", "link", "set", "x1", "up"});
   EXPECT_THAT(first_->PollEvents(), IsEmpty());
   pair_->Run({"ip", "link", "set", "x0", "up"});
+  // The carrier comes by a work queue of the kernel; an interface that changes is offered again.
+  EXPECT_TRUE(support::Eventually([&] { return pair_->Run({"ip", "link", "show", "x0"}).find("state UP") != std::string::npos; }));
   EXPECT_EQ(Kinds(Await(*first_, Kind::kBack)), std::vector{Kind::kBack});
   EXPECT_THAT(first_->PollEvents(), IsEmpty()) << "it is offered once";
 }

@@ -55,7 +55,8 @@ static void OpenPort(const char* interface, pollux_pool** pool, uint32_t number,
   pollux_device* device;
   char name[32];
   snprintf(name, sizeof name, "net_af_xdp%u", number);
-  Require(pollux_device_open(name, interface, "", &device), interface);
+  // With rx_vlan=auto the program is bound to its device where the kernel can, and BPF_PROG_TEST_RUN refuses such a program.
+  Require(pollux_device_open(name, interface, "rx_vlan=off", &device), interface);
   if (*pool == NULL) {
     const struct pollux_pool_options options = POLLUX_POOL_DEFAULTS;
     Require(pollux_pool_create_for(device, &options, pool), "pool");
