@@ -83,6 +83,19 @@ class SpscRing {
     return count;
   }
 
+  // Producer: how many elements there is room for now. More may follow.
+  std::size_t Room() {
+    producer_.head_seen = consumer_.head.load(std::memory_order_acquire);
+    return capacity() - (producer_.tail.load(std::memory_order_relaxed) - producer_.head_seen);
+  }
+
+  // Consumer: how many elements wait now, and the one of this number, 0 being the next that Pop takes.
+  std::size_t Waiting() {
+    consumer_.tail_seen = producer_.tail.load(std::memory_order_acquire);
+    return consumer_.tail_seen - consumer_.head.load(std::memory_order_relaxed);
+  }
+  const T& Peek(std::size_t number) const { return slots_[(consumer_.head.load(std::memory_order_relaxed) + number) & mask_]; }
+
   // Any thread; exact for the two sides while the other is quiet, else a moment old.
   std::size_t size() const {
     const uint64_t head = consumer_.head.load(std::memory_order_acquire);

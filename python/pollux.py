@@ -17,7 +17,8 @@ import contextlib
 import ctypes
 import os
 
-_ABI = 2
+_ABI = 5
+_CONTINUES, _MOST_FRAMES = 1, 18
 _library = ctypes.CDLL(os.environ.get("POLLUX_LIBRARY", "libpollux.so.0"))
 
 
@@ -33,7 +34,7 @@ class _Sized(ctypes.Structure):
 
 
 class _Packet(ctypes.Structure):
-    _fields_ = [("data", ctypes.c_void_p), ("length", ctypes.c_uint32), ("pool", ctypes.c_uint16), ("reserved", ctypes.c_uint16)]
+    _fields_ = [("data", ctypes.c_void_p), ("length", ctypes.c_uint32), ("pool", ctypes.c_uint16), ("flags", ctypes.c_uint16)]
 
 
 class _PoolOptions(_Sized):
@@ -49,12 +50,14 @@ class _PoolLayout(_Sized):
 class _DeviceInfo(_Sized):
     _fields_ = [("size", ctypes.c_uint32), ("numa_node", ctypes.c_int32), ("mtu", ctypes.c_uint32), ("maximum_rx_queues", ctypes.c_uint32),
                 ("maximum_tx_queues", ctypes.c_uint32), ("recommended_burst", ctypes.c_uint32), ("recommended_ring", ctypes.c_uint32),
-                ("mac", ctypes.c_uint8 * 8), ("name", ctypes.c_char * 64), ("driver", ctypes.c_char * 32), ("interface", ctypes.c_char * 32)]
+                ("mac", ctypes.c_uint8 * 8), ("name", ctypes.c_char * 64), ("driver", ctypes.c_char * 32), ("interface", ctypes.c_char * 32),
+                ("scattered", ctypes.c_uint32)]
 
 
 class _DeviceConfig(_Sized):
     _fields_ = [("size", ctypes.c_uint32), ("rx_queues", ctypes.c_uint32), ("tx_queues", ctypes.c_uint32), ("rx_ring", ctypes.c_uint32),
-                ("tx_ring", ctypes.c_uint32), ("pool", ctypes.c_void_p), ("promiscuous", ctypes.c_uint32)]
+                ("tx_ring", ctypes.c_uint32), ("pool", ctypes.c_void_p), ("promiscuous", ctypes.c_uint32), ("unused", ctypes.c_uint32),
+                ("scattered", ctypes.c_uint32)]
 
 
 class _Counter(ctypes.Structure):
@@ -107,7 +110,9 @@ class Pool:
         _check(_pool_create(_PoolOptions(frame_count=frame_count, frame_size=frame_size, numa_node=-1), self.handle))
         layout = _PoolLayout()
         _check(_pool_get_layout(self.handle, layout))
-        self.largest_packet = layout.frame_size - layout.headroom
+        self.frame_room = layout.frame_size - layout.headroom
+        #: Of several frames, where the port sends such; else it drops what is longer than frame_room, and counts it.
+        self.largest_packet = _MOST_FRAMES * self.frame_room
 
     def free_frames(self):
         """Frames that nobody holds now."""
@@ -120,51 +125,65 @@ class Pool:
 
 
 class Port:
-    """A started port: `device` as behind testpmd's --vdev ("net_af_xdp0,iface=p0"), with one queue each way unless told otherwise."""
+    """A started port: `device` as behind testpmd's --vdev ("net_af_xdp0,iface=p0"), with one queue each way unless told otherwise. Packets
+    longer than a frame come and go as any other, if the interface's MTU asks for them or the device has sg=on. `burst` counts frames."""
 
     def __init__(self, device, pool, queues=1, burst=64):
-        self.pool, self._packets = pool, (_Packet * burst)()
+        self.pool, self._packets = pool, (_Packet * max(burst, _MOST_FRAMES))()
         name, _, arguments = device.partition(",")
         self._device = _handle()
         _check(_open(name.encode(), None, arguments.encode(), self._device))
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
-            _check(_configure(self._device, _DeviceConfig(rx_queues=queues, tx_queues=queues, pool=pool.handle)))
+            _check(_configure(self._device, _DeviceConfig(rx_queues=queues, tx_queues=queues, pool=pool.handle, scattered=1)))
             _check(_start(self._device))
             undo.pop_all()
         self._rx = [_rx_queue(self._device, number) for number in range(queues)]
         self._tx = [_tx_queue(self._device, number) for number in range(queues)]
 
     def info(self):
-        """What the port is: driver, interface, mtu, mac (bytes), the numbers of queues it may have."""
+        """What the port is: driver, interface, mtu, mac (bytes), the numbers of queues it may have, scattered: it may receive packets that
+        are longer than a frame."""
         info = _DeviceInfo()
         _check(_get_info(self._device, info))
         texts = {name: getattr(info, name).decode() for name in ("name", "driver", "interface")}
-        numbers = {name: getattr(info, name) for name in ("mtu", "maximum_rx_queues", "maximum_tx_queues")}
+        numbers = {name: getattr(info, name) for name in ("mtu", "maximum_rx_queues", "maximum_tx_queues", "scattered")}
         return {**texts, **numbers, "mac": bytes(info.mac[:6])}
 
     def receive(self, queue=0):
         """The next packets, at most a burst; [] if there are none. Never waits."""
         count = _receive(self._rx[queue], self._packets, len(self._packets))
-        received = [ctypes.string_at(packet.data, packet.length) for packet in self._packets[:count]]
+        received, begun = [], []
+        for packet in self._packets[:count]:
+            begun.append(ctypes.string_at(packet.data, packet.length))
+            if not packet.flags & _CONTINUES:
+                received.append(b"".join(begun))
+                begun = []
         _free(self._packets, count)
         return received
 
     def send(self, packets, queue=0):
-        """Takes the first packets of a list of bytes; returns how many: fewer, at most a burst, if frames or room in the ring ran out."""
-        packets = packets[:len(self._packets)]
+        """Takes the first packets of a list of bytes; returns how many: fewer, at most a burst's frames, if frames or room ran out."""
+        room, parts, ends = self.pool.frame_room, [], [0]
         for packet in packets:
             if not 0 < len(packet) <= self.pool.largest_packet:
-                raise ValueError(f"a packet of {len(packet)} bytes: frames of this pool hold 1 to {self.pool.largest_packet}")
-        count = _allocate(self.pool.handle, self._packets, len(packets))
-        for frame, packet in zip(self._packets[:count], packets):
-            ctypes.memmove(frame.data, packet, len(packet))
-        for number in range(count):
-            self._packets[number].length = len(packets[number])
+                raise ValueError(f"a packet of {len(packet)} bytes: {_MOST_FRAMES} frames of this pool hold 1 to {self.pool.largest_packet}")
+        for packet in packets:
+            pieces = [packet[begin:begin + room] for begin in range(0, len(packet), room)]
+            if len(parts) + len(pieces) > len(self._packets):
+                break
+            parts += [(piece, _CONTINUES) for piece in pieces[:-1]] + [(pieces[-1], 0)]
+            ends.append(len(parts))
+        allocated = _allocate(self.pool.handle, self._packets, len(parts))
+        count = max(end for end in ends if end <= allocated)  # whole packets
+        for number, (piece, flags) in enumerate(parts[:count]):
+            frame = self._packets[number]
+            ctypes.memmove(frame.data, piece, len(piece))
+            frame.length, frame.flags = len(piece), flags
         sent = _send(self._tx[queue], self._packets, count)
-        if sent < count:
-            _free(ctypes.cast(ctypes.byref(self._packets, sent * ctypes.sizeof(_Packet)), ctypes.POINTER(_Packet)), count - sent)
-        return sent
+        if sent < allocated:
+            _free(ctypes.cast(ctypes.byref(self._packets, sent * ctypes.sizeof(_Packet)), ctypes.POINTER(_Packet)), allocated - sent)
+        return ends.index(sent)
 
     def pending(self, queue=0):
         """Visits what waits to be sent or completed; True as long as something does."""

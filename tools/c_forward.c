@@ -33,6 +33,7 @@ struct port {
 static int start(struct port* port, pollux_pool* pool) {
   struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;  // one queue each way
   config.pool = pool;
+  config.scattered = 1;  // a burst is passed on as it came, and has room for POLLUX_MOST_FRAMES
   if (pollux_device_open(port->name, NULL, NULL, &port->device) != 0) return failed("open");
   if (pollux_device_configure(port->device, &config) != 0) return failed("configure");
   if (pollux_device_start(port->device) != 0) return failed("start");

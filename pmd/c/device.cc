@@ -125,6 +125,7 @@ int pollux_device_get_info(const pollux_device* device, pollux_device_info* info
     known.recommended_burst = static_cast<uint32_t>(got.recommended_burst);
     known.recommended_ring = static_cast<uint32_t>(got.recommended_ring);
     std::copy(got.mac.bytes.begin(), got.mac.bytes.end(), known.mac);
+    known.scattered = from.scattered() ? 1 : 0;
     c::WriteSized(known, *info);
     return absl::OkStatus();
   });
@@ -178,7 +179,8 @@ int pollux_device_configure(pollux_device* device, const pollux_device_config* c
                                               .rx_ring = known.rx_ring,
                                               .tx_ring = known.tx_ring,
                                               .pool = known.pool->pool,
-                                              .promiscuous = known.promiscuous != 0});
+                                              .promiscuous = known.promiscuous != 0,
+                                              .scattered = known.scattered != 0});
     if (!status.ok()) return status;
     device->rx_queues = known.rx_queues;
     device->tx_queues = known.tx_queues;

@@ -15,7 +15,8 @@ static_assert(sizeof(pollux_packet) == sizeof(mempool::Packet) && alignof(pollux
 static_assert(offsetof(pollux_packet, data) == offsetof(mempool::Packet, data));
 static_assert(offsetof(pollux_packet, length) == offsetof(mempool::Packet, length));
 static_assert(offsetof(pollux_packet, pool) == offsetof(mempool::Packet, pool));
-static_assert(offsetof(pollux_packet, reserved) == offsetof(mempool::Packet, flags));
+static_assert(offsetof(pollux_packet, flags) == offsetof(mempool::Packet, flags));
+static_assert(POLLUX_PACKET_CONTINUES == mempool::Packet::kContinues && POLLUX_MOST_FRAMES == mempool::kMostFramesOfPacket);
 
 inline std::span<mempool::Packet> PacketsOf(pollux_packet* packets, std::size_t count) {
   return {reinterpret_cast<mempool::Packet*>(packets), count};

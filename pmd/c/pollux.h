@@ -53,7 +53,7 @@ extern "C" {
 // Counts up with every change here. POLLUX_ABI_OLDEST is the oldest that a program may have been compiled with to run with this library: it
 // follows when a function, a structure or a meaning changes in a way that such a program would notice, and the library gets another
 // soname then. What is only added leaves it.
-#define POLLUX_ABI_VERSION 4
+#define POLLUX_ABI_VERSION 5
 #define POLLUX_ABI_OLDEST 2
 
 // 0 if the library can serve a program that was compiled with a header of this version; else EINVAL and the numbers in the text. To be
@@ -74,13 +74,18 @@ const char* pollux_last_error(void) POLLUX_NOEXCEPT;
 //      |<------- headroom ---------->|<------ packet ------>|<-------- tailroom -------->|
 //
 // A received packet has at least 256 bytes of headroom, all of it the holder's. The value may be taken apart and put together
-// again: `pool` is pollux_pool_layout.id of the frame's pool, `reserved` is 0.
+// again: `pool` is pollux_pool_layout.id of the frame's pool, `flags` is 0 of a packet in one frame.
+//
+// A packet longer than a frame is several of these in a row, one for each frame, all but the last with POLLUX_PACKET_CONTINUES in `flags`.
+// Only devices that were asked for such packets yield them (pollux_device_config.scattered); any may be given them to send.
 struct POLLUX_MAY_ALIAS pollux_packet {
   unsigned char* data;  // first byte of the packet (the Ethernet header)
   uint32_t length;      // bytes from data on, without FCS
   uint16_t pool;
-  uint16_t reserved;
+  uint16_t flags;  // POLLUX_PACKET_...; the other bits are 0
 };
+#define POLLUX_PACKET_CONTINUES 1 /* the packet goes on in the next element of the burst */
+#define POLLUX_MOST_FRAMES 18     /* of one packet: what a burst has room for if pollux_device_config.scattered is set */
 
 // Frees packets of any pools, in any mix, also after the devices are closed and the pools were released. Any thread.
 void pollux_free(const struct pollux_packet* packets, size_t count) POLLUX_NOEXCEPT;
@@ -219,9 +224,11 @@ struct pollux_device_info {
   char name[64];               // as opened
   char driver[32];             // "net_af_xdp"
   char interface[32];          // "" if none
+  // 1: pollux_receive may return packets of several frames. As of the last start; never unless pollux_device_config.scattered was set.
+  uint32_t scattered;
 };
 #define POLLUX_DEVICE_INFO \
-  { sizeof(struct pollux_device_info), POLLUX_ANY_NODE, 0, 0, 0, 0, 0, {0}, "", "", "" }
+  { sizeof(struct pollux_device_info), POLLUX_ANY_NODE, 0, 0, 0, 0, 0, {0}, "", "", "", 0 }
 int pollux_device_get_info(const pollux_device* device, struct pollux_device_info* info) POLLUX_NOEXCEPT;
 
 // 1 if this device can send frames of a pool of POLLUX_PAGES_VISIBLE at less cost than others; 0 if not, or if device is NULL.
@@ -248,9 +255,13 @@ struct pollux_device_config {
   uint32_t tx_ring;
   pollux_pool* pool;  // what the rx queues fill with; the device holds it, the caller may release its handle. Required
   uint32_t promiscuous;
+  uint32_t unused;  // padding until version 4: not read
+  // 1: the program can do with packets of several frames. Whether there are any, pollux_device_info.scattered says: of net_af_xdp by its
+  // argument "sg" and the MTU, docs/packets.md.
+  uint32_t scattered;
 };
 #define POLLUX_DEVICE_DEFAULTS \
-  { sizeof(struct pollux_device_config), 1, 1, 0, 0, NULL, 0 }
+  { sizeof(struct pollux_device_config), 1, 1, 0, 0, NULL, 0, 0, 0 }
 
 // Configure acquires what it can check; Start binds the sockets, attaches the program and lets packets in. The device must be stopped
 // to be configured (again); queue handles end with the next successful configure. After Stop nothing is in flight: every frame is back in
@@ -450,11 +461,17 @@ pollux_tx_queue* pollux_device_tx_queue(pollux_device* device, uint32_t number) 
 
 // Receives up to `count` packets into packets[0..returned); the caller owns them. `count` returned: more may be waiting. A stopped queue
 // returns 0. Never blocks, allocates or logs.
+//
+// Of packets of several frames `count` and what is returned are elements, so frames, here and in pollux_send; statistics count packets. No
+// burst ends within a packet, neither what is returned nor the first that pollux_send takes: its elements are all owned by the caller or
+// none. A packet that has more frames than POLLUX_MOST_FRAMES, or than `count`, is dropped ("rx_q0_dropped_too_many_frames"): a scattered
+// device is asked for POLLUX_MOST_FRAMES or more.
 size_t pollux_receive(pollux_rx_queue* queue, struct pollux_packet* packets, size_t count) POLLUX_NOEXCEPT;
 
 // Takes the first `returned` packets, of any pools; the rest stays the caller's, to send again or to free. A packet that was taken is
 // sent, or counted under the name of what prevented it; its frame goes back to its pool, here or later. A packet of another pool than the
-// device's is copied, and counted ("tx_q0_copied"). Never blocks, allocates or logs.
+// device's is copied, and counted ("tx_q0_copied"), and so is one of more frames than the device sends, if it fits in fewer: else it
+// is dropped ("tx_q0_dropped_too_many_frames"). Never blocks, allocates or logs.
 //
 // It asks for all that waits on the queue to be sent now; count 0 does that alone.
 size_t pollux_send(pollux_tx_queue* queue, const struct pollux_packet* packets, size_t count) POLLUX_NOEXCEPT;

@@ -17,9 +17,11 @@
 namespace pollux::pmd {
 namespace {
 
-enum RxRow { kRxPackets, kRxBytes, kRxDiscarded };
-constexpr CounterRow kRxRows[] = {
-    {"packets", &QueueStats::rx_packets}, {"bytes", &QueueStats::rx_bytes}, {"discarded_at_stop", &QueueStats::rx_missed}};
+enum RxRow { kRxPackets, kRxBytes, kRxTooManyFrames, kRxDiscarded };
+constexpr CounterRow kRxRows[] = {{"packets", &QueueStats::rx_packets},
+                                  {"bytes", &QueueStats::rx_bytes},
+                                  {"dropped_too_many_frames", &QueueStats::rx_missed},
+                                  {"discarded_at_stop", &QueueStats::rx_missed}};
 
 enum TxRow { kTxPackets, kTxBytes, kTxNoReceiver, kTxTooManyFrames, kTxRingFull };
 constexpr CounterRow kTxRows[] = {{"packets", &QueueStats::tx_packets},
@@ -30,11 +32,11 @@ constexpr CounterRow kTxRows[] = {{"packets", &QueueStats::tx_packets},
 
 class RingRxQueue final : public BasicRxQueue {
  public:
-  RingRxQueue(std::shared_ptr<Cable> cable, Wire& wire, std::size_t capacity)
-      : BasicRxQueue(kRxRows), cable_(std::move(cable)), wire_(wire), capacity_(capacity) {}
+  RingRxQueue(std::shared_ptr<Cable> cable, Wire& wire, std::size_t capacity, bool scattered)
+      : BasicRxQueue(kRxRows), cable_(std::move(cable)), wire_(wire), capacity_(capacity), scattered_(scattered) {}
 
   void Start() override {
-    wire_.Open(capacity_);
+    wire_.Open(capacity_, scattered_);
     BasicRxQueue::Start();
   }
 
@@ -46,6 +48,8 @@ class RingRxQueue final : public BasicRxQueue {
 
   std::size_t Receive(std::span<Packet> packets) override {
     if (!started()) return 0;
+    if (scattered_) [[unlikely]]
+      return ReceiveScattered(packets);
     const std::size_t count = wire_.Receive(packets);
     counters().Add(kRxPackets, count);
     counters().Add(kRxBytes, BytesOf(packets.first(count)));
@@ -57,9 +61,19 @@ class RingRxQueue final : public BasicRxQueue {
   }
 
  private:
+  std::size_t ReceiveScattered(std::span<Packet> packets) {
+    std::size_t too_large = 0;
+    const std::size_t count = wire_.ReceiveWhole(packets, too_large);
+    counters().Add(kRxPackets, mempool::CountPackets(packets.first(count)));
+    counters().Add(kRxBytes, BytesOf(packets.first(count)));
+    counters().Add(kRxTooManyFrames, too_large);
+    return count;
+  }
+
   const std::shared_ptr<Cable> cable_;  // keeps the wire
   Wire& wire_;
   const std::size_t capacity_;
+  const bool scattered_;
 };
 
 class RingTxQueue final : public BasicTxQueue {
@@ -69,7 +83,7 @@ class RingTxQueue final : public BasicTxQueue {
   std::size_t Send(std::span<const Packet> packets) override {
     if (!started() || packets.empty()) return 0;
     if (mempool::CountPackets(packets) < packets.size()) [[unlikely]]
-      return SendWithoutScattered(packets);
+      return SendMixed(packets);
     return Pass(packets);
   }
 
@@ -94,16 +108,29 @@ class RingTxQueue final : public BasicTxQueue {
     return *taken;
   }
 
-  // A receiver of this port expects packets of one frame: what has more is dropped.
-  std::size_t SendWithoutScattered(std::span<const Packet> packets) {
+  // One of several frames, whole or not at all; a receiver may expect packets of one frame: then it is dropped.
+  std::size_t PassScattered(std::span<const Packet> frames) {
+    const uint64_t bytes = BytesOf(frames);
+    const std::optional<std::size_t> taken = wire_.SendScattered(frames);
+    if (!taken.has_value() || *taken == Wire::kNever) {
+      counters().Add(taken.has_value() ? kTxTooManyFrames : kTxNoReceiver, 1);
+      mempool::Pool::Free(frames);
+      return frames.size();
+    }
+    counters().Add(kTxRingFull, *taken == 0 ? 1 : 0);
+    counters().Add(kTxPackets, *taken == 0 ? 0 : 1);
+    counters().Add(kTxBytes, *taken == 0 ? 0 : static_cast<int64_t>(bytes));
+    return *taken;
+  }
+
+  std::size_t SendMixed(std::span<const Packet> packets) {
     std::size_t taken = 0;
     while (taken < packets.size()) {
       const std::span<const Packet> rest = packets.subspan(taken);
       if (rest.front().continues()) {
-        const std::size_t frames = mempool::FramesOfFirst(rest);
-        mempool::Pool::Free(rest.first(frames));
-        counters().Add(kTxTooManyFrames, 1);
-        taken += frames;
+        const std::size_t passed = PassScattered(rest.first(mempool::FramesOfFirst(rest)));
+        taken += passed;
+        if (passed == 0) break;
         continue;
       }
       const auto next = std::find_if(rest.begin(), rest.end(), [](const Packet& packet) { return packet.continues(); });
@@ -132,13 +159,16 @@ class RingDevice final : public BasicDevice {
     return LinkState{.up = state() == State::kStarted && (!plug_.joined() || plug_.tx_wire(0).is_open())};
   }
 
+  bool scattered() const override { return state() == State::kStarted && scattered_; }
+
  private:
   absl::StatusOr<Queues> MakeQueues(const DeviceConfig& config) override {
     plug_.SettlePeer();
+    scattered_ = config.scattered;
     const std::size_t capacity = config.rx_ring == 0 ? Info().recommended_rx_ring : config.rx_ring;
     Queues queues;
     for (std::size_t number = 0; number < config.rx_queues; ++number) {
-      queues.rx.push_back(std::make_unique<RingRxQueue>(plug_.cable(), plug_.rx_wire(number), capacity));
+      queues.rx.push_back(std::make_unique<RingRxQueue>(plug_.cable(), plug_.rx_wire(number), capacity, config.scattered));
     }
     for (std::size_t number = 0; number < config.tx_queues; ++number) {
       queues.tx.push_back(std::make_unique<RingTxQueue>(plug_.cable(), plug_.tx_wire(number)));
@@ -147,6 +177,7 @@ class RingDevice final : public BasicDevice {
   }
 
   Plug plug_;
+  bool scattered_ = false;
 };
 
 // DPDK's NAME:NODE:ACTION. Its CREATE is what we do anyway; its ATTACH would give one ring two readers.

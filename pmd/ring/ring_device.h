@@ -24,6 +24,9 @@ inline constexpr const char* kRingArguments =
 // received by the other; what a port finds in its wires when it stops is freed and counted (rx_missed, "discarded_at_stop"). A packet sent
 // to a port that is stopped, closed, or without that queue is taken and dropped (tx_dropped, "dropped_no_receiver").
 //
+// Packets of several frames pass if the port that receives them was asked for such (DeviceConfig::scattered), whatever the sender was
+// asked for; if not, they are dropped (tx_dropped, "dropped_too_many_frames").
+//
 // Frames keep their pools: whoever owns the pool of a packet keeps it until the packet is freed, by whichever port.
 absl::StatusOr<std::unique_ptr<Device>> OpenRingDevice(DeviceArguments arguments);
 

@@ -61,7 +61,9 @@ with pollux.Port("net_ring0", pool) as port:
     assert port.receive() == sent and port.receive() == []
     assert port.info()["driver"] == "net_ring", port.info()
     assert port.counters()["rx_q0_packets"] == 10 and not port.pending()
-    for bad in b"", b"x" * 5000:
+    long = [bytes(range(256)) * 20, b"short", b"x" * pool.largest_packet]
+    assert port.info()["scattered"] == 1 and port.send(long) == 3 and port.receive() == long
+    for bad in b"", b"x" * (pool.largest_packet + 1):
         try:
             port.send([bad])
         except ValueError as error:

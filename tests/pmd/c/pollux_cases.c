@@ -169,7 +169,7 @@ static const char* packets_lie_where_the_layout_says(void) {
     const uint32_t frame = pollux_frame_number(&layout, packet->data);
     EXPECT(frame < FRAMES && !seen[frame]);
     seen[frame] = 1;
-    EXPECT(packet->length == 0 && packet->pool == layout.id && packet->reserved == 0);
+    EXPECT(packet->length == 0 && packet->pool == layout.id && packet->flags == 0);
     EXPECT(pollux_packet_headroom(packet, layout.frame_size) == 384);
     packet->data -= 100;
     packet->length = 200;
@@ -286,6 +286,47 @@ static const char* a_failed_call_leaves_the_device_as_it_was(void) {
   return NULL;
 }
 
+// A packet of several frames is several elements of a burst, and no burst ends within it.
+static const char* packets_of_several_frames(void) {
+  struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
+  struct pollux_device_info info = POLLUX_DEVICE_INFO;
+  struct pollux_stats stats = POLLUX_STATS;
+  struct pollux_packet packets[POLLUX_MOST_FRAMES];
+  pollux_pool* const pool = make_pool();
+  pollux_device* device = NULL;
+  for (uint32_t scattered = 0; scattered < 2; ++scattered) {
+    EXPECT(pollux_device_open("net_ring0", NULL, NULL, &device) == 0);
+    config.pool = pool;
+    config.scattered = scattered;
+    // What a program of version 4 has there is padding.
+    config.unused = UINT32_MAX;
+    if (scattered == 0) config.size = offsetof(struct pollux_device_config, scattered);
+    EXPECT(pollux_device_configure(device, &config) == 0 && pollux_device_start(device) == 0);
+    EXPECT(pollux_device_get_info(device, &info) == 0 && info.scattered == scattered);
+    EXPECT(pollux_allocate(pool, packets, 4) == 4);
+    for (size_t index = 0; index < 4; ++index) packets[index].length = LENGTH;
+    packets[1].flags = packets[2].flags = POLLUX_PACKET_CONTINUES;
+    EXPECT(pollux_send(pollux_device_tx_queue(device, 0), packets, 4) == 4);
+    memset(packets, 0, sizeof packets);
+    if (scattered) {
+      EXPECT(pollux_receive(pollux_device_rx_queue(device, 0), packets, 3) == 1 && packets[0].flags == 0);
+      EXPECT(pollux_receive(pollux_device_rx_queue(device, 0), packets + 1, 17) == 3);
+      EXPECT(packets[1].flags == POLLUX_PACKET_CONTINUES && packets[2].flags == POLLUX_PACKET_CONTINUES && packets[3].flags == 0);
+    } else {
+      EXPECT(pollux_receive(pollux_device_rx_queue(device, 0), packets, 18) == 1);
+    }
+    EXPECT(pollux_device_get_stats(device, 0, &stats) == 0 && stats.tx_dropped == 1 - scattered);
+    EXPECT(stats.rx_packets == 1 + scattered && stats.rx_bytes == LENGTH * (scattered ? 4 : 1) && stats.tx_packets == stats.rx_packets);
+    pollux_free(packets, scattered ? 4 : 1);
+    config = (struct pollux_device_config)POLLUX_DEVICE_DEFAULTS;
+    pollux_device_close(device);
+    EXPECT(pollux_pool_free_count(pool) == FRAMES);
+  }
+  pollux_pool_release(pool);
+  EXPECT(pollux_pools_lingering() == 0);
+  return NULL;
+}
+
 static void* free_eight(void* packets) {
   pollux_free(packets, 8);
   return NULL;
@@ -335,6 +376,7 @@ const struct pollux_case pollux_cases[] = {
     {"PacketsLieWhereTheLayoutSays", packets_lie_where_the_layout_says},
     {"BurstsAndStatistics", bursts_and_statistics},
     {"AFailedCallLeavesTheDeviceAsItWas", a_failed_call_leaves_the_device_as_it_was},
+    {"PacketsOfSeveralFrames", packets_of_several_frames},
     {"PacketsOutlivePortAndPool", packets_outlive_port_and_pool},
     {"ErrorTextsAreTheThreads", error_texts_are_the_threads},
 };

@@ -36,5 +36,13 @@ TEST(PolluxCOnInterfaces, JoinedInterfaces) {
   EXPECT_EQ(pair->Run({"ip", "-d", "link", "show"}).find("xdp"), std::string::npos) << "a program is left";
 }
 
+TEST(PolluxCOnInterfaces, JumboInterfaces) {
+  if (!support::NetworkNamespace::MayCreate()) GTEST_SKIP() << "network namespaces need CAP_SYS_ADMIN";
+  const auto pair = support::VethPair::Create(1);
+  ASSERT_NE(pair, nullptr);
+  const char* const wrong = pollux_case_jumbo_interfaces("x0", "x1");
+  EXPECT_EQ(wrong, nullptr) << wrong;
+}
+
 }  // namespace
 }  // namespace pollux

@@ -26,8 +26,9 @@ class RingDevice : public testing::Test {
     EXPECT_TRUE(device.ok()) << device.status();
     return device.ok() ? *std::move(device) : nullptr;
   }
-  void Start(Device& device, std::size_t rx_queues = 1, std::size_t tx_queues = 1, std::size_t ring = 8) {
-    const DeviceConfig config{.rx_queues = rx_queues, .tx_queues = tx_queues, .rx_ring = ring, .tx_ring = ring, .pool = pool_};
+  void Start(Device& device, std::size_t rx_queues = 1, std::size_t tx_queues = 1, std::size_t ring = 8, bool scattered = false) {
+    const DeviceConfig config{
+        .rx_queues = rx_queues, .tx_queues = tx_queues, .rx_ring = ring, .tx_ring = ring, .pool = pool_, .scattered = scattered};
     ASSERT_TRUE(device.Configure(config).ok());
     ASSERT_TRUE(device.Start().ok());
   }
@@ -99,6 +100,70 @@ TEST_F(RingDevice, AFullRingTakesFewerAndSaysSo) {
   ASSERT_TRUE(device->Stop().ok());
   EXPECT_EQ(device->Stats().rx_missed, 8u);
   EXPECT_EQ(Counter(*device, "rx_q0_discarded_at_stop"), 8u);
+}
+
+// Packets of several frames: frames for each of `shape`.
+std::vector<Packet> Shape(std::vector<Packet> frames, std::initializer_list<std::size_t> shape) {
+  std::size_t index = 0;
+  for (const std::size_t count : shape) {
+    for (std::size_t frame = 0; frame + 1 < count; ++frame) frames[index + frame].flags = Packet::kContinues;
+    index += count;
+  }
+  EXPECT_EQ(index, frames.size());
+  return frames;
+}
+
+TEST_F(RingDevice, PassesPacketsOfSeveralFramesWhole) {
+  const auto device = Open("net_ring0");
+  EXPECT_FALSE(device->scattered());
+  Start(*device, 1, 1, 8, true);
+  EXPECT_TRUE(device->scattered());
+  const std::vector<Packet> sent = Shape(Packets(10), {1, 3, 2, 3, 1});
+  // The fourth has no room any more, and is not cut.
+  ASSERT_EQ(device->tx_queue(0).Send(sent), 6u);
+  EXPECT_EQ(Counter(*device, "tx_q0_ring_full"), 1u);
+  std::vector<Packet> received(3);
+  ASSERT_EQ(device->rx_queue(0).Receive(received), 1u) << "the second would be cut";
+  EXPECT_EQ(received[0].data, sent[0].data);
+  ASSERT_EQ(device->rx_queue(0).Receive(received), 3u);
+  for (std::size_t frame = 0; frame < 3; ++frame) {
+    EXPECT_EQ(received[frame].data, sent[1 + frame].data);
+    EXPECT_EQ(received[frame].continues(), frame < 2);
+  }
+  mempool::Pool::Free({sent.data(), 4});
+  ASSERT_EQ(device->tx_queue(0).Send(std::span(sent).subspan(6)), 4u);
+  QueueStats stats = device->Stats();
+  EXPECT_EQ(stats.tx_packets, 5u);
+  EXPECT_EQ(stats.tx_bytes, 10 * 60 + 45u);
+  EXPECT_EQ(stats.rx_packets, 2u);
+  EXPECT_EQ(stats.rx_bytes, 4 * 60 + 6u);
+  ASSERT_TRUE(device->Stop().ok());
+  EXPECT_EQ(device->Stats().rx_missed, 3u) << "packets, not frames";
+}
+
+TEST_F(RingDevice, PacketsOfTooManyFramesAreDroppedByName) {
+  const auto left = Open("net_ring0");
+  const auto right = Open("net_ring1,peer=net_ring0");
+  Start(*left, 1, 1, 32);
+  Start(*right, 1, 1, 32, true);
+  // To one that takes single frames alone.
+  ASSERT_EQ(right->tx_queue(0).Send(Shape(Packets(4), {1, 2, 1})), 4u);
+  EXPECT_EQ(Counter(*right, "tx_q0_dropped_too_many_frames"), 1u);
+  const std::vector<Packet> others = Receive(*left);
+  EXPECT_EQ(others.size(), 2u);
+  mempool::Pool::Free(others);
+  // More than any packet may have, and more than a receiver's burst holds.
+  const std::vector<Packet> sent = Shape(Packets(26), {19, 6, 1});
+  ASSERT_EQ(left->tx_queue(0).Send(sent), 26u);
+  EXPECT_EQ(Counter(*left, "tx_q0_dropped_too_many_frames"), 1u);
+  std::vector<Packet> received(4);
+  EXPECT_EQ(right->rx_queue(0).Receive(received), 0u);
+  EXPECT_EQ(Counter(*right, "rx_q0_dropped_too_many_frames"), 1u);
+  ASSERT_EQ(right->rx_queue(0).Receive(received), 1u);
+  mempool::Pool::Free({received.data(), 1});
+  const QueueStats stats = left->Stats();
+  EXPECT_EQ(stats.tx_packets + stats.tx_dropped, 3u);
+  EXPECT_EQ(right->Stats().rx_packets + right->Stats().rx_missed, stats.tx_packets);
 }
 
 TEST_F(RingDevice, WithoutAReceiverPacketsAreDroppedByName) {
