@@ -17,16 +17,20 @@
 #include "pmd/c/flow_handle.h"
 #include "pmd/c/pollux.h"
 #include "pmd/c/pool_handle.h"
+#include "pmd/c/registry.h"
 #include "pmd/c/sized.h"
 #include "pmd/drivers.h"
+#include "pmd/tap/port_taps.h"
 
 struct pollux_device {
   std::unique_ptr<pollux::pmd::Device> device;
-  std::string name;
+  pollux::pmd::PortTaps taps = {};  // of its queues, which the program uses through it
+  std::string name = {};
   // Of the last successful configure.
   std::size_t rx_queues = 0;
   std::size_t tx_queues = 0;
   std::vector<pollux::pmd::DeviceEvent> events = {};  // that were not told yet
+  std::size_t number = 0;                             // in the registry
 };
 
 namespace pollux::pmd::c {
@@ -58,6 +62,16 @@ int WithDevice(const pollux_device* device, const char* call, Body body) noexcep
   });
 }
 
+// The same for what changes the device, and so waits for telemetry that looks at it; `body` gets what that is to know of it, too.
+template <typename Body>
+int ChangeDevice(const pollux_device* device, const char* call, Body body) noexcept {
+  return WithDevice(device, call, [&](Device& to) {
+    Registry& registry = Registry::OfProcess();
+    const std::lock_guard lock(registry.lock());
+    return body(to, registry.port(device->number));
+  });
+}
+
 // Writes what fits of a list that `make` returns, entry by entry; returns the list's length, 0 after an error.
 template <typename Entry, typename Make, typename Convert>
 std::size_t CopyList(Entry* entries, std::size_t capacity, Make make, Convert convert) noexcept {
@@ -79,6 +93,7 @@ namespace c = pollux::pmd::c;
 using pollux::pmd::Device;
 
 // The kinds have the same numbers in both.
+static_assert(POLLUX_EVENT_MOVES == static_cast<int>(pollux::pmd::DeviceEvent::Kind::kMoves));
 static_assert(POLLUX_EVENT_FEATURES == static_cast<int>(pollux::pmd::DeviceEvent::Kind::kFeatures));
 static_assert(POLLUX_EVENT_GONE == static_cast<int>(pollux::pmd::DeviceEvent::Kind::kGone));
 
@@ -90,8 +105,12 @@ int pollux_device_open(const char* name, const char* interface, const char* argu
     if (!text.ok()) return text.status();
     absl::StatusOr<std::unique_ptr<Device>> opened = pollux::pmd::OpenDevice(*text);
     if (!opened.ok()) return opened.status();
-    std::string known_as = (*opened)->Info().name;
-    *device = new pollux_device{*std::move(opened), std::move(known_as)};
+    auto made = std::make_unique<pollux_device>();
+    made->device = *std::move(opened);
+    made->name = made->device->Info().name;
+    const std::lock_guard lock(c::Registry::OfProcess().lock());
+    made->number = c::Registry::OfProcess().Add(*made->device, made->taps);
+    *device = made.release();
     return absl::OkStatus();
   });
 }
@@ -104,6 +123,11 @@ int pollux_pool_create_for(pollux_device* device, const pollux_pool_options* opt
 void pollux_device_close(pollux_device* device) noexcept {
   if (device == nullptr) return;
   c::Guarded([&] {
+    {
+      const std::lock_guard lock(c::Registry::OfProcess().lock());
+      c::Registry::OfProcess().Remove(device->number);
+      device->taps.Clear();
+    }
     delete device;
     c::LingeringPools::OfProcess().Sweep();
     return absl::OkStatus();
@@ -142,7 +166,7 @@ int pollux_device_wants_visible(const pollux_device* device) noexcept {
 
 size_t pollux_device_poll_events(pollux_device* device, pollux_event* events, size_t capacity) noexcept {
   std::size_t count = 0;
-  c::WithDevice(device, "pollux_device_poll_events", [&](Device& from) {
+  c::ChangeDevice(device, "pollux_device_poll_events", [&](Device& from, pollux::pmd::PortView&) {
     if (events == nullptr && capacity > 0) return c::NullArgument("pollux_device_poll_events", "events");
     for (pollux::pmd::DeviceEvent& event : from.PollEvents()) device->events.push_back(std::move(event));
     count = std::min(capacity, device->events.size());
@@ -170,18 +194,21 @@ int pollux_device_get_link(const pollux_device* device, pollux_link* link) noexc
 }
 
 int pollux_device_configure(pollux_device* device, const pollux_device_config* config) noexcept {
-  return c::WithDevice(device, "pollux_device_configure", [&](Device& to) {
+  return c::ChangeDevice(device, "pollux_device_configure", [&](Device& to, pollux::pmd::PortView& view) -> absl::Status {
     pollux_device_config known = POLLUX_DEVICE_DEFAULTS;
     if (absl::Status status = c::ReadSized("pollux_device_configure", "config", config, known); !status.ok()) return status;
     if (known.pool == nullptr) return c::NullArgument("pollux_device_configure", "config->pool");
-    const absl::Status status = to.Configure({.rx_queues = known.rx_queues,
+    const pollux::pmd::DeviceConfig wanted = {.rx_queues = known.rx_queues,
                                               .tx_queues = known.tx_queues,
                                               .rx_ring = known.rx_ring,
                                               .tx_ring = known.tx_ring,
                                               .pool = known.pool->pool,
                                               .promiscuous = known.promiscuous != 0,
-                                              .scattered = known.scattered != 0});
-    if (!status.ok()) return status;
+                                              .scattered = known.scattered != 0};
+    if (absl::Status status = to.Configure(wanted); !status.ok()) return status;
+    view.config = wanted;
+    view.configured = true;
+    device->taps.Follow(to, known.rx_queues, known.tx_queues);
     device->rx_queues = known.rx_queues;
     device->tx_queues = known.tx_queues;
     return absl::OkStatus();
@@ -189,23 +216,31 @@ int pollux_device_configure(pollux_device* device, const pollux_device_config* c
 }
 
 int pollux_device_start(pollux_device* device) noexcept {
-  return c::WithDevice(device, "pollux_device_start", [](Device& to) { return to.Start(); });
+  return c::ChangeDevice(device, "pollux_device_start", [](Device& to, pollux::pmd::PortView& view) {
+    const absl::Status status = to.Start();
+    if (status.ok()) view.started = true;
+    return status;
+  });
 }
 
 int pollux_device_stop(pollux_device* device) noexcept {
-  return c::WithDevice(device, "pollux_device_stop", [](Device& to) { return to.Stop(); });
+  return c::ChangeDevice(device, "pollux_device_stop", [](Device& to, pollux::pmd::PortView& view) {
+    view.started = false;
+    return to.Stop();
+  });
 }
 
 int pollux_device_set_promiscuous(pollux_device* device, int on) noexcept {
-  return c::WithDevice(device, "pollux_device_set_promiscuous", [&](Device& to) { return to.SetPromiscuous(on != 0); });
+  return c::ChangeDevice(device, "pollux_device_set_promiscuous",
+                         [&](Device& to, pollux::pmd::PortView&) { return to.SetPromiscuous(on != 0); });
 }
 
 int pollux_device_set_mtu(pollux_device* device, uint32_t mtu) noexcept {
-  return c::WithDevice(device, "pollux_device_set_mtu", [&](Device& to) { return to.SetMtu(mtu); });
+  return c::ChangeDevice(device, "pollux_device_set_mtu", [&](Device& to, pollux::pmd::PortView&) { return to.SetMtu(mtu); });
 }
 
 int pollux_device_set_mac(pollux_device* device, const uint8_t mac[6]) noexcept {
-  return c::WithDevice(device, "pollux_device_set_mac", [&](Device& to) {
+  return c::ChangeDevice(device, "pollux_device_set_mac", [&](Device& to, pollux::pmd::PortView&) {
     if (mac == nullptr) return c::NullArgument("pollux_device_set_mac", "mac");
     pollux::pmd::MacAddress address;
     std::copy_n(mac, address.bytes.size(), address.bytes.begin());
@@ -214,7 +249,7 @@ int pollux_device_set_mac(pollux_device* device, const uint8_t mac[6]) noexcept 
 }
 
 int pollux_device_use_flows(pollux_device* device, pollux_flow_table* table, uint32_t port, uint32_t role) noexcept {
-  return c::WithDevice(device, "pollux_device_use_flows", [&](Device& to) {
+  return c::ChangeDevice(device, "pollux_device_use_flows", [&](Device& to, pollux::pmd::PortView&) {
     if (role > POLLUX_FLOW_INPUT_AND_OUTPUT)
       return absl::InvalidArgumentError(
           absl::StrCat("pollux_device_use_flows: role ", role, ": there are 0 and 1 (enum pollux_flow_role)"));
@@ -287,9 +322,9 @@ void pollux_device_reset_stats(pollux_device* device) noexcept {
 
 pollux_rx_queue* pollux_device_rx_queue(pollux_device* device, uint32_t number) noexcept {
   pollux::pmd::RxQueue* queue = nullptr;
-  c::WithDevice(device, "pollux_device_rx_queue", [&](Device& from) {
+  c::WithDevice(device, "pollux_device_rx_queue", [&](Device&) {
     if (number >= device->rx_queues) return c::NoSuchQueue(*device, "rx", number, device->rx_queues);
-    queue = &from.rx_queue(number);
+    queue = &device->taps.rx_queue(number);
     return absl::OkStatus();
   });
   return reinterpret_cast<pollux_rx_queue*>(queue);
@@ -297,9 +332,9 @@ pollux_rx_queue* pollux_device_rx_queue(pollux_device* device, uint32_t number) 
 
 pollux_tx_queue* pollux_device_tx_queue(pollux_device* device, uint32_t number) noexcept {
   pollux::pmd::TxQueue* queue = nullptr;
-  c::WithDevice(device, "pollux_device_tx_queue", [&](Device& from) {
+  c::WithDevice(device, "pollux_device_tx_queue", [&](Device&) {
     if (number >= device->tx_queues) return c::NoSuchQueue(*device, "tx", number, device->tx_queues);
-    queue = &from.tx_queue(number);
+    queue = &device->taps.tx_queue(number);
     return absl::OkStatus();
   });
   return reinterpret_cast<pollux_tx_queue*>(queue);

@@ -287,7 +287,9 @@ enum pollux_event_kind {
   POLLUX_EVENT_MTU = 4,      // value: the MTU that somebody else has set; the queues send up to that, as far as frames reach
   POLLUX_EVENT_LINK = 5,     // value: 1 if it is up and has a carrier now
   POLLUX_EVENT_QUEUES = 6,   // value: receive queues of the interface now
-  POLLUX_EVENT_FEATURES = 7  // what the driver can do with XDP has changed
+  POLLUX_EVENT_FEATURES = 7,  // what the driver can do with XDP has changed
+  POLLUX_EVENT_STALLED = 8,   // a queue stands still while it should move (docs/watchdog.md); value: 1 where stop and start may help
+  POLLUX_EVENT_MOVES = 9      // after STALLED: it goes on
 };
 struct pollux_event {
   uint32_t kind;  // enum pollux_event_kind
@@ -489,6 +491,26 @@ int pollux_flush(pollux_tx_queue* queue) POLLUX_NOEXCEPT;
 // back to it, with this or with pollux_send or pollux_flush, until nothing is left, also while it has nothing to send. A few instructions
 // if so.
 int pollux_tx_poll(pollux_tx_queue* queue) POLLUX_NOEXCEPT;
+
+// --- Telemetry -------------------------------------------------------------------------------------------------------------------
+
+// Shows the open devices and their pools to clients of DPDK's telemetry protocol, dpdk-telemetry.py and `pollux top` among them
+// (docs/telemetry.md). One for the process; no thread is made for it. Devices are numbered in the order of their opening, the lowest free
+// number first. While it answers, what opens, configures, starts, stops or closes a device waits, and the other way round; what moves
+// packets waits for nothing. Any thread may call these.
+//
+// prefix   of the socket's folder: letters, digits, "._-"; NULL: "rte", where DPDK's clients look by themselves
+// version  what clients are greeted with; NULL: "Pollux" and the library's version
+// EBUSY: it runs already. EPERM: the folder is somebody else's, or others may write to it.
+int pollux_telemetry_start(const char* prefix, const char* version) POLLUX_NOEXCEPT;
+// Readable when there is something for pollux_telemetry_poll to do; -1: not started.
+int pollux_telemetry_descriptor(void) POLLUX_NOEXCEPT;
+// The socket's path; "" if it is not started. What does not fit is cut off.
+void pollux_telemetry_get_path(char* path, size_t capacity) POLLUX_NOEXCEPT;
+// Answers what has come in; does not wait.
+void pollux_telemetry_poll(void) POLLUX_NOEXCEPT;
+// Removes the socket.
+void pollux_telemetry_stop(void) POLLUX_NOEXCEPT;
 
 #ifdef __cplusplus
 }  // extern "C"

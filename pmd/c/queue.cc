@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The data path of pollux.h: one call, one virtual call, no copy. A handle is the queue itself.
+// The data path of pollux.h: one call, two virtual calls (the tap's, the driver's), no copy. A handle is the tapped queue itself.
 #include "pmd/queue.h"
 
 #include "pmd/c/packet_cast.h"

@@ -27,4 +27,5 @@ fi
 # The two types are compared on the version that the machine has itself.
 only=()
 [[ $version == 3.1 ]] || only=(--pollux-only)
-exec tools/ovs test --ovs="$version" --pollux="$TEST_TMPDIR/pollux" --broker=tools/broker/pollux-broker --xml="$XML_OUTPUT_FILE" "${only[@]}"
+exec tools/ovs test --ovs="$version" --pollux="$TEST_TMPDIR/pollux" --broker=tools/broker/pollux-broker \
+  --capture=tools/capture/pollux-capture --xml="$XML_OUTPUT_FILE" "${only[@]}"

@@ -22,7 +22,7 @@ comm -23 "$work/declared" "$work/inline" >"$work/functions"
 diff "$work/functions" "$work/exported" >"$work/difference" || { cat "$work/difference"; fail "declared (<) and exported (>) differ: tools/libpollux.map"; }
 others=$(nm -D --defined-only "$library" | awk '$2 ~ /^[B-Z]/ && $2 != "T"')
 [[ -z $others ]] || fail "exported besides functions: $others"
-readelf -dW "$library" | grep -q 'SONAME.*\[libpollux\.so\.0\]' || fail "the soname is another"
+readelf -dW "$library" | grep 'SONAME.*\[libpollux\.so\.0\]' >/dev/null || fail "the soname is another"
 
 # --- Types ------------------------------------------------------------------------------------------------------------------------
 # A folder with this header alone: what other headers define is nobody else's business.

@@ -118,12 +118,17 @@ ovs_install_library() {
   pollux_prefix=$prefix
 }
 
-# Sets $pollux_broker, the program of the tree.
-ovs_build_broker() {
+# Sets $pollux_broker and $pollux_capture, the tree's own where none were given.
+ovs_build_programs() {
+  local targets=()
+  [[ -n $pollux_broker ]] || targets+=(//tools/broker:pollux-broker)
+  [[ -n $pollux_capture ]] || targets+=(//tools/capture:pollux-capture)
+  [[ ${#targets[@]} -gt 0 ]] || return 0
   library_needs_bazel_here
-  passing build "bazel build //tools/broker:pollux-broker"
-  (cd "$root" && ovs_log broker bazel build --noshow_progress //tools/broker:pollux-broker)
-  pollux_broker=$(readlink -f "$root/bazel-bin/tools/broker/pollux-broker")
+  passing build "bazel build ${targets[*]}"
+  (cd "$root" && ovs_log programs bazel build --noshow_progress "${targets[@]}")
+  [[ -n $pollux_broker ]] || pollux_broker=$(readlink -f "$root/bazel-bin/tools/broker/pollux-broker")
+  [[ -n $pollux_capture ]] || pollux_capture=$(readlink -f "$root/bazel-bin/tools/capture/pollux-capture")
 }
 
 # Sets $ovs_programs, the folder with ovs-vswitchd. $1: empty or "sanitize"; $2: as --ovs was given.

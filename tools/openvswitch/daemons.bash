@@ -155,11 +155,14 @@ ovs_port_errors() {
 sandboxes=()
 start_sandbox() {
   mkdir -p /run/netns
+  mkdir -p -m 0700 /run/dpdk
   setpriv --pdeathsig KILL unshare --net --mount --pid --uts --fork --kill-child --mount-proc --propagation private bash -c '
     set -e
     mount -t tmpfs none /run/netns
     mount -t sysfs sysfs /sys
     mount -t bpf bpf /sys/fs/bpf
+    # Telemetry of what runs in here is asked for in here; its sockets go, however this ends.
+    mount -t tmpfs -o mode=0700 none /run/dpdk
     # A bridge has an interface by its name, made with this; a root without udev lacks it.
     [[ -e /dev/net/tun ]] || { mkdir -p /dev/net && mount -t tmpfs none /dev/net && mknod /dev/net/tun c 10 200; }
     ip link set dev lo up

@@ -5,6 +5,7 @@
 # changed: its macro ADD_VETH is the only place that names the type. Each runs in namespaces of its own, so that its p0, br0 and
 # databases meet nothing, and nothing is left of them.
 part=fast variant='' stress=false xml='' table='' keep=false pollux_prefix='' chosen='' wanted='' suite=true checks='' ports='' compare=true pollux_broker=''
+pollux_capture=''
 offload=false
 for argument in "$@"; do
   case "$argument" in
@@ -22,6 +23,7 @@ for argument in "$@"; do
     --table=?*) table=$(realpath -m "${argument#*=}") ;;
     --keep) keep=true ;;
     --broker=?*) pollux_broker=$(realpath "${argument#*=}") ;;
+    --capture=?*) pollux_capture=$(realpath "${argument#*=}") ;;
     --ovs=?*) wanted=${argument#*=} ;;
     --pollux=?*) pollux_prefix=$(realpath "${argument#*=}") ;;
     *) refuse "unknown argument '$argument'" ;;
@@ -135,8 +137,8 @@ run_suites() {
 if [[ $part != chosen ]]; then
   mkdir "$work/rig"
   results=$work/provider.results code=0
-  [[ -n $pollux_broker ]] || ovs_build_broker
-  export root ovs_tree ovs_programs pollux_prefix pollux_broker results compare
+  ovs_build_programs
+  export root ovs_tree ovs_programs pollux_prefix pollux_broker pollux_capture results compare
   ovs_rig=$work/rig in_sandbox /usr/bin/python3 "$ovs_folder/checks/behaviour.py" "$checks" || code=$?
   # It ends with 1 for a check that failed, which the report below says; with anything else it could not run.
   [[ $code -le 1 ]] || exit "$code"

@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE  // memfd_create, mkdtemp, setenv, SOCK_CLOEXEC
 #include "tests/pmd/c/pollux_cases.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <poll.h>
 #include <pollux.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "tests/pmd/c/expect.h"
 
@@ -367,6 +377,126 @@ static const char* error_texts_are_the_threads(void) {
   return NULL;
 }
 
+// Lets the library answer what a client has sent; the length of the answer, or -1. `descriptor`: what came with it, or -1.
+static long await_answer_and(int client, char* text, size_t capacity, int* descriptor) {
+  for (int tries = 0; tries < 1000; ++tries) {
+    struct pollfd ready = {pollux_telemetry_descriptor(), POLLIN, 0};
+    char control[CMSG_SPACE(sizeof(int))];
+    struct iovec place = {text, capacity - 1};
+    struct msghdr message = {.msg_iov = &place, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    pollux_telemetry_poll();
+    const long length = recvmsg(client, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (length >= 0) {
+      const struct cmsghdr* const head = CMSG_FIRSTHDR(&message);
+      *descriptor = -1;
+      if (head != NULL && head->cmsg_type == SCM_RIGHTS) memcpy(descriptor, CMSG_DATA(head), sizeof *descriptor);
+      text[length] = '\0';
+      return length;
+    }
+    poll(&ready, 1, 20);
+  }
+  return -1;
+}
+
+static long await_answer(int client, char* text, size_t capacity) {
+  int descriptor;
+  const long length = await_answer_and(client, text, capacity, &descriptor);
+  if (descriptor >= 0) close(descriptor);
+  return length;
+}
+
+// A client, greeted, of telemetry that was started in `folder`, or -1.
+static int start_telemetry(char* folder, char* path, size_t capacity) {
+  char text[4096];
+  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = ""};
+  const int client = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  if (mkdtemp(folder) == NULL || setenv("RUNTIME_DIRECTORY", folder, 1) != 0 || pollux_telemetry_start("cases", NULL) != 0) return -1;
+  pollux_telemetry_get_path(address.sun_path, sizeof address.sun_path);
+  snprintf(path, capacity, "%s", address.sun_path);
+  if (connect(client, (const struct sockaddr*)&address, sizeof address) != 0) return -1;
+  return await_answer(client, text, sizeof text) > 0 && strstr(text, "\"version\":\"Pollux ") != NULL ? client : -1;
+}
+
+static void stop_telemetry(const char* folder, int client) {
+  char parent[64];
+  pollux_telemetry_stop();
+  close(client);
+  snprintf(parent, sizeof parent, "%s/dpdk", folder);
+  rmdir(parent);
+  rmdir(folder);
+  unsetenv("RUNTIME_DIRECTORY");
+}
+
+static const char* telemetry_shows_the_open_devices(void) {
+  char folder[] = "/tmp/plxXXXXXX", path[108], text[4096];
+  pollux_pool* const pool = make_pool();
+  pollux_device* device = NULL;
+  const char* const wrong = make_loopback(pool, 1, &device);
+  if (wrong != NULL) return wrong;
+  EXPECT(pollux_telemetry_descriptor() == -1);
+  pollux_telemetry_get_path(path, sizeof path);
+  EXPECT(path[0] == '\0');
+  pollux_telemetry_poll();
+  EXPECT(pollux_telemetry_start("../elsewhere", NULL) == EINVAL);
+  const int client = start_telemetry(folder, path, sizeof path);
+  EXPECT(client >= 0 && strstr(path, "/dpdk/cases/dpdk_telemetry.v2") != NULL);
+  EXPECT(pollux_telemetry_start("cases", NULL) == EBUSY && strstr(pollux_last_error(), "runs already") != NULL);
+  EXPECT(pollux_telemetry_descriptor() >= 0);
+  EXPECT(send(client, "/ethdev/list", 12, 0) == 12);
+  EXPECT(await_answer(client, text, sizeof text) > 0 && strcmp(text, "{\"/ethdev/list\":[0]}") == 0);
+  EXPECT(send(client, "/ethdev/stats,0", 15, 0) == 15);
+  EXPECT(await_answer(client, text, sizeof text) > 0 && strstr(text, "\"ipackets\":0") != NULL);
+  EXPECT(send(client, "/pollux/watchdog", 16, 0) == 16);
+  EXPECT(await_answer(client, text, sizeof text) > 0 && strstr(text, "\"queues\":[]") != NULL);
+  pollux_device_close(device);
+  EXPECT(send(client, "/ethdev/list", 12, 0) == 12);
+  EXPECT(await_answer(client, text, sizeof text) > 0 && strcmp(text, "{\"/ethdev/list\":[]}") == 0);
+  pollux_pool_release(pool);
+  EXPECT(pollux_pools_lingering() == 0);
+  stop_telemetry(folder, client);
+  EXPECT(access(path, F_OK) != 0 && pollux_telemetry_descriptor() == -1);
+  return NULL;
+}
+
+// As `pollux capture` does: a filter in a file of memory goes there, a file with rings comes back.
+static const char* packets_are_captured(void) {
+  static const char kStart[] = "/pollux/capture,0,65535,1048576";
+  const struct sock_filter all = {0x06 /* return */, 0, 0, 65535};
+  char folder[] = "/tmp/plxXXXXXX", path[108], text[4096], control[CMSG_SPACE(sizeof(int))] = {0};
+  struct iovec place = {(void*)kStart, sizeof kStart - 1};
+  struct msghdr message = {.msg_iov = &place, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  pollux_pool* const pool = make_pool();
+  pollux_device* device = NULL;
+  struct pollux_packet packets[4];
+  int rings = -1;
+  const char* const wrong = make_loopback(pool, 1, &device);
+  if (wrong != NULL) return wrong;
+  const int client = start_telemetry(folder, path, sizeof path), filter = memfd_create("filter", MFD_CLOEXEC);
+  EXPECT(client >= 0 && filter >= 0 && write(filter, &all, sizeof all) == sizeof all);
+  struct cmsghdr* const head = CMSG_FIRSTHDR(&message);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN(sizeof filter);
+  memcpy(CMSG_DATA(head), &filter, sizeof filter);
+  EXPECT(sendmsg(client, &message, 0) > 0);
+  EXPECT(await_answer_and(client, text, sizeof text, &rings) > 0 && strstr(text, "\"rings\":2") != NULL && rings >= 0);
+  EXPECT(pollux_allocate(pool, packets, 4) == 4);
+  for (int i = 0; i < 4; ++i) packets[i].length = LENGTH;
+  EXPECT(pollux_send(pollux_device_tx_queue(device, 0), packets, 4) == 4);
+  EXPECT(pollux_receive(pollux_device_rx_queue(device, 0), packets, 4) == 4);
+  pollux_free(packets, 4);
+  EXPECT(send(client, "/pollux/capture", 15, 0) == 15);
+  EXPECT(await_answer(client, text, sizeof text) > 0 && strstr(text, "\"packets\":8") != NULL && strstr(text, "\"taken\":8") != NULL);
+  // A device that goes takes its capture with it; what was captured stays the client's.
+  pollux_device_close(device);
+  pollux_pool_release(pool);
+  EXPECT(pollux_pools_lingering() == 0);
+  stop_telemetry(folder, client);
+  close(filter);
+  close(rings);
+  return NULL;
+}
+
 const struct pollux_case pollux_cases[] = {
     {"TellsItsVersion", tells_its_version},
     {"NullArgumentsAreRefused", null_arguments_are_refused},
@@ -378,6 +508,8 @@ const struct pollux_case pollux_cases[] = {
     {"AFailedCallLeavesTheDeviceAsItWas", a_failed_call_leaves_the_device_as_it_was},
     {"PacketsOfSeveralFrames", packets_of_several_frames},
     {"PacketsOutlivePortAndPool", packets_outlive_port_and_pool},
+    {"TelemetryShowsTheOpenDevices", telemetry_shows_the_open_devices},
+    {"PacketsAreCaptured", packets_are_captured},
     {"ErrorTextsAreTheThreads", error_texts_are_the_threads},
 };
 const size_t pollux_case_count = sizeof pollux_cases / sizeof pollux_cases[0];

@@ -2,8 +2,11 @@
 """What a user sets, and what he is told."""
 
 import os
+import re
+import subprocess
+import sys
 
-from rig import Namespace, attempt, run, start_web_server, wait_for
+from rig import PATIENCE, RIG, ROOT, Namespace, attempt, run, start_web_server, wait_for
 from three_ports import ThreePorts
 
 
@@ -92,6 +95,48 @@ class Control(ThreePorts):
         wait_for("status:rx-queues stays", lambda: not self.switch.get("w0", "status:rx-queues"))
         self.switch.vsctl("del-port", "br0", "w0")
         wide.remove()
+
+    def test_telemetry(self):
+        """telemetry clients and pollux top see the ports"""
+        sys.path.insert(0, str(ROOT / "tools" / "telemetry"))
+        import client  # pylint: disable=import-outside-toplevel
+        wait_for("the log names no socket", lambda: "telemetry: /" in self.switch.log)
+        process = client.Process(re.findall(r"telemetry: (\S+)", self.switch.log)[-1])
+        try:
+            self.equal("the process that answers", process.pid, self.switch.pid)
+            reports = {port["interface"]: port for port in process.ask("/pollux/report")["ports"]}
+            self.equal("the ports of it", {"p0", "p1"} <= set(reports), True)
+            before = process.ask(f"/ethdev/stats,{reports['p0']['port']}")["ipackets"]
+            self.client.ping("10.0.0.2")
+            wait_for("no packet is counted", lambda: process.ask(f"/ethdev/stats,{reports['p0']['port']}")["ipackets"] >= before + 10)
+            self.equal("what stands still", process.ask("/pollux/watchdog")["queues"], [])
+            self.equal("the lcores of it", process.ask("/eal/lcore/list"), [])
+        finally:
+            process.close()
+        view = run(ROOT / "tools" / "pollux", "top", "--once", "-d", "0.2")
+        self.contains("the live view", view, f"ovs-vswit {self.switch.pid}")
+
+    def test_capture(self):
+        """pollux capture sees what a port receives and sends; a port that starts anew ends it"""
+        file = RIG / "captured.pcapng"
+        capture = subprocess.Popen([os.environ["pollux_capture"], "p0", "-w", file, "icmp"], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (capture.kill(), capture.wait(), capture.stderr.close()))
+        self.contains("what capture says first", capture.stderr.readline(), "p0")
+
+        def pings(*words):
+            """Of tcpdump, which reads what is whole by now."""
+            return attempt("tcpdump", "-n", "-r", file, "icmp", *words)[1].count("seq ")
+
+        self.client.ping("10.0.0.2")
+        wait_for(lambda: f"of ten pings and their answers {pings()} are captured", lambda: pings() >= 20)
+        self.equal("requests on their way to p1", pings("and", "src", "10.0.0.1") >= 10, True)
+        self.switch.vsctl("set", "interface", "p0", "options:n_rxq_desc=1024")
+        self.addCleanup(self.switch.vsctl, "remove", "interface", "p0", "options", "n_rxq_desc")
+        said = capture.communicate(timeout=PATIENCE)[1]
+        self.equal(f"exit code of the capture, which said {said}", capture.returncode, 0)
+        self.contains("what capture says at the end", said, " 0 dropped by the tap")
+        self.switch.await_polling("p0")
+        self.client.ping("10.0.0.2")
 
     def test_generic_mode(self):
         """generic mode is warned of, where it was not asked for"""

@@ -6,9 +6,13 @@
 //      +--- one of that name is there, up -----+   with the options of now
 //
 // The port stays in the datapath all the time, and so keeps its number and its flows. The main thread looks several times a second; queues
-// come and go in `reconfigure`, as always.
+// come and go in `reconfigure`, as always. So does a device whose queue stands still, where opening it anew may help (docs/watchdog.md).
+//
+// The main thread also answers telemetry clients (docs/telemetry.md): it is the one that opens and closes devices.
+#include <poll.h>
 #include <stdlib.h>
 
+#include "fatal-signal.h"
 #include "netdev_pollux.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
@@ -19,6 +23,10 @@
 VLOG_DEFINE_THIS_MODULE(netdev_pollux_events);
 
 #define WATCH_MS 250
+#define FIRST_REOPEN_MS 1000  // between two openings of a port whose queue stands still; doubled each time
+#define LONGEST_REOPEN_MS 64000
+
+static bool any;  // there were ports when the main thread looked last
 
 void pollux_set_gone(struct netdev_pollux* port, const char* text) {
   free(port->gone);
@@ -26,9 +34,21 @@ void pollux_set_gone(struct netdev_pollux* port, const char* text) {
   port->returned = false;
 }
 
+// With what runs, started anew: not at once again if that did not help.
+static void Reopen(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
+  const long long int now = time_msec();
+  if (port->gone != NULL || now < port->reopen_next) return;
+  const bool recovered = now > port->reopen_next + 2 * LONGEST_REOPEN_MS;
+  port->reopen_pause_ms = recovered ? FIRST_REOPEN_MS : MIN(2 * port->reopen_pause_ms, LONGEST_REOPEN_MS);
+  port->reopen_next = now + port->reopen_pause_ms;
+  port->reopens = true;
+  netdev_request_reconfigure(&port->up.up);
+}
+
 static void Handle(struct netdev_pollux* port, const struct pollux_event* event) OVS_REQUIRES(port->mutex) {
   struct netdev* netdev = &port->up.up;
-  VLOG(event->kind == POLLUX_EVENT_GONE ? VLL_WARN : VLL_INFO, "%s: %s", netdev_get_name(netdev), event->text);
+  const bool is_bad = event->kind == POLLUX_EVENT_GONE || (event->kind == POLLUX_EVENT_STALLED && event->value);
+  VLOG(is_bad ? VLL_WARN : VLL_INFO, "%s: %s", netdev_get_name(netdev), event->text);
   switch (event->kind) {
     case POLLUX_EVENT_GONE:
       pollux_set_gone(port, event->text);
@@ -45,6 +65,15 @@ static void Handle(struct netdev_pollux* port, const struct pollux_event* event)
         netdev_request_reconfigure(netdev);
       }
       break;
+    case POLLUX_EVENT_STALLED:
+      free(port->stalled);
+      port->stalled = xstrdup(event->text);
+      if (event->value) Reopen(port);
+      break;
+    case POLLUX_EVENT_MOVES:
+      free(port->stalled);
+      port->stalled = NULL;
+      break;
     default:
       break;
   }
@@ -58,10 +87,33 @@ void pollux_watch(struct netdev_pollux* port) {
   ovs_mutex_unlock(&port->mutex);
 }
 
+static void StopTelemetry(void* unused OVS_UNUSED) {
+  pollux_telemetry_stop();
+}
+
+// From the first port on. A folder that cannot be had is said once: nothing that forwards needs it.
+static void AnswerTelemetry(void) {
+  static bool tried;
+  if (!tried && any) {
+    char path[108];
+    tried = true;
+    if (pollux_telemetry_start(NULL, NULL)) {
+      VLOG_INFO("no telemetry: %s", pollux_last_error());
+    } else {
+      pollux_telemetry_get_path(path, sizeof path);
+      VLOG_INFO("telemetry: %s", path);
+      fatal_signal_add_hook(StopTelemetry, NULL, NULL, true);
+    }
+  }
+  const int descriptor = pollux_telemetry_descriptor();
+  if (descriptor < 0) return;
+  pollux_telemetry_poll();
+  poll_fd_wait(descriptor, POLLIN);
+}
+
 // In `wait`, which the main loop calls as often as `run`: by the latter netdev-linux knows the classes that are its own.
 void pollux_wait(const struct netdev_class* class) {
   static long long int next;
-  static bool any;  // there were ports when it looked last
   pollux_tx_queues_wait();
   if (time_msec() >= next) {
     struct shash ports = SHASH_INITIALIZER(&ports);
@@ -77,4 +129,5 @@ void pollux_wait(const struct netdev_class* class) {
     next = time_msec() + WATCH_MS;
   }
   if (any) poll_timer_wait_until(next);
+  AnswerTelemetry();
 }

@@ -32,6 +32,8 @@ static void Stop(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
   pollux_device_close(port->device);
   port->device = NULL;
   pollux_set_gone(port, NULL);
+  free(port->stalled);
+  port->stalled = NULL;
   pollux_settings_free(&port->running);
 }
 
@@ -86,7 +88,7 @@ static void SetError(struct netdev_pollux* port, const char* text) OVS_REQUIRES(
 // True if what runs is what was asked for, as far as the interface still is what it was.
 static bool RunsAsAsked(const struct netdev_pollux* port) {
   struct pollux_device_info info = POLLUX_DEVICE_INFO;
-  return port->device != NULL && port->tx_queue_count == MAX(port->asked_tx_queues, 1) &&
+  return port->device != NULL && !port->reopens && port->tx_queue_count == MAX(port->asked_tx_queues, 1) &&
          pollux_settings_equal(&port->running, &port->asked) && !pollux_device_get_info(port->device, &info) &&
          port->memory->layout.frame_size == pollux_frame_size_for(&port->asked, info.mtu);
 }
@@ -127,6 +129,7 @@ static int netdev_pollux_reconfigure(struct netdev* netdev) {
   } else if (!RunsAsAsked(port)) {
     struct pollux_settings before = {0};
     if (port->device != NULL) pollux_settings_copy(&before, &port->running);
+    port->reopens = false;
     Stop(port);
     error = Start(port, &port->asked);
     if (error) {

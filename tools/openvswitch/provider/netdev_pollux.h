@@ -149,11 +149,15 @@ struct netdev_pollux {
   atomic_uint64_t dropped_no_interface;  // sent while the interface was gone
   bool has_policing;                     // asked for, without effect
   bool has_qos;
-  struct smap options;   // as the user wrote them
-  char* gone;            // what became of the interface, or NULL: the device waits for another of that name, and has no queues
-  bool returned;         // that is there: to be started with
-  char* error;           // why the last reconfigure failed, or NULL
-  bool options_refused;  // that was for `options`: not tried again, and the error stays, until they change
+  struct smap options;        // as the user wrote them
+  char* gone;                 // what became of the interface, or NULL: the device waits for another of that name, and has no queues
+  bool returned;              // that is there: to be started with
+  char* error;                // why the last reconfigure failed, or NULL
+  bool options_refused;       // that was for `options`: not tried again, and the error stays, until they change
+  char* stalled;              // what stands still and why, or NULL
+  bool reopens;               // to be started anew for that
+  long long int reopen_next;  // and not again before this time, ms
+  long long int reopen_pause_ms;
 };
 
 struct netdev_rxq_pollux {

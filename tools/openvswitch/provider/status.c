@@ -159,6 +159,7 @@ int netdev_pollux_get_status(const struct netdev* netdev, struct smap* status) {
     smap_add_format(status, "tx-queues", "%" PRIu32, port->tx_queue_count);
     char* unpolled = UnpolledQueues(port);
     if (unpolled != NULL) smap_add_nocopy(status, xstrdup("rx-queues"), unpolled);
+    if (port->stalled != NULL) smap_add(status, "stalled", port->stalled);
   }
   if (port->has_policing) smap_add(status, "ingress-policing", "no effect: " POLLUX_METER_HINT);
   if (port->has_qos) smap_add(status, "qos", "no effect: " POLLUX_METER_HINT);
