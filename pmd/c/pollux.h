@@ -284,9 +284,9 @@ enum pollux_event_kind {
   POLLUX_EVENT_GONE = 2,
   POLLUX_EVENT_BACK =
       3,  // after GONE: an interface of that name is there and up. pollux_device_start goes on with it; ask pollux_device_require again
-  POLLUX_EVENT_MTU = 4,      // value: the MTU that somebody else has set; the queues send up to that, as far as frames reach
-  POLLUX_EVENT_LINK = 5,     // value: 1 if it is up and has a carrier now
-  POLLUX_EVENT_QUEUES = 6,   // value: receive queues of the interface now
+  POLLUX_EVENT_MTU = 4,       // value: the MTU that somebody else has set; the queues send up to that, as far as frames reach
+  POLLUX_EVENT_LINK = 5,      // value: 1 if it is up and has a carrier now
+  POLLUX_EVENT_QUEUES = 6,    // value: receive queues of the interface now
   POLLUX_EVENT_FEATURES = 7,  // what the driver can do with XDP has changed
   POLLUX_EVENT_STALLED = 8,   // a queue stands still while it should move (docs/watchdog.md); value: 1 where stop and start may help
   POLLUX_EVENT_MOVES = 9      // after STALLED: it goes on
