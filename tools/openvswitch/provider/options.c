@@ -19,6 +19,7 @@ static const struct {
   const char* option;
   const char* argument;
 } driver_options[] = {
+    {"attach", "attach"},
     {"broker", "broker"},
     {"start-queue", "start_queue"},
     {"busy-poll-budget", "busy_budget"},

@@ -43,7 +43,7 @@ class CampaignRunner {
     for (const Work& work : options_.works) Announce(work);
     for (const Work& work : options_.works) {
       const size_t index = RunRow(work);
-      if (work.kind == WorkKind::kTxonly) continue;
+      if (!HasSource(work.kind)) continue;
       if (Searches(work)) SearchRow(index);
       if (options_.instructions) CountRow(index);
       if (options_.cost) RunCostRow(index);
@@ -59,9 +59,9 @@ class CampaignRunner {
 
   // Whoever is not sent on has no latency, and a plain stack cannot tell it.
   bool HasLatency(const Work& work) const {
-    return options_.latency && work.receiver == Receiver::kXdp && work.kind != WorkKind::kTxonly && work.kind != WorkKind::kRxonly;
+    return options_.latency && work.receiver == Receiver::kXdp && HasSource(work.kind) && work.kind != WorkKind::kRxonly;
   }
-  bool Searches(const Work& work) const { return work.kind != WorkKind::kTxonly && (options_.loss_free || HasLatency(work)); }
+  bool Searches(const Work& work) const { return HasSource(work.kind) && (options_.loss_free || HasLatency(work)); }
 
   int Participants(const Work& work) const {
     int count = 0;
@@ -73,7 +73,7 @@ class CampaignRunner {
     const Conditions& conditions = options_.conditions;
     const double step_s = conditions.warm_up_s + conditions.measure_s + conditions.system_call_s + kStartAndStop_s;
     const int round = options_.rounds * Participants(work);
-    const bool source = work.kind != WorkKind::kTxonly;
+    const bool source = HasSource(work.kind);
     progress_.Expect(round * (1 + (source && options_.cost) + 2 * HasLatency(work)) + source, step_s);
     if (Searches(work)) progress_.Expect(round, kSearchTrials * conditions.trial_s + 2 * conditions.warm_up_s + kStartAndStop_s);
     if (source && options_.instructions) progress_.Expect(Participants(work), kCallgrind_s);
@@ -91,7 +91,7 @@ class CampaignRunner {
   size_t RunRow(const Work& work) {
     Row row{.work = work, .source_alone = std::nullopt, .cells = std::vector<Cell>(contenders_.size())};
     for (size_t i = 0; i < contenders_.size(); ++i) row.cells[i].not_applicable = !TakesPart(i, work);
-    if (work.kind != WorkKind::kTxonly && !work.latency && !work.cycles) row.source_alone = MeasureAlone(work);
+    if (HasSource(work.kind) && !work.latency && !work.cycles) row.source_alone = MeasureAlone(work);
     for (int round = 0; round < options_.rounds; ++round) {
       for (size_t i = 0; i < contenders_.size(); ++i) {
         if (!row.cells[i].not_applicable) MeasureOnce(*contenders_[i], work, round, &row.cells[i]);
@@ -115,7 +115,8 @@ class CampaignRunner {
     if (LeaveOut(absl::StrCat(WorkName(work), ", round ", round + 1, ": ", contender.name()))) return;
     auto measured = Measure(contender, work, options_.conditions);
     if (measured.ok()) {
-      progress_.End(absl::StrFormat("%.3f Mpps", measured->delivered_pps / 1e6));
+      progress_.End(work.kind == WorkKind::kTcp ? absl::StrFormat("%.2f Gbit/s", measured->bits_per_second / 1e9)
+                                                : absl::StrFormat("%.3f Mpps", measured->delivered_pps / 1e6));
       cell->rounds.emplace_back(*std::move(measured));
     } else {
       progress_.End(absl::StrCat("failed: ", measured.status().message()));

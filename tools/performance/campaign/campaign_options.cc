@@ -19,6 +19,7 @@ namespace pollux::performance {
 namespace {
 
 constexpr int kMaximumQueues = 4;
+constexpr int kMaximumStreams = 128;      // that iperf3 takes
 constexpr double kQuickDeadline_s = 165;  // and then the measurement that is under way
 
 // The lists whose product the rows are.
@@ -28,11 +29,18 @@ struct Lists {
   std::vector<uint32_t> frame_bytes = {64, 1500};
   std::vector<uint32_t> flow_counts = {1};
   std::vector<uint32_t> queue_counts = {1};
+  std::vector<uint32_t> stream_counts = {1, 8};
+  std::vector<uint32_t> end_cpus = {1};
   double offered_pps = 0;
 };
 
 std::vector<std::string> DefaultContenders() {
   return {"dpdk", "testpmd", "testpmd-ring", "testpmd-inject", "ovs-afxdp", "ovs-pollux", "ovs-dpdk", "redirect", "bridge"};
+}
+
+// Of runs that have no other work than tcp.
+std::vector<std::string> DefaultTcpContenders() {
+  return {"bridge", "straight", "testpmd", "testpmd-offload", "ovs-pollux", "ovs-pollux-offload", "ovs-afxdp"};
 }
 
 absl::Status Bad(absl::string_view option, absl::string_view value, absl::string_view wanted) {
@@ -84,7 +92,8 @@ std::map<std::string, Setter> ValueOptions(CampaignOptions* options, Lists* list
   const int last_cpu = static_cast<int>(sysconf(_SC_NPROCESSORS_CONF)) - 1;
   const std::map<std::string, WorkKind> kinds = {
       {"io", WorkKind::kIo},         {"macswap", WorkKind::kMacswap},   {"rxonly", WorkKind::kRxonly},
-      {"txonly", WorkKind::kTxonly}, {"pushvlan", WorkKind::kPushVlan}, {"twoports", WorkKind::kTwoPorts}};
+      {"txonly", WorkKind::kTxonly}, {"pushvlan", WorkKind::kPushVlan}, {"twoports", WorkKind::kTwoPorts},
+      {"tcp", WorkKind::kTcp}};
   const std::map<std::string, Receiver> receivers = {{"xdp", Receiver::kXdp}, {"stack", Receiver::kStack}};
   const auto text = [](std::string* target) { return [target](const std::string& value) { return *target = value, absl::OkStatus(); }; };
   return {
@@ -97,6 +106,8 @@ std::map<std::string, Setter> ValueOptions(CampaignOptions* options, Lists* list
        }},
       {"--flows", [=](const std::string& value) { return ParseIntegers("--flows", value, 1, TRAFFIC_MAXIMUM_FLOWS, &lists->flow_counts); }},
       {"--queues", [=](const std::string& value) { return ParseIntegers("--queues", value, 1, kMaximumQueues, &lists->queue_counts); }},
+      {"--streams", [=](const std::string& value) { return ParseIntegers("--streams", value, 1, kMaximumStreams, &lists->stream_counts); }},
+      {"--ends", [=](const std::string& value) { return ParseIntegers("--ends", value, 1, 2, &lists->end_cpus); }},
       {"--rate", [=](const std::string& value) { return ParseNumber("--rate", value, 0, 1e9, &lists->offered_pps); }},
       {"--rounds", [=](const std::string& value) { return ParseInteger("--rounds", value, 1, 1000, &options->rounds); }},
       {"--seconds",
@@ -126,8 +137,22 @@ std::map<std::string, Setter> ValueOptions(CampaignOptions* options, Lists* list
   };
 }
 
+void MakeTcpWorks(const Lists& lists, std::vector<Work>* works) {
+  for (uint32_t streams : lists.stream_counts) {
+    for (uint32_t cpus : lists.end_cpus) {
+      const Work work = {
+          .kind = WorkKind::kTcp, .receiver = Receiver::kStack, .frame_bytes = 1514, .flow_count = streams, .end_cpus = cpus};
+      if (std::find(works->begin(), works->end(), work) == works->end()) works->push_back(work);
+    }
+  }
+}
+
 void MakeWorks(const Lists& lists, std::vector<Work>* works) {
   for (WorkKind kind : lists.kinds) {
+    if (kind == WorkKind::kTcp) {
+      MakeTcpWorks(lists, works);
+      continue;
+    }
     for (Receiver receiver : lists.receivers) {
       // The receiver of what nobody sends on makes no difference.
       if (kind == WorkKind::kRxonly && receiver != lists.receivers.front()) continue;
@@ -162,13 +187,20 @@ Measures forwarders against each other on a rig of veth pairs: every contender d
                       absl::StrJoin(ContenderNames(), " "), R"(
                         Default: )",
                       absl::StrJoin(DefaultContenders(), ","), R"(
+                        With tcp alone: )",
+                      absl::StrJoin(DefaultTcpContenders(), ","), R"(
   --work=W,...          io macswap rxonly txonly; pushvlan, twoports: a VLAN tag pushed, sent out of both ports (io)
+                        tcp: iperf3 between two pods (namespaces with a veth's default settings; what a contender needs
+                        beyond that is set, and said in its row), in whole seconds. Ports of contenders whose name ends with
+                        -offload have attach=tc there
   --receivers=R,...     xdp: the receiver runs an XDP program; stack: it is a plain network stack with GRO    (xdp,stack)
   --sizes=N,...         bytes of a frame, without the check sequence, 64 to 1514    (64,1500)
   --flows=N,...         number of flows, 1 to 65536                    (1)
   --queues=N,...        rx and tx queues of each port, 1 to 4, all served by the one worker core (1; txonly has no other)
                         flow F comes in queue F modulo N, and there are at least N flows; frames for several queues are
                         sk_buffs, which cost the source more: compare within a row
+  --streams=N,...       streams of tcp, 1 to 128                       (1,8)
+  --ends=N,...          of tcp: 1: both pods' programs on the source's CPU; 2: the receiving one on the forwarder's    (1)
   --rate=PPS            offered packets a second; 0: all that the source can    (0)
   --rounds=N            measurements of each contender in each row     (5)
   --seconds=S           measured time of each                          (3)
@@ -191,7 +223,6 @@ Measures forwarders against each other on a rig of veth pairs: every contender d
 
 absl::StatusOr<CampaignOptions> ParseCampaignOptions(const std::vector<std::string>& arguments) {
   CampaignOptions options;
-  options.contenders.names = DefaultContenders();
   Lists lists;
   const auto value_options = ValueOptions(&options, &lists);
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -224,6 +255,8 @@ absl::StatusOr<CampaignOptions> ParseCampaignOptions(const std::vector<std::stri
   if (options.conditions.source_cpu == options.conditions.forwarder_cpu) {
     return absl::InvalidArgumentError("--source-cpu and --forwarder-cpu are the same: the source would take the forwarder's time");
   }
+  const bool tcp_alone = std::all_of(lists.kinds.begin(), lists.kinds.end(), [](WorkKind kind) { return kind == WorkKind::kTcp; });
+  if (options.contenders.names.empty()) options.contenders.names = tcp_alone ? DefaultTcpContenders() : DefaultContenders();
   MakeWorks(lists, &options.works);
   return options;
 }

@@ -11,6 +11,8 @@
 #include <absl/strings/match.h>
 #include <absl/strings/string_view.h>
 
+#include "tools/performance/campaign/tcp_measurement.h"
+
 namespace pollux::performance {
 namespace {
 
@@ -126,7 +128,7 @@ Measurement Compare(const Testbed& testbed, const Work& work, const Moment& begi
 }
 
 absl::StatusOr<Measurement> Measure(const Contender& contender, const Work& work, const Conditions& conditions) {
-  return MeasureSession(&contender, work, conditions);
+  return work.kind == WorkKind::kTcp ? MeasureTcp(contender, work, conditions) : MeasureSession(&contender, work, conditions);
 }
 
 absl::StatusOr<Measurement> MeasureSource(const Work& work, const Conditions& conditions) {

@@ -30,6 +30,11 @@ struct Measurement {
   uint64_t source_batches = 0;
   std::vector<uint64_t> queue_packets;  // that the forwarder got, by queue of its in port; empty without a source
 
+  // Of tcp, instead of all that is counted in packets.
+  double bits_per_second = 0;
+  uint64_t retransmissions = 0;
+  std::string pod_settings;  // of `ethtool -K`, in the pods; empty: as they were made
+
   CpuTimes cpu;  // the forwarder's CPU
   // Of the thread that used most of it: nanoseconds for every delivered packet. By sampling.
   std::string worker;

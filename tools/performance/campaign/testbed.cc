@@ -32,6 +32,10 @@ using Clock = std::chrono::steady_clock;
 }  // namespace
 
 std::string WorkNameWithoutSize(const Work& work) {
+  if (work.kind == WorkKind::kTcp) {
+    return absl::StrCat("tcp, ", work.flow_count, work.flow_count == 1 ? " stream" : " streams", ", ends on ",
+                        work.end_cpus == 1 ? "one CPU" : "two CPUs");
+  }
   std::vector<std::string> words = {WorkKindName(work.kind)};
   if (work.kind != WorkKind::kTxonly) {
     words.push_back(absl::StrCat(work.flow_count, work.flow_count == 1 ? " flow" : " flows"));
@@ -45,6 +49,7 @@ std::string WorkNameWithoutSize(const Work& work) {
 }
 
 std::string WorkName(const Work& work) {
+  if (work.kind == WorkKind::kTcp) return WorkNameWithoutSize(work);
   return absl::StrCat(work.frame_bytes, " bytes, ", WorkNameWithoutSize(work));
 }
 

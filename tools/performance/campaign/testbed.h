@@ -23,11 +23,12 @@ struct Work {
   WorkKind kind = WorkKind::kIo;
   Receiver receiver = Receiver::kXdp;
   uint32_t frame_bytes = 64;
-  uint32_t flow_count = 1;
+  uint32_t flow_count = 1;   // of tcp: streams, all of them one way
   uint32_t queue_count = 1;  // of each port, all for the one worker; a flow stays in its queue
   double offered_pps = 0;    // 0: all that the source can
   bool latency = false;      // order and latency as well, at a cost
   bool cycles = false;       // what the forwarder itself says a packet costs, where it can say so
+  uint32_t end_cpus = 1;     // of tcp: 1: both pods on the source's CPU, 2: the receiving one on the forwarder's
   bool operator==(const Work&) const = default;
 };
 std::string WorkName(const Work& work);

@@ -14,6 +14,9 @@ namespace {
 // DPDK keeps files of its own in /var/run otherwise, and a second instance is refused.
 const std::vector<std::string> kDpdkEalOptions = {"--no-shconf", "--no-telemetry"};
 
+// For what takes a pod's packets as they are, with checksums that it leaves to a device.
+constexpr char kFinishedChecksums[] = "tx off";
+
 std::unique_ptr<Contender> MakeContender(const std::string& name, const ContenderOptions& options) {
   for (const bool worker : {false, true}) {
     for (const std::string engine : {"", "ring", "inject"}) {
@@ -26,9 +29,19 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
                                    .rx_ring = options.rx_ring});
     }
   }
+  if (name == "testpmd-offload") {
+    return MakeTestpmdContender({.name = name, .program = options.testpmd, .rx_ring = options.rx_ring, .offload = true});
+  }
   for (const char* type : {"pollux", "afxdp"}) {
     if (name != absl::StrCat("ovs-", type)) continue;
-    return MakeOvsContender({.name = name, .script = options.ovs, .programs = options.ovs_programs, .type = type});
+    return MakeOvsContender({.name = name,
+                             .script = options.ovs,
+                             .programs = options.ovs_programs,
+                             .type = type,
+                             .pod_settings = std::string(type) == "afxdp" ? kFinishedChecksums : ""});
+  }
+  if (name == "ovs-pollux-offload") {
+    return MakeOvsContender({.name = name, .script = options.ovs, .programs = options.ovs_programs, .type = "pollux", .offload = true});
   }
   if (name == "ovs-dpdk") {
     return MakeOvsContender({.name = name,
@@ -37,7 +50,8 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
                              .type = "dpdk",
                              .daemon = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk",
                              .package = "openvswitch-switch-dpdk",
-                             .preload = options.dpdk_preload});
+                             .preload = options.dpdk_preload,
+                             .pod_settings = kFinishedChecksums});
   }
   if (name == "dpdk") {
     return MakeTestpmdContender({.name = name,
@@ -45,7 +59,8 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
                                  .eal_options = kDpdkEalOptions,
                                  .preload = options.dpdk_preload,
                                  .tells_version = true,
-                                 .rx_ring = options.rx_ring});
+                                 .rx_ring = options.rx_ring,
+                                 .pod_settings = kFinishedChecksums});
   }
   if (name == "dpdk-no-busy-poll") {
     return MakeTestpmdContender({.name = name,
@@ -54,11 +69,13 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
                                  .eal_options = kDpdkEalOptions,
                                  .preload = options.dpdk_preload,
                                  .tells_version = true,
-                                 .rx_ring = options.rx_ring});
+                                 .rx_ring = options.rx_ring,
+                                 .pod_settings = kFinishedChecksums});
   }
   if (name == "redirect") return MakeRedirectContender();
   if (name == "redirect-thread") return MakeRedirectThreadContender();
   if (name == "bridge") return MakeBridgeContender();
+  if (name == "straight") return MakeStraightContender();
   return nullptr;
 }
 
@@ -70,15 +87,18 @@ std::vector<std::string> ContenderNames() {
           "testpmd",
           "testpmd-ring",
           "testpmd-inject",
+          "testpmd-offload",
           "testpmd-worker",
           "testpmd-worker-ring",
           "testpmd-worker-inject",
           "ovs-afxdp",
           "ovs-pollux",
+          "ovs-pollux-offload",
           "ovs-dpdk",
           "redirect",
           "redirect-thread",
-          "bridge"};
+          "bridge",
+          "straight"};
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<Contender>>> MakeContenders(const ContenderOptions& options) {

@@ -52,6 +52,8 @@ class Contender {
   // NOT_FOUND if it is not installed or not built.
   virtual absl::Status Available() const = 0;
   virtual bool Can(WorkKind kind, uint32_t queue_count) const = 0;
+  // What `ethtool -K` has to set in pods before TCP connects through it; empty if they may stay as they are.
+  virtual std::string PodSettings() const { return ""; }
   // It is a program, whose system calls can be counted.
   virtual bool IsProgram() const = 0;
   // And its instructions.

@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <utility>
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
@@ -19,6 +20,7 @@
 #include "tools/performance/contenders/redirect.skel.h"
 #include "tools/performance/rig/cpu_usage.h"
 #include "tools/support/child_process.h"
+#include "tools/support/veth_pair.h"
 
 namespace pollux::performance {
 namespace {
@@ -74,10 +76,11 @@ class RedirectForwarder final : public KernelForwarder {
     if (link_ >= 0) close(link_);
     if (program_ != nullptr) redirect_bpf__destroy(program_);
   }
-  absl::Status Open(const Rig& rig, int cpu) {
+  static bool Can(WorkKind kind) { return kind == WorkKind::kIo; }
+  absl::Status Open(const Rig& rig, const Assignment& assignment) {
     if (absl::Status status = rig.forwarder->Call([this] { return Attach(); }); !status.ok()) return status;
     if (!kThreaded) return absl::OkStatus();
-    auto thread = PollInThread(rig, cpu);
+    auto thread = PollInThread(rig, assignment.forwarder_cpu);
     if (!thread.ok()) return thread.status();
     thread_ = *thread;
     return absl::OkStatus();
@@ -105,7 +108,8 @@ class RedirectForwarder final : public KernelForwarder {
 class BridgeForwarder final : public KernelForwarder {
  public:
   static constexpr bool kThreaded = true;
-  absl::Status Open(const Rig& rig, int cpu) {
+  static bool Can(WorkKind kind) { return kind == WorkKind::kIo || kind == WorkKind::kTcp; }
+  absl::Status Open(const Rig& rig, const Assignment& assignment) {
     // The bridge and its ports go with the rig.
     for (const support::Arguments& words : std::initializer_list<support::Arguments>{{"add", "plxbridge", "type", "bridge"},
                                                                                      {"set", kInInterface, "master", "plxbridge"},
@@ -115,10 +119,23 @@ class BridgeForwarder final : public KernelForwarder {
       command.insert(command.end(), words.begin(), words.end());
       if (auto done = support::RunSuccessfully(command, rig.forwarder.get()); !done.ok()) return done.status();
     }
-    auto thread = PollInThread(rig, cpu);
+    if (assignment.kind == WorkKind::kTcp) return absl::OkStatus();
+    auto thread = PollInThread(rig, assignment.forwarder_cpu);
     if (!thread.ok()) return thread.status();
     thread_ = *thread;
     return absl::OkStatus();
+  }
+};
+
+class NoForwarder final : public KernelForwarder {
+ public:
+  static constexpr bool kThreaded = false;
+  static bool Can(WorkKind kind) { return kind == WorkKind::kTcp; }
+  absl::Status Open(const Rig& rig, const Assignment& /*assignment*/) {
+    for (const auto& [network, interface] : {std::pair(rig.source.get(), kSourceInterface), std::pair(rig.sink.get(), kSinkInterface)}) {
+      if (auto done = support::RunSuccessfully({"ip", "link", "del", interface}, network); !done.ok()) return done.status();
+    }
+    return support::AddVethPair({*rig.source, kSourceInterface}, {*rig.sink, kSinkInterface});
   }
 };
 
@@ -131,12 +148,12 @@ class KernelContender final : public Contender {
   absl::Status Available() const override { return absl::OkStatus(); }
   // A thread polls one queue: several queues would be several workers.
   bool Can(WorkKind kind, uint32_t queue_count) const override {
-    return kind == WorkKind::kIo && (queue_count == 1 || !ForwarderKind::kThreaded);
+    return ForwarderKind::Can(kind) && (queue_count == 1 || !ForwarderKind::kThreaded);
   }
   bool IsProgram() const override { return false; }
   absl::StatusOr<std::unique_ptr<RunningContender>> Start(const Rig& rig, const Assignment& assignment) const override {
     auto forwarder = std::make_unique<ForwarderKind>();
-    if (absl::Status status = forwarder->Open(rig, assignment.forwarder_cpu); !status.ok()) return status;
+    if (absl::Status status = forwarder->Open(rig, assignment); !status.ok()) return status;
     return std::unique_ptr<RunningContender>(std::move(forwarder));
   }
 
@@ -158,7 +175,12 @@ std::unique_ptr<Contender> MakeRedirectThreadContender() {
 }
 
 std::unique_ptr<Contender> MakeBridgeContender() {
-  return std::make_unique<KernelContender<BridgeForwarder>>("bridge", "the kernel's bridge, NAPI thread on the forwarder's CPU");
+  return std::make_unique<KernelContender<BridgeForwarder>>(
+      "bridge", "the kernel's bridge, NAPI thread on the forwarder's CPU; between pods in whoever sends");
+}
+
+std::unique_ptr<Contender> MakeStraightContender() {
+  return std::make_unique<KernelContender<NoForwarder>>("straight", "no forwarder: one veth pair from pod to pod");
 }
 
 }  // namespace pollux::performance

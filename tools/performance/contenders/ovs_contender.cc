@@ -90,7 +90,8 @@ class OvsContender final : public Contender {
   explicit OvsContender(const OvsContenderOptions& options) : options_(options) {}
   const std::string& name() const override { return options_.name; }
   std::string Description() const override {
-    return absl::StrCat("ovs-vswitchd, userspace datapath, one PMD thread, ports of type=", options_.type, " (tools/ovs run)");
+    return absl::StrCat("ovs-vswitchd, userspace datapath, one PMD thread, ports of type=", options_.type,
+                        options_.offload ? ", hw-offload=true" : "", " (tools/ovs run)");
   }
   std::string Version() const override {
     auto text = support::RunSuccessfully({Daemon(), "--version"});
@@ -108,8 +109,9 @@ class OvsContender final : public Contender {
     return absl::NotFoundError(absl::StrCat("no ", Daemon(), ": tools/setup_packages peers installs package ", options_.package));
   }
   bool Can(WorkKind kind, uint32_t /*queue_count*/) const override {
-    return kind == WorkKind::kIo || kind == WorkKind::kPushVlan || kind == WorkKind::kTwoPorts;
+    return kind == WorkKind::kIo || kind == WorkKind::kPushVlan || kind == WorkKind::kTwoPorts || kind == WorkKind::kTcp;
   }
+  std::string PodSettings() const override { return options_.pod_settings; }
   bool IsProgram() const override { return true; }
   bool RunsUnderCallgrind() const override { return false; }
   absl::StatusOr<std::unique_ptr<RunningContender>> Start(const Rig& rig, const Assignment& assignment) const override {
@@ -139,6 +141,10 @@ std::vector<std::string> OvsCommand(const OvsContenderOptions& options, const As
   command.insert(command.end(), {absl::StrCat("--type=", options.type), absl::StrCat("--pmd-cpu=", assignment.forwarder_cpu),
                                  absl::StrCat("--programs=", options.programs)});
   if (several_queues) command.push_back(absl::StrCat("--queues=", assignment.queue_count));
+  if (options.offload) {
+    command.push_back("--offload");
+    if (assignment.kind == WorkKind::kTcp) command.push_back("--option=attach=tc");
+  }
   const std::string match = absl::StrCat("--flow=in_port=", kInInterface, ",actions=");
   if (assignment.kind == WorkKind::kPushVlan) {
     command.push_back(absl::StrCat(match, "mod_vlan_vid:5,output:", kOutInterface));

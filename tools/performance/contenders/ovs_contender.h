@@ -13,12 +13,14 @@ namespace pollux::performance {
 
 struct OvsContenderOptions {
   std::string name;
-  std::string script;    // tools/ovs
-  std::string programs;  // what `tools/ovs build` printed
-  std::string type;      // of the ports: pollux, afxdp, dpdk (net_af_xdp)
-  std::string daemon;    // what `tools/ovs run` starts for this type, if it is not the ovs-vswitchd of `programs`
-  std::string package;   // of that daemon
-  std::string preload;   // a library, where ports have several queues
+  std::string script;        // tools/ovs
+  std::string programs;      // what `tools/ovs build` printed
+  std::string type;          // of the ports: pollux, afxdp, dpdk (net_af_xdp)
+  std::string daemon;        // what `tools/ovs run` starts for this type, if it is not the ovs-vswitchd of `programs`
+  std::string package;       // of that daemon
+  std::string preload;       // a library, where ports have several queues
+  bool offload = false;      // flows go into the kernel's flow table
+  std::string pod_settings;  // what PodSettings says
 };
 
 std::unique_ptr<Contender> MakeOvsContender(const OvsContenderOptions& options);

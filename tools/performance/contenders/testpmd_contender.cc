@@ -79,6 +79,15 @@ class WorkerPlace {
   std::unique_ptr<support::NetworkNamespace> network_;
 };
 
+absl::Status MakeFlows(support::ChildProcess* testpmd) {
+  absl::Status status = testpmd->Write(
+      "flow create 0 ingress pattern eth / end actions port_id id 1 / end\n"
+      "flow create 1 ingress pattern eth / end actions port_id id 0 / end\n"
+      "show flow stats\n");
+  if (status.ok()) status = testpmd->WaitForText("Flows: 2 of");
+  return status;
+}
+
 class TestpmdForwarder final : public RunningContender {
  public:
   TestpmdForwarder(std::string name, std::unique_ptr<support::ChildProcess> child, std::unique_ptr<WorkerPlace> place)
@@ -129,7 +138,11 @@ class TestpmdContender final : public Contender {
     return absl::NotFoundError(absl::StrCat("this ", std::filesystem::path(options_.program).filename().string(),
                                             " does not know the device argument ", options_.probed_key));
   }
-  bool Can(WorkKind kind, uint32_t /*queue_count*/) const override { return kind != WorkKind::kPushVlan && kind != WorkKind::kTwoPorts; }
+  bool Can(WorkKind kind, uint32_t /*queue_count*/) const override {
+    if (options_.offload) return kind == WorkKind::kIo || kind == WorkKind::kTcp;
+    return kind != WorkKind::kPushVlan && kind != WorkKind::kTwoPorts;
+  }
+  std::string PodSettings() const override { return options_.pod_settings; }
   bool IsProgram() const override { return true; }
   absl::StatusOr<std::unique_ptr<RunningContender>> Start(const Rig& rig, const Assignment& assignment) const override {
     auto program = support::FindProgram(options_.program);
@@ -149,6 +162,9 @@ class TestpmdContender final : public Contender {
     const support::NetworkNamespace* const network = place == nullptr ? rig.forwarder.get() : place->network();
     auto child = support::ChildProcess::Start(command, network, {.joined_output = true, .own_group = true});
     if (!child.ok()) return child.status();
+    if (options_.offload) {
+      if (absl::Status status = MakeFlows(child->get()); !status.ok()) return status;
+    }
     return std::make_unique<TestpmdForwarder>(options_.name, *std::move(child), std::move(place));
   }
 
@@ -169,13 +185,15 @@ std::vector<std::string> TestpmdCommand(const TestpmdContenderOptions& options, 
       program, "-l", absl::StrCat(assignment.other_cpu, ",", assignment.forwarder_cpu), "--no-huge", "-m", "512", "--no-pci"};
   command.insert(command.end(), options.eal_options.begin(), options.eal_options.end());
   const bool several_queues = assignment.queue_count > 1;
+  const std::string hook = options.offload && assignment.kind == WorkKind::kTcp ? ",attach=tc" : "";
   const std::string queue_argument = several_queues ? absl::StrCat(",queue_count=", assignment.queue_count) : "";
   for (size_t i = 0; i < interfaces.size(); ++i) {
     command.insert(command.end(), {"--vdev", absl::StrCat("net_af_xdp", i, ",iface=", interfaces[i], queue_argument,
-                                                          options.device_arguments, broker_argument)});
+                                                          options.device_arguments, hook, broker_argument)});
   }
-  command.insert(command.end(), {"--", absl::StrCat("--forward-mode=", WorkKindName(assignment.kind)), "--auto-start",
-                                 absl::StrCat("--total-num-mbufs=", kBuffersPerQueue * assignment.queue_count), "--nb-cores=1"});
+  command.insert(command.end(),
+                 {"--", absl::StrCat("--forward-mode=", WorkKindName(assignment.kind == WorkKind::kTcp ? WorkKind::kIo : assignment.kind)),
+                  "--auto-start", absl::StrCat("--total-num-mbufs=", kBuffersPerQueue * assignment.queue_count), "--nb-cores=1"});
   if (several_queues) {
     command.insert(command.end(), {absl::StrCat("--rxq=", assignment.queue_count), absl::StrCat("--txq=", assignment.queue_count)});
     if (!options.preload.empty()) command.insert(command.begin(), {"env", absl::StrCat("LD_PRELOAD=", options.preload)});
@@ -185,6 +203,7 @@ std::vector<std::string> TestpmdCommand(const TestpmdContenderOptions& options, 
     command.insert(command.begin(), {"setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--bounding-set=-all",
                                      "--inh-caps=-all", "--no-new-privs"});
   }
+  if (options.offload) command.push_back("-i");
   if (options.rx_ring > 0) command.push_back(absl::StrCat("--rxd=", options.rx_ring));
   if (assignment.record_cycles) command.push_back("--record-core-cycles");
   if (interfaces.size() == 1) command.push_back("--port-topology=loop");

@@ -21,6 +21,8 @@ struct TestpmdContenderOptions {
   std::string probed_key;                // a device argument that the program may not know: asked before
   bool tells_version = false;            // by its package
   int rx_ring = 0;                       // descriptors; 0: the program's default
+  std::string pod_settings;              // what PodSettings says
+  bool offload = false;                  // two flows forward, from each port to the other; between pods with attach=tc
 };
 
 std::unique_ptr<Contender> MakeTestpmdContender(const TestpmdContenderOptions& options);

@@ -47,7 +47,7 @@ std::string Machine(const Results& results) {
 }
 
 bool IsFullRate(const Work& work) {
-  return work.offered_pps == 0;
+  return work.offered_pps == 0 && work.kind != WorkKind::kTcp;
 }
 
 // By size, where there are three sizes or more: one plot for each work that differs in nothing else.
@@ -101,10 +101,36 @@ std::string Throughput(const Results& results, const RowSummaries& summaries) {
     }
     if (!group.bars.empty()) groups.push_back(std::move(group));
   }
+  if (groups.empty()) return "";
   return absl::StrCat(
       "<h2>Packets a second</h2><p>Medians, and how many times the first contender's, round by round; whiskers from the "
       "slowest to the fastest round. Longer is better.</p>",
       BarPlot(groups, "million packets/s"));
+}
+
+std::string Tcp(const Results& results, const RowSummaries& summaries) {
+  std::vector<BarGroup> groups;
+  for (size_t row = 0; row < results.rows.size(); ++row) {
+    if (results.rows[row].work.kind != WorkKind::kTcp) continue;
+    BarGroup group{.title = WorkName(results.rows[row].work)};
+    for (size_t i = 0; i < summaries[row].size(); ++i) {
+      if (!summaries[row][i]) continue;
+      const Summary& summary = *summaries[row][i];
+      const double median = summary.bits_per_second.median / 1e9;
+      group.bars.push_back({.series = i,
+                            .name = results.contenders[i].name,
+                            .parts = {median},
+                            .minimum = summary.bits_per_second.minimum / 1e9,
+                            .maximum = summary.bits_per_second.maximum / 1e9,
+                            .label = absl::StrFormat("%.2f, %.2f times", median, summary.ratio.median)});
+    }
+    if (!group.bars.empty()) groups.push_back(std::move(group));
+  }
+  if (groups.empty()) return "";
+  return absl::StrCat(
+      "<h2>TCP between two pods</h2><p>Medians of what iperf3 received, and how many times the first contender's, round by round. Longer "
+      "is better.</p>",
+      BarPlot(groups, "Gbit/s"));
 }
 
 // Where forwarders counted their own cycles: the same load for all, and polls of nothing left out.
@@ -146,6 +172,7 @@ std::string Cost(const Results& results, const RowSummaries& summaries) {
     }
     if (!group.bars.empty()) groups.push_back(std::move(group));
   }
+  if (groups.empty()) return "";
   return absl::StrCat(
       "<h2>CPU time a packet</h2><p>Of the thread that forwards: user space, and paler the kernel. Shorter is better; polling "
       "while nothing is there is counted in.</p>",
@@ -198,16 +225,32 @@ std::vector<std::string> TableCells(const std::string& name, const Summary& s, c
   return cells;
 }
 
+std::vector<std::string> TcpTableCells(const std::string& name, const Summary& s) {
+  const auto gbit = [](double bits) { return absl::StrFormat("%.2f", bits / 1e9); };
+  return {name,
+          gbit(s.bits_per_second.median),
+          absl::StrCat(gbit(s.bits_per_second.minimum), " to ", gbit(s.bits_per_second.maximum)),
+          absl::StrFormat("%.2f", s.ratio.median),
+          absl::StrFormat("%.2f to %.2f", s.ratio.minimum, s.ratio.maximum),
+          absl::StrCat(s.retransmissions),
+          absl::StrCat(Percent(s.user_share), "/", Percent(s.system_share), "/", Percent(s.softirq_share), "/", Percent(s.idle_share)),
+          absl::StrJoin(s.notes, "; ")};
+}
+
 std::string Table(const Results& results, const RowSummaries& summaries) {
   std::string html = "<h2>Figures</h2>";
   for (size_t row = 0; row < results.rows.size(); ++row) {
     std::vector<std::vector<std::string>> lines = {{"contender", "Mpps", "from, to", "ratio", "from, to", "loss %", "user ns", "kernel ns",
                                                     "busy cycles", "calls/packet", "usr/sys/sft/idle %", "no loss, Mpps", "p50 us",
                                                     "p90 us", "p99 us", "p99.9 us", "packets by queue", kNotes}};
+    const bool tcp = results.rows[row].work.kind == WorkKind::kTcp;
+    if (tcp) {
+      lines = {{"contender", "Gbit/s", "from, to", "ratio", "from, to", "retransmissions", "usr/sys/sft/idle %", kNotes}};
+    }
     for (size_t i = 0; i < summaries[row].size(); ++i) {
       const auto& [name, description, version, missing] = results.contenders[i];
       if (summaries[row][i]) {
-        lines.push_back(TableCells(name, *summaries[row][i], results.rows[row].work));
+        lines.push_back(tcp ? TcpTableCells(name, *summaries[row][i]) : TableCells(name, *summaries[row][i], results.rows[row].work));
       } else if (missing.empty()) {
         lines.emplace_back(lines.front().size());
         lines.back().front() = name;
@@ -226,9 +269,9 @@ std::string HtmlReport(const Results& results, const std::string& command) {
   RowSummaries summaries;
   for (const Row& row : results.rows) summaries.push_back(Summarize(row));
   return absl::StrCat(plot::PageBegin("Pollux performance"), "<h1>Forwarders, measured by turns</h1><p><code>", EscapeHtml(command),
-                      "</code></p>", ThroughputBySize(results, summaries), Throughput(results, summaries), BusyCycles(results, summaries),
-                      Cost(results, summaries), Latency(results, summaries), Table(results, summaries), Contenders(results),
-                      Machine(results), plot::kPageEnd);
+                      "</code></p>", ThroughputBySize(results, summaries), Throughput(results, summaries), Tcp(results, summaries),
+                      BusyCycles(results, summaries), Cost(results, summaries), Latency(results, summaries), Table(results, summaries),
+                      Contenders(results), Machine(results), plot::kPageEnd);
 }
 
 }  // namespace pollux::performance

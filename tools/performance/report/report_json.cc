@@ -40,6 +40,11 @@ Json MeasurementJson(const Measurement& m) {
                {"user_ns_per_packet", m.user_ns_per_packet},
                {"kernel_ns_per_packet", m.kernel_ns_per_packet},
                {"foreign_share", m.foreign_share}};
+  if (m.bits_per_second > 0) {
+    json["bits_per_second"] = m.bits_per_second;
+    json["retransmissions"] = m.retransmissions;
+    json["pod_settings"] = m.pod_settings;
+  }
   if (m.system_calls_per_packet) json["system_calls_per_packet"] = *m.system_calls_per_packet;
   if (m.busy_cycles_per_packet) json["busy_cycles_per_packet"] = *m.busy_cycles_per_packet;
   if (!m.busy_stages.empty()) json["busy_cycles_stages"] = m.busy_stages;
@@ -55,6 +60,7 @@ Json CellJson(const std::string& name, const Cell& cell, const std::optional<Sum
   Json json = {{"contender", name}, {"errors", cell.errors}};
   if (summary) {
     json["pps"] = SpreadJson(summary->pps);
+    if (summary->bits_per_second.median > 0) json["bits_per_second"] = SpreadJson(summary->bits_per_second);
     json["ratio"] = SpreadJson(summary->ratio);
     json["user_ns_per_packet_ratio"] = SpreadJson(summary->user_ratio);
     json["notes"] = summary->notes;
@@ -86,6 +92,7 @@ std::string JsonReport(const Results& results, const std::string& command) {
                   {"frame_bytes", row.work.frame_bytes}, {"flows", row.work.flow_count},
                   {"queues", row.work.queue_count},      {"offered_pps", row.work.offered_pps},
                   {"contenders", Json::array()}};
+    if (row.work.kind == WorkKind::kTcp) entry["end_cpus"] = row.work.end_cpus;
     if (row.source_alone) entry["source_alone"] = MeasurementJson(*row.source_alone);
     const auto summaries = Summarize(row);
     for (size_t i = 0; i < row.cells.size(); ++i) {

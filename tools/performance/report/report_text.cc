@@ -18,6 +18,26 @@ void AppendCell(const std::string& name, const Summary& summary, std::string* te
       summary.system_share * 100, summary.softirq_share * 100, summary.idle_share * 100, absl::StrJoin(summary.notes, "; "));
 }
 
+void AppendTcpCell(const std::string& name, const Summary& summary, std::string* text) {
+  absl::StrAppendFormat(text, "  %-18s %7.2f %7.2f %7.2f  %5.2f %5.2f %5.2f  %15d  %3.0f %3.0f %3.0f %3.0f  %s\n", name,
+                        summary.bits_per_second.median / 1e9, summary.bits_per_second.minimum / 1e9, summary.bits_per_second.maximum / 1e9,
+                        summary.ratio.median, summary.ratio.minimum, summary.ratio.maximum, summary.retransmissions,
+                        summary.user_share * 100, summary.system_share * 100, summary.softirq_share * 100, summary.idle_share * 100,
+                        absl::StrJoin(summary.notes, "; "));
+}
+
+void AppendHead(const Row& row, std::string* text) {
+  if (row.work.kind == WorkKind::kTcp) {
+    absl::StrAppendFormat(text, "\n  %-18s %23s  %17s  %15s  %15s\n", "", "Gbit/s", "ratio", "", "CPU %");
+    absl::StrAppendFormat(text, "  %-18s %7s %7s %7s  %5s %5s %5s  %15s  %3s %3s %3s %3s\n", "contender", "median", "min", "max", "med.",
+                          "min", "max", "retransmissions", "usr", "sys", "sft", "idl");
+    return;
+  }
+  absl::StrAppendFormat(text, "\n  %-18s %23s  %17s  %7s  %15s  %7s  %15s\n", "", "Mpps", "ratio", "", "ns a packet", "calls", "CPU %");
+  absl::StrAppendFormat(text, "  %-18s %7s %7s %7s  %5s %5s %5s  %7s  %7s %7s  %7s  %3s %3s %3s %3s\n", "contender", "median", "min", "max",
+                        "med.", "min", "max", "loss", "user", "kernel", "/packet", "usr", "sys", "sft", "idl");
+}
+
 void AppendUserRatios(const Results& results, const std::vector<std::optional<Summary>>& summaries, std::string* text) {
   for (size_t i = 0; i < summaries.size(); ++i) {
     if (!summaries[i] || summaries[i]->user_ratio.median == 0) continue;
@@ -78,13 +98,11 @@ std::string TextReport(const Results& results, const std::string& command) {
       absl::StrAppendFormat(&text, "; the source alone delivers %.3f Mpps, longest pause %.0f us, %d of %d batches over 100 us",
                             row.source_alone->delivered_pps / 1e6, row.source_alone->source_pause_us, row.source_alone->source_pauses,
                             row.source_alone->source_batches);
-    absl::StrAppendFormat(&text, "\n  %-18s %23s  %17s  %7s  %15s  %7s  %15s\n", "", "Mpps", "ratio", "", "ns a packet", "calls", "CPU %");
-    absl::StrAppendFormat(&text, "  %-18s %7s %7s %7s  %5s %5s %5s  %7s  %7s %7s  %7s  %3s %3s %3s %3s\n", "contender", "median", "min",
-                          "max", "med.", "min", "max", "loss", "user", "kernel", "/packet", "usr", "sys", "sft", "idl");
+    AppendHead(row, &text);
     const auto summaries = Summarize(row);
     for (size_t i = 0; i < summaries.size(); ++i) {
       if (summaries[i]) {
-        AppendCell(results.contenders[i].name, *summaries[i], &text);
+        (row.work.kind == WorkKind::kTcp ? AppendTcpCell : AppendCell)(results.contenders[i].name, *summaries[i], &text);
       } else if (!row.cells[i].not_applicable) {
         absl::StrAppendFormat(&text, "  %-18s %s\n", results.contenders[i].name,
                               row.cells[i].errors.empty() ? "left out" : absl::StrCat("failed: ", row.cells[i].errors.front()));

@@ -47,8 +47,10 @@ double CpuShare(const Measurement& measurement, double CpuTimes::*part) {
 std::vector<std::string> NotesOf(const Row& row, const Cell& cell) {
   int limited = 0, disturbed = 0, unsteady = 0;
   double steal = 0, pause_us = 0;
+  std::string pod_settings;
   for (const auto& round : cell.rounds) {
     if (!round) continue;
+    pod_settings = round->pod_settings;
     limited += round->source_limited;
     disturbed += round->foreign_share > kDisturbedShare;
     // One batch in a thousand that the hypervisor or another process delayed changes nothing.
@@ -57,7 +59,8 @@ std::vector<std::string> NotesOf(const Row& row, const Cell& cell) {
     steal = std::max(steal, CpuShare(*round, &CpuTimes::steal_s));
   }
   std::vector<std::string> notes;
-  if (limited > 0 && row.work.kind != WorkKind::kTxonly)
+  if (!pod_settings.empty()) notes.push_back(absl::StrCat("pods: ethtool -K ", pod_settings));
+  if (limited > 0 && HasSource(row.work.kind))
     notes.push_back(absl::StrCat("source was the bottleneck in ", limited, " of ", cell.rounds.size()));
   if (disturbed > 0) notes.push_back(absl::StrCat("disturbed by other processes in ", disturbed, " of ", cell.rounds.size()));
   if (unsteady > 0 && row.work.offered_pps == 0) {
@@ -83,7 +86,9 @@ std::vector<std::optional<Summary>> Summarize(const Row& row) {
     const auto median = [&](const Figure& figure) { return SpreadOfRounds(cell, figure).median; };
     Summary summary;
     summary.pps = SpreadOfRounds(cell, [](const Measurement& m) { return m.delivered_pps; });
-    summary.ratio = RatioOfRounds(cell, *base, [](const Measurement& m) { return m.delivered_pps; });
+    summary.bits_per_second = SpreadOfRounds(cell, [](const Measurement& m) { return m.bits_per_second; });
+    const bool tcp = row.work.kind == WorkKind::kTcp;
+    summary.ratio = RatioOfRounds(cell, *base, [tcp](const Measurement& m) { return tcp ? m.bits_per_second : m.delivered_pps; });
     summary.loss = median([](const Measurement& m) { return m.loss; });
     summary.user_ns_per_packet = median([](const Measurement& m) { return m.user_ns_per_packet; });
     summary.kernel_ns_per_packet = median([](const Measurement& m) { return m.kernel_ns_per_packet; });
@@ -111,6 +116,7 @@ std::vector<std::optional<Summary>> Summarize(const Row& row) {
       summary.latency_ns.Merge(round->latency_ns);
       summary.round_trip_ns.Merge(round->round_trip_ns);
       summary.reordered += round->reordered;
+      summary.retransmissions += round->retransmissions;
       summary.queue_packets.resize(std::max(summary.queue_packets.size(), round->queue_packets.size()));
       for (size_t queue = 0; queue < round->queue_packets.size(); ++queue) summary.queue_packets[queue] += round->queue_packets[queue];
     }

@@ -14,7 +14,9 @@ namespace pollux::performance {
 
 struct Summary {
   Spread pps;
-  Spread ratio;  // to the row's first contender that took part, round by round
+  Spread bits_per_second;        // of tcp, instead
+  Spread ratio;                  // of the one or the other, to the row's first contender that took part, round by round
+  uint64_t retransmissions = 0;  // of all rounds
   double loss = 0;
   double user_ns_per_packet = 0;
   double kernel_ns_per_packet = 0;

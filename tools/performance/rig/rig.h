@@ -14,6 +14,7 @@
 #include <absl/status/statusor.h>
 
 #include "tools/support/network_namespace.h"
+#include "tools/support/veth_pair.h"
 
 namespace pollux::performance {
 
@@ -25,8 +26,11 @@ enum class WorkKind {
   kTxonly,    // made and sent
   kPushVlan,  // with a VLAN tag pushed
   kTwoPorts,  // out of both ports
+  kTcp,       // as it came, both ways, between two pods: namespaces with addresses and a veth's default settings
 };
 const char* WorkKindName(WorkKind kind);
+// False where the forwarder makes the packets, or pods do.
+bool HasSource(WorkKind kind);
 
 inline constexpr char kSourceInterface[] = "plxsource";
 inline constexpr char kInInterface[] = "plxin";
@@ -35,11 +39,16 @@ inline constexpr char kSinkInterface[] = "plxsink";
 
 // Gone with the object, or with the process.
 struct Rig {
-  // Every port has so many rx and tx queues.
+  // Every port has so many rx and tx queues. Its ends are measured, without ARP and with GRO, so that they poll...
   static absl::StatusOr<std::unique_ptr<Rig>> Create(uint32_t queue_count);
+  // ... or as a container platform makes them.
+  static absl::StatusOr<std::unique_ptr<Rig>> CreatePods();
   std::unique_ptr<support::NetworkNamespace> source;
   std::unique_ptr<support::NetworkNamespace> forwarder;
   std::unique_ptr<support::NetworkNamespace> sink;
+
+ private:
+  static absl::StatusOr<std::unique_ptr<Rig>> Create(const support::VethOptions& options);
 };
 
 }  // namespace pollux::performance

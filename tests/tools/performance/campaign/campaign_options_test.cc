@@ -35,6 +35,18 @@ TEST(OptionsTest, QueuesAreADimensionAndEachHasAFlow) {
                                  "64 bytes, txonly, receiver xdp"));
 }
 
+TEST(OptionsTest, TcpHasStreamsAndEndsAndContendersOfItsOwn) {
+  auto options = ParseCampaignOptions({"--work=tcp", "--ends=1,2"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  std::vector<std::string> names;
+  for (const Work& work : options->works) names.push_back(WorkName(work));
+  EXPECT_THAT(names, ElementsAre("tcp, 1 stream, ends on one CPU", "tcp, 1 stream, ends on two CPUs", "tcp, 8 streams, ends on one CPU",
+                                 "tcp, 8 streams, ends on two CPUs"));
+  EXPECT_EQ(options->contenders.names.front(), "bridge");
+  EXPECT_EQ(ParseCampaignOptions({"--work=io,tcp"})->contenders.names.front(), "dpdk");
+  EXPECT_THAT(ParseCampaignOptions({"--work=tcp", "--contenders=straight"})->contenders.names, ElementsAre("straight"));
+}
+
 TEST(OptionsTest, AValueMayFollowAsAWordOfItsOwn) {
   auto options = ParseCampaignOptions({"--rounds", "7", "--contenders", "dpdk,bridge", "--json", "-"});
   ASSERT_TRUE(options.ok()) << options.status();
@@ -68,7 +80,9 @@ TEST(OptionsTest, EveryRefusalNamesTheOptionAndWhatItTakes) {
       {{"--flows=0"}, "1 to 65536"},
       {{"--queues=1,0"}, "1 to 4"},
       {{"--queues=5"}, "1 to 4"},
-      {{"--work=io,fly"}, "io,macswap,pushvlan,rxonly,twoports,txonly"},
+      {{"--streams=0"}, "1 to 128"},
+      {{"--ends=3"}, "1 to 2"},
+      {{"--work=io,fly"}, "io,macswap,pushvlan,rxonly,tcp,twoports,txonly"},
       {{"--receivers=tcp"}, "stack,xdp"},
       {{"--rate=-1"}, "--rate=-1"},
       {{"--rounds=0"}, "--rounds=0"},

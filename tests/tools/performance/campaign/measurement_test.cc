@@ -134,6 +134,25 @@ TEST_F(MeasurementTest, ALossFreeRateIsFound) {
   EXPECT_GT(rate->trials, 0);
 }
 
+// Pods keep a veth's default settings, whoever is between them.
+TEST_F(MeasurementTest, PodsExchangeTcp) {
+  for (const char* name : {"straight", "bridge", "testpmd", "testpmd-offload"}) {
+    auto measured = Measure(*Make(name), {.kind = WorkKind::kTcp, .flow_count = 2}, {.warm_up_s = 0, .measure_s = 1});
+    ASSERT_TRUE(measured.ok()) << name << ": " << measured.status();
+    EXPECT_GT(measured->bits_per_second, 0) << name;
+    EXPECT_EQ(measured->pod_settings, "") << name;
+  }
+}
+
+TEST_F(MeasurementTest, PodsThatDoNotReachEachOtherAreAnError) {
+  ContenderOptions options;
+  options.names = {"testpmd"};
+  options.testpmd = "/bin/false";
+  auto measured = Measure(*MakeContenders(options)->front(), {.kind = WorkKind::kTcp}, conditions_);
+  ASSERT_FALSE(measured.ok());
+  EXPECT_NE(std::string(measured.status().message()).find("exit code 1"), std::string::npos) << measured.status();
+}
+
 TEST_F(MeasurementTest, AContenderThatEndsIsAnErrorWithItsLastWords) {
   ContenderOptions options;
   options.names = {"testpmd"};

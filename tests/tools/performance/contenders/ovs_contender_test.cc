@@ -32,6 +32,14 @@ TEST(OvsCommandTest, QueuesAreAnOptionOfTheScript) {
   EXPECT_THAT(Command(WorkKind::kIo, 2), EndsWith(" --queues=2 plxin plxout"));
 }
 
+TEST(OvsCommandTest, OffloadIsAnOptionOfTheScriptAndOfPodsPorts) {
+  const auto command = [](WorkKind kind) {
+    return absl::StrJoin(OvsCommand({.script = "tools/ovs", .programs = "/p", .type = "pollux", .offload = true}, {.kind = kind}), " ");
+  };
+  EXPECT_THAT(command(WorkKind::kIo), EndsWith(" --programs=/p --offload plxin plxout"));
+  EXPECT_THAT(command(WorkKind::kTcp), EndsWith(" --programs=/p --offload --option=attach=tc plxin plxout"));
+}
+
 TEST(OvsContenderTest, WhatIsMissingIsNamed) {
   const auto without_package = MakeOvsContender(
       {.name = "x", .script = "/bin/sh", .programs = "/bin", .type = "dpdk", .daemon = "/none/daemon", .package = "its-package"});

@@ -55,6 +55,13 @@ TEST(TestpmdCommandTest, AWorkersPortsAreTheBrokersAndItHasNoCapability) {
   EXPECT_NE(command.find(" net_af_xdp1,iface=plxout,tx=inject,broker=/x/b.sock "), std::string::npos) << command;
 }
 
+TEST(TestpmdCommandTest, PodsPortsWithFlowsAreAtTc) {
+  const TestpmdContenderOptions offload = {.program = "a", .offload = true};
+  EXPECT_NE(Command(offload, {.kind = WorkKind::kTcp}).find("iface=plxin,attach=tc "), std::string::npos);
+  EXPECT_NE(Command(offload, {.kind = WorkKind::kTcp}).find(" --forward-mode=io "), std::string::npos);
+  EXPECT_EQ(Command(offload, {}).find("attach"), std::string::npos);
+}
+
 TEST(TestpmdCommandTest, CyclesAreRecordedOnRequest) {
   EXPECT_NE(Command({.name = "ours", .program = "testpmd"}, {.record_cycles = true}).find(" --record-core-cycles"), std::string::npos);
 }

@@ -57,6 +57,27 @@ TEST(ReportTest, TextNamesEveryContenderAndWhatIsMissing) {
   EXPECT_THAT(text, HasSubstr("latency one way, dpdk: p50"));
 }
 
+TEST(ReportTest, TcpIsInBitsAndSaysWhatPodsNeed) {
+  Results results;
+  results.contenders = {{.name = "bridge", .description = "", .version = "", .missing = ""},
+                        {.name = "ovs-afxdp", .description = "", .version = "", .missing = ""}};
+  Row row{.work = {.kind = WorkKind::kTcp}, .source_alone = std::nullopt, .cells = std::vector<Cell>(2)};
+  Measurement measurement;
+  measurement.bits_per_second = 16e9;
+  row.cells[0].rounds = {measurement};
+  measurement.bits_per_second = 4e9;
+  measurement.pod_settings = "tx off";
+  row.cells[1].rounds = {measurement};
+  results.rows = {row};
+  const std::string text = TextReport(results, "perf");
+  EXPECT_THAT(text, HasSubstr("Gbit/s"));
+  EXPECT_THAT(text, HasSubstr("   4.00    4.00    4.00   0.25  0.25  0.25"));
+  EXPECT_THAT(text, HasSubstr("pods: ethtool -K tx off"));
+  EXPECT_THAT(text, Not(HasSubstr("Mpps")));
+  EXPECT_THAT(HtmlReport(results, "perf"), HasSubstr("4.00, 0.25 times"));
+  EXPECT_THAT(JsonReport(results, "perf"), HasSubstr("\"pod_settings\": \"tx off\""));
+}
+
 TEST(ReportTest, JsonHasCostAndLatency) {
   const std::string json = JsonReport(MadeResults(), "perf --x");
   EXPECT_THAT(json, HasSubstr("\"busy_cycles_per_packet\": 2000.0"));
