@@ -104,17 +104,72 @@ class Packets(ThreePorts):
             raise AssertionError(f"resident memory grew by {grown} KiB")
 
     def test_longer_packets(self):
-        """MTU 3000 in larger frames, 9000 refused"""
+        """MTU 3000 in larger frames"""
         for port, end in (("p0", self.client), ("p1", self.server)):
             self.switch.vsctl("set", "interface", port, "mtu_request=3000")
             end.ip("link", "set", "dev", "eth0", "mtu", 3000)
         self.client.ping("10.0.0.2", "-s", 2900, "-M", "do")
         self.contains("status:memory of p0", self.switch.get("p0", "status:memory"), "frames of 4096 bytes")
-        self.switch.vsctl("set", "interface", "p0", "mtu_request=9000")
-        self.equal("the MTU after a request for 9000", pathlib.Path("/sys/class/net/p0/mtu").read_text().strip(), "3000")
         for port, end in (("p0", self.client), ("p1", self.server)):
             self.switch.vsctl("set", "interface", port, "mtu_request=1500")
             end.ip("link", "set", "dev", "eth0", "mtu", 1500)
+
+    def set_jumbo(self, port, end):
+        """MTU 9000 on a port, and then on its far end, which the kernel refuses as long as the port's program takes single frames."""
+        self.addCleanup(wait_for, f"{port} has several frames a packet still",
+                        lambda: "one frame" in self.switch.get(port, "status:scattered"))
+        self.addCleanup(self.switch.vsctl, "set", "interface", port, "mtu_request=1500")
+        self.addCleanup(end.ip, "link", "set", "dev", "eth0", "mtu", 1500)
+        self.switch.vsctl("set", "interface", port, "mtu_request=9000")
+        wait_for(lambda: f"{port} has {self.switch.get(port, 'status:scattered')}",
+                 lambda: "up to 18 frames" in self.switch.get(port, "status:scattered"))
+        self.equal(f"mtu of {port}", self.switch.get(port, "mtu"), "9000")
+        end.ip("link", "set", "dev", "eth0", "mtu", 9000)
+
+    def counters(self, port, *names):
+        return [int(self.switch.get(port, f"statistics:{name}") or 0) for name in names]
+
+    def test_jumbo(self):
+        """MTU 9000: ping and iperf3 pass, and what is copied for it is counted"""
+        names = ("rx_copied_scattered", "copied_scattered", "tx_dropped", "rx_dropped", "tx_dropped_longer_than_frame")
+        self.set_jumbo("p0", self.client)
+        self.set_jumbo("p1", self.server)
+        before = {port: self.counters(port, *names) for port in ("p0", "p1")}
+        self.client.ping("10.0.0.2", "-s", 8972, "-M", "do")
+        for number, name in enumerate(names[:2]):
+            for port in ("p0", "p1"):
+                self.switch.await_statistic(port, name, lambda now, at=before[port][number]: now >= at + 10)
+        for port in ("p0", "p1"):
+            self.equal(f"dropped by {port}", self.counters(port, *names[2:]), before[port][2:])
+        server = self.server.start("iperf3", "-s", "-1", stdout=subprocess.DEVNULL)
+        self.addCleanup(server.kill)
+        wait_for("no iperf3 server", lambda: self.server.run("ss", "-H", "-l", "-t", "-n", "sport = 5201"))
+        self.client.run("iperf3", "-c", "10.0.0.2", "-n", "64M", timeout=120)
+        server.wait(timeout=20)
+        self.switch.await_statistic("p1", "copied_scattered", lambda now: now >= before["p1"][1] + 5000)
+
+    def test_mixed_lengths(self):
+        """between a port of MTU 9000 and one of 1500 short packets pass, and longer ones are counted"""
+        self.set_jumbo("p0", self.client)
+        self.client.ping("10.0.0.2")
+        self.switch.await_statistic("p1", "copied_other_pool", lambda now: now >= 10)
+        sent = 7
+        long_before, too_long_before = self.counters("p1", "tx_dropped_longer_than_frame", "tx_dropped")
+        attempt(*self.client.command("ping", "-q", "-n", "-c", sent, "-i", "0.05", "-W", 1, "-M", "do", "-s", 8972, "10.0.0.2"))
+        self.switch.await_statistic("p1", "tx_dropped_longer_than_frame", lambda now: now == long_before + sent)
+        # In one frame of p0's, and beyond the MTU of p1.
+        attempt(*self.client.command("ping", "-q", "-n", "-c", sent, "-i", "0.05", "-W", 1, "-M", "do", "-s", 3000, "10.0.0.2"))
+        self.switch.await_statistic("p1", "tx_dropped", lambda now: now == too_long_before + 2 * sent)
+        self.client.ping("10.0.0.2")
+
+    def test_largest_mtu(self):
+        """an MTU that the options do not allow is refused, and the log has the limit"""
+        self.addCleanup(self.switch.await_polling, "p0")
+        self.addCleanup(self.switch.vsctl, "remove", "interface", "p0", "options", "frame-size")
+        self.addCleanup(self.switch.vsctl, "set", "interface", "p0", "mtu_request=1500")
+        self.switch.vsctl("set", "interface", "p0", "options:frame-size=2048", "mtu_request=33000")
+        wait_for("no word of the limit", lambda: "mtu_request=33000: with these options packets have up to MTU 32238" in self.switch.log)
+        self.equal("the MTU after that", pathlib.Path("/sys/class/net/p0/mtu").read_text().strip(), "1500")
 
     def test_too_long(self):
         """packets longer than a frame are dropped and counted"""

@@ -7,6 +7,7 @@
 static void AddTxCounters(struct pollux_tx_counters* sum, const struct pollux_tx_counters* more) {
   pollux_count(&sum->copied_foreign, __atomic_load_n(&more->copied_foreign, __ATOMIC_RELAXED));
   pollux_count(&sum->copied_outgrown, __atomic_load_n(&more->copied_outgrown, __ATOMIC_RELAXED));
+  pollux_count(&sum->copied_scattered, __atomic_load_n(&more->copied_scattered, __ATOMIC_RELAXED));
   pollux_count(&sum->dropped_too_long, __atomic_load_n(&more->dropped_too_long, __ATOMIC_RELAXED));
   pollux_count(&sum->dropped_no_frame, __atomic_load_n(&more->dropped_no_frame, __ATOMIC_RELAXED));
   pollux_count(&sum->dropped_ring_full, __atomic_load_n(&more->dropped_ring_full, __ATOMIC_RELAXED));

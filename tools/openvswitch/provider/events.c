@@ -59,9 +59,10 @@ static void Handle(struct netdev_pollux* port, const struct pollux_event* event)
       netdev_request_reconfigure(netdev);
       break;
     case POLLUX_EVENT_MTU:
-      // Longer packets need larger frames, and a port with larger frames starts anew.
+      // Longer packets need larger frames, or several, and a port that has these starts anew.
       if (port->gone == NULL && event->value <= pollux_largest_mtu(&port->asked) &&
-          port->memory->layout.frame_size != pollux_frame_size_for(&port->asked, event->value)) {
+          (port->memory->layout.frame_size != pollux_frame_size_for(&port->asked, event->value) ||
+           port->scattered != pollux_needs_several_frames(&port->asked, event->value))) {
         netdev_request_reconfigure(netdev);
       }
       break;

@@ -44,7 +44,8 @@ static int Configure(const struct netdev_pollux* port, pollux_device* device, co
                                               .tx_queues = MAX(port->asked_tx_queues, 1),
                                               .rx_ring = settings->rx_ring,
                                               .tx_ring = settings->tx_ring,
-                                              .pool = memory->pool};
+                                              .pool = memory->pool,
+                                              .scattered = 1};
   int error = pollux_device_configure(device, &config);
   if (!error) error = pollux_device_start(device);
   if (!error && settings->require[0]) error = pollux_device_require(device, settings->require);
@@ -63,16 +64,20 @@ static int Start(struct netdev_pollux* port, const struct pollux_settings* setti
   options.frame_size = pollux_frame_size_for(settings, info.mtu);
   struct pollux_memory* memory = error ? NULL : pollux_memory_get(&options, device, settings->brokered);
   if (!error) error = memory == NULL ? ENOMEM : Configure(port, device, settings, memory);
+  if (!error) error = pollux_device_get_info(device, &info);
   if (error) {
     pollux_device_close(device);
     return error;
   }
   port->device = device;
   port->numa_node = info.numa_node;
+  port->scattered = info.scattered;
   port->memory = memory;
   port->tx_queue_count = MAX(port->asked_tx_queues, 1);
   port->tx_queues = xmalloc(port->tx_queue_count * sizeof *port->tx_queues);
-  for (uint32_t i = 0; i < port->tx_queue_count; i++) port->tx_queues[i] = pollux_tx_queue_open(pollux_device_tx_queue(device, i));
+  for (uint32_t i = 0; i < port->tx_queue_count; i++) {
+    port->tx_queues[i] = pollux_tx_queue_open(pollux_device_tx_queue(device, i), port->scattered);
+  }
   pollux_settings_copy(&port->running, settings);
   pollux_account_start(port);
   pollux_offload_restarted(port);
@@ -90,7 +95,8 @@ static bool RunsAsAsked(const struct netdev_pollux* port) {
   struct pollux_device_info info = POLLUX_DEVICE_INFO;
   return port->device != NULL && !port->reopens && port->tx_queue_count == MAX(port->asked_tx_queues, 1) &&
          pollux_settings_equal(&port->running, &port->asked) && !pollux_device_get_info(port->device, &info) &&
-         port->memory->layout.frame_size == pollux_frame_size_for(&port->asked, info.mtu);
+         port->memory->layout.frame_size == pollux_frame_size_for(&port->asked, info.mtu) &&
+         port->scattered == pollux_needs_several_frames(&port->asked, info.mtu);
 }
 
 // The interface is gone, or another one has its place: that one gets a device of its own, with what is asked for now. Until it has, the
@@ -247,9 +253,14 @@ static int netdev_pollux_get_numa_id(const struct netdev* netdev) {
 static int netdev_pollux_set_mtu(struct netdev* netdev, int mtu) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
   ovs_mutex_lock(&port->mutex);
-  const bool fits = mtu <= pollux_largest_mtu(&port->asked);
+  const int largest = pollux_largest_mtu(&port->asked);
+  const bool one_frame = port->asked.one_frame;
   ovs_mutex_unlock(&port->mutex);
-  if (!fits) return EINVAL;
+  if (mtu > largest) {
+    VLOG_WARN("%s: mtu_request=%d: with these options packets have up to MTU %d%s", netdev_get_name(netdev), mtu, largest,
+              one_frame ? ", one frame each" : "");
+    return EINVAL;
+  }
   int error = netdev_linux_class.set_mtu(netdev, mtu);
   if (!error) pollux_watch(port);
   return error;
@@ -268,6 +279,7 @@ static int netdev_pollux_rxq_construct(struct netdev_rxq* rxq) {
   ovs_mutex_lock(&port->mutex);
   rx->queue = port->tx_queue_count > 0 ? pollux_device_rx_queue(port->device, rxq->queue_id) : NULL;
   rx->memory = port->memory;
+  rx->scattered = port->scattered;
   rx->port = port;
   rx->begun_seen = __atomic_load_n(&port->offload.begun, __ATOMIC_RELAXED);
   ovs_mutex_unlock(&port->mutex);

@@ -53,7 +53,8 @@ struct pollux_buffer {
 struct pollux_tx_counters {
   uint64_t copied_foreign;     // from memory that is no frame: other kinds of ports, the controller's packets
   uint64_t copied_outgrown;    // back into their frame
-  uint64_t dropped_too_long;   // longer than a frame
+  uint64_t copied_scattered;   // into several frames
+  uint64_t dropped_too_long;   // longer than a frame, or all the frames that a packet may have
   uint64_t dropped_no_frame;   // nothing to copy into
   uint64_t dropped_ring_full;  // the kernel did not keep up
 } __attribute__((aligned(POLLUX_CACHE_LINE)));
@@ -68,9 +69,11 @@ struct pollux_memory* pollux_memory_get(const struct pollux_pool_options*, pollu
 
 void pollux_packets_initialize(void);  // sets dp_packet_external; once
 struct dp_packet* pollux_packet_received(struct pollux_memory*, const struct pollux_packet*);
-// Turns a packet that Open vSwitch sends into one that pollux_send takes, from a frame of `memory` if it has none yet. False: it could
-// not, the packet is gone and the counters say why.
-bool pollux_packet_to_send(struct pollux_memory*, struct dp_packet*, struct pollux_packet*, struct pollux_tx_counters*);
+// The same for one of several frames: Open vSwitch has its packets in one piece, so it is a copy, in memory of malloc(). The frames are free.
+struct dp_packet* pollux_packet_joined(const struct pollux_packet* frames, size_t count);
+// Turns a packet that Open vSwitch sends into elements of a burst that pollux_send takes, in frames of `memory` if it is in none yet. Returns
+// how many: one, or if `scattered` up to POLLUX_MOST_FRAMES. 0: it could not, the packet is gone and the counters say why.
+size_t pollux_packet_to_send(struct pollux_memory*, bool scattered, struct dp_packet*, struct pollux_packet*, struct pollux_tx_counters*);
 
 // --- Ports -----------------------------------------------------------------------------------------------------------------------
 
@@ -84,6 +87,7 @@ struct pollux_settings {
   char* arguments;  // of net_af_xdp
   char* require;    // features, or ""
   bool brokered;    // opened by pollux-broker
+  bool one_frame;   // of several frames it could have no packets, whatever the MTU is
 };
 
 // A logical tx queue of a port (tx_queues.c). One thread's, but for the main thread, which ends it and visits what a thread left behind:
@@ -93,12 +97,13 @@ struct pollux_tx_queue_state {
   bool left;               // something was sent, and the driver is not done with it
   const void* visitor;     // the PMD thread that comes back for it, or NULL
   pollux_tx_queue* queue;  // NULL: not in use
+  bool scattered;          // it sends packets of several frames
   struct pollux_tx_queue_state* next;
   struct pollux_tx_queue_state* next_unused;
   struct pollux_tx_counters counters;
 } __attribute__((aligned(POLLUX_CACHE_LINE)));
 
-struct pollux_tx_queue_state* pollux_tx_queue_open(pollux_tx_queue*);
+struct pollux_tx_queue_state* pollux_tx_queue_open(pollux_tx_queue*, bool scattered);
 // The port is not in use.
 void pollux_tx_queue_close(struct pollux_tx_queue_state*);
 // Sends a batch of the datapath, now or with those that follow.
@@ -121,6 +126,7 @@ struct pollux_account {
 // A port's part in the offload of flows (offload.c).
 struct pollux_offload_port {
   uint32_t number;            // in the flow table; UINT32_MAX: none. Of offload.c's lock
+  bool output_only;           // what comes in may have several frames, which no flow looks at. Of the same lock
   atomic_uint64_t refused;    // flows that were offered and stay with the PMD
   atomic_uint64_t untold;     // packets of deleted flows, that no statistics of Open vSwitch have
   uint32_t begun;             // counts the flows that went into the table, for the port's rx queues
@@ -137,6 +143,7 @@ struct netdev_pollux {
   struct pollux_memory* memory;
   struct pollux_tx_queue_state** tx_queues;  // tx_queue_count
   uint32_t tx_queue_count;
+  bool scattered;                  // of `device`: its packets may have several frames
   int32_t numa_node;               // of `device`; Open vSwitch asks every port for it whenever one is added
   struct pollux_settings running;  // of `device`
   struct pollux_settings asked;    // by set_config
@@ -147,6 +154,7 @@ struct netdev_pollux {
   atomic_uint64_t dropped_unfinished;    // whose checksum or segments cannot be made
   atomic_uint64_t dropped_no_queue;      // of more threads than set_tx_multiq announced
   atomic_uint64_t dropped_no_interface;  // sent while the interface was gone
+  atomic_uint64_t copied_joined;         // received in several frames
   bool has_policing;                     // asked for, without effect
   bool has_qos;
   struct smap options;        // as the user wrote them
@@ -164,6 +172,7 @@ struct netdev_rxq_pollux {
   struct netdev_rxq up;
   pollux_rx_queue* queue;
   struct pollux_memory* memory;
+  bool scattered;  // packets may have several frames
   // What a flow that begins may overtake (queues.c).
   const struct netdev_pollux* port;
   uint32_t begun_seen;
@@ -194,8 +203,9 @@ int pollux_settings_parse(const char* interface, const struct smap* options, str
 bool pollux_settings_equal(const struct pollux_settings*, const struct pollux_settings*);
 void pollux_settings_copy(struct pollux_settings* to, const struct pollux_settings* from);
 void pollux_settings_free(struct pollux_settings*);
-// The frame size that packets of this MTU need, and the largest MTU that these settings allow.
+// The frame size that packets of this MTU need, whether they need several, and the largest MTU that these settings allow.
 uint32_t pollux_frame_size_for(const struct pollux_settings*, int mtu);
+bool pollux_needs_several_frames(const struct pollux_settings*, int mtu);
 int pollux_largest_mtu(const struct pollux_settings*);
 
 // Handles what happened to the port's interface (events.c); of every port, as part of the main loop.

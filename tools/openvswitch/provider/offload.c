@@ -122,6 +122,8 @@ int pollux_offload_put(struct netdev* netdev, const struct match* match, const s
   struct offloaded* one = Find(id, port->offload.number);
   if (port->offload.number == POLLUX_NO_NUMBER) {
     error = EOPNOTSUPP;
+  } else if (port->offload.output_only) {
+    error = Refuse(port, "its packets may have several frames");
   } else if (!pollux_translate(match, actions, actions_length, port->offload.number, finder, translation)) {
     error = Refuse(port, translation->obstacle);
   } else if (one == NULL) {
@@ -229,8 +231,13 @@ static int MakeTable(void) OVS_REQUIRES(mutex) {
   return table != NULL ? 0 : pollux_flow_table_create(&options, &table);
 }
 
-static int UseFlows(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
-  return pollux_device_use_flows(port->device, table, port->offload.number, POLLUX_FLOW_INPUT_AND_OUTPUT);
+static int UseFlows(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) OVS_EXCLUDED(mutex) {
+  ovs_mutex_lock(&mutex);
+  port->offload.output_only = port->scattered;
+  if (port->scattered) DeleteOf(port->offload.number, false);
+  ovs_mutex_unlock(&mutex);
+  return pollux_device_use_flows(port->device, table, port->offload.number,
+                                 port->scattered ? POLLUX_FLOW_OUTPUT : POLLUX_FLOW_INPUT_AND_OUTPUT);
 }
 
 static uint32_t TakeNumber(const struct netdev* netdev) OVS_REQUIRES(mutex) {

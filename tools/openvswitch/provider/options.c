@@ -13,6 +13,7 @@
 #define DEFAULT_FRAMES 65536
 #define VLAN_HEADERS 18  // of the longest packet, beside the MTU: Ethernet and one VLAN tag
 #define HEADROOM 256
+#define LARGEST_MTU 65535  // of an interface
 
 // Options that are an argument of net_af_xdp under another name. The driver checks the values.
 static const struct {
@@ -178,6 +179,10 @@ int pollux_settings_parse(const char* interface, const struct smap* options, str
     // Without the comma before the first.
     settings->arguments = xstrdup(ds_cstr(&arguments) + (arguments.length > 0));
     settings->brokered = smap_get(options, "broker") != NULL;
+    // Where somebody else makes sockets or programs, and where zero-copy is a must, which most drivers have for one frame alone.
+    settings->one_frame = settings->brokered || smap_get_int(options, "dispatcher", 0) != 0 ||
+                          !strcasecmp(smap_get_def(options, "xdp-mode", ""), "native-with-zerocopy") ||
+                          strstr(smap_get_def(options, "require", ""), "zerocopy") != NULL;
     settings->require = xstrdup(smap_get_def(options, "require", ""));
     for (char* space = settings->require; (space = strchr(space, ' ')) != NULL;) *space = ',';
     valid = CheckWithDriver(interface, settings, error);
@@ -210,6 +215,14 @@ uint32_t pollux_frame_size_for(const struct pollux_settings* settings, int mtu) 
   return mtu + VLAN_HEADERS + HEADROOM <= 2048 ? 2048 : 4096;
 }
 
+static int LargestMtu(const struct pollux_settings* settings, uint32_t frames) {
+  return MIN(frames * ((settings->frame_size != 0 ? settings->frame_size : 4096) - HEADROOM) - VLAN_HEADERS, LARGEST_MTU);
+}
+
+bool pollux_needs_several_frames(const struct pollux_settings* settings, int mtu) {
+  return !settings->one_frame && mtu > LargestMtu(settings, 1);
+}
+
 int pollux_largest_mtu(const struct pollux_settings* settings) {
-  return (settings->frame_size != 0 ? settings->frame_size : 4096) - HEADROOM - VLAN_HEADERS;
+  return LargestMtu(settings, settings->one_frame ? 1 : POLLUX_MOST_FRAMES);
 }

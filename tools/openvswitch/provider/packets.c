@@ -11,6 +11,8 @@
 
 #include "util.h"
 
+#define JOINED_HEADROOM 256  // as in a frame: room for the headers of a tunnel
+
 static struct pollux_memory* memories;  // main thread's
 
 static inline unsigned char* FrameOf(const struct pollux_buffer* buffer) {
@@ -64,6 +66,16 @@ static inline struct dp_packet* InitializePacket(struct pollux_memory* memory, u
 
 struct dp_packet* pollux_packet_received(struct pollux_memory* memory, const struct pollux_packet* packet) {
   return InitializePacket(memory, packet->data, packet->length);
+}
+
+struct dp_packet* pollux_packet_joined(const struct pollux_packet* frames, size_t count) {
+  size_t length = 0;
+  for (size_t i = 0; i < count; i++) length += frames[i].length;
+  struct dp_packet* packet = dp_packet_new_with_headroom(length, JOINED_HEADROOM);
+  for (size_t i = 0; i < count; i++) dp_packet_put(packet, frames[i].data, frames[i].length);
+  pollux_free(frames, count);
+  packet->packet_type = htonl(PT_ETH);
+  return packet;
 }
 
 static void FreeFrame(const struct pollux_buffer* buffer) {
@@ -142,11 +154,37 @@ static bool CopyForeign(struct pollux_memory* memory, struct dp_packet* packet, 
   return false;
 }
 
-bool pollux_packet_to_send(struct pollux_memory* memory, struct dp_packet* packet, struct pollux_packet* to,
-                           struct pollux_tx_counters* counters) {
+// A packet that is longer than a frame, cut over several.
+static size_t CopyScattered(struct pollux_memory* memory, struct dp_packet* packet, struct pollux_packet* to,
+                            struct pollux_tx_counters* counters) {
+  const struct pollux_pool_layout* layout = &memory->layout;
+  const uint32_t length = dp_packet_size(packet), room = layout->frame_size - layout->headroom;
+  const uint32_t count = DIV_ROUND_UP(length, room);
+  size_t got = 0;
+  if (count > POLLUX_MOST_FRAMES) {
+    pollux_count(&counters->dropped_too_long, 1);
+  } else if ((got = pollux_allocate(memory->pool, to, count)) < count) {
+    pollux_count(&counters->dropped_no_frame, 1);
+    pollux_free(to, got);
+    got = 0;
+  } else {
+    for (uint32_t i = 0; i < count; i++) {
+      to[i].length = MIN(room, length - i * room);
+      to[i].flags = i + 1 < count ? POLLUX_PACKET_CONTINUES : 0;
+      memcpy(to[i].data, (const char*)dp_packet_data(packet) + i * room, to[i].length);
+    }
+    pollux_count(&counters->copied_scattered, 1);
+  }
+  dp_packet_delete(packet);
+  return got;
+}
+
+size_t pollux_packet_to_send(struct pollux_memory* memory, bool scattered, struct dp_packet* packet, struct pollux_packet* to,
+                             struct pollux_tx_counters* counters) {
+  if (OVS_UNLIKELY(scattered && dp_packet_size(packet) > memory->layout.frame_size)) return CopyScattered(memory, packet, to, counters);
   if (OVS_UNLIKELY(packet->source != DPBUF_EXTERNAL)) return CopyForeign(memory, packet, to, counters);
   struct pollux_buffer* buffer = BufferOf(packet);
   if (OVS_UNLIKELY(dp_packet_base(packet) != FrameOf(buffer))) return CopyBack(buffer, to, counters);
   *to = (struct pollux_packet){.data = dp_packet_data(packet), .length = dp_packet_size(packet), .pool = buffer->memory->layout.id};
-  return true;
+  return 1;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bursts in and out. No lock here, nothing is allocated or logged.
+// Bursts in and out. No lock here, and nothing is logged; nothing is allocated but for packets of several frames.
 #include <errno.h>
 #include <pthread.h>
 
@@ -30,10 +30,44 @@ static inline void FollowPackets(struct netdev_rxq_pollux* rx, size_t received) 
 
 // --- Receiving -------------------------------------------------------------------------------------------------------------------
 
+// The packets at the head of a burst into a batch, joined if they have several frames; returns how many were.
+static size_t AddPackets(struct pollux_memory* memory, const struct pollux_packet* packets, size_t count, struct dp_packet_batch* batch) {
+  size_t joined = 0;
+  for (size_t i = 0, frames; i < count; i += frames) {
+    for (frames = 1; packets[i + frames - 1].flags & POLLUX_PACKET_CONTINUES;) frames++;
+    joined += frames > 1;
+    batch->packets[batch->count++] = frames > 1 ? pollux_packet_joined(&packets[i], frames) : pollux_packet_received(memory, &packets[i]);
+  }
+  return joined;
+}
+
+// Of a port whose packets may have several frames: bursts until the batch could not take another one whole.
+static int ReceiveScattered(struct netdev_rxq_pollux* rx, struct dp_packet_batch* batch, int* qfill) {
+  struct pollux_packet packets[NETDEV_MAX_BURST];
+  size_t count, joined = 0;
+  batch->count = 0;
+  do {
+    count = pollux_receive(rx->queue, packets, NETDEV_MAX_BURST - batch->count);
+    joined += AddPackets(rx->memory, packets, count, batch);
+  } while (count > 0 && batch->count + POLLUX_MOST_FRAMES <= NETDEV_MAX_BURST);
+  // Full, as far as it can be: more may be waiting.
+  const size_t received = count > 0 ? NETDEV_MAX_BURST : batch->count;
+  pollux_tx_queues_visit(received);
+  FollowPackets(rx, received);
+  if (batch->count == 0) return EAGAIN;
+  if (joined > 0) {
+    uint64_t before;
+    atomic_add_relaxed(&CONST_CAST(struct netdev_pollux*, rx->port)->copied_joined, joined, &before);
+  }
+  if (qfill != NULL) *qfill = -ENOTSUP;
+  return 0;
+}
+
 int netdev_pollux_rxq_recv(struct netdev_rxq* rxq, struct dp_packet_batch* batch, int* qfill) {
   struct netdev_rxq_pollux* rx = CONTAINER_OF(rxq, struct netdev_rxq_pollux, up);
   struct pollux_packet packets[NETDEV_MAX_BURST];
   if (OVS_UNLIKELY(rx->queue == NULL)) return EAGAIN;
+  if (OVS_UNLIKELY(rx->scattered)) return ReceiveScattered(rx, batch, qfill);
   const size_t count = pollux_receive(rx->queue, packets, NETDEV_MAX_BURST);
   pollux_tx_queues_visit(count);
   FollowPackets(rx, count);

@@ -88,22 +88,24 @@ static void Send(struct pollux_tx_queue_state* tx, const struct pollux_packet* p
     sent += more;
   }
   if (OVS_UNLIKELY(sent < count)) {
-    pollux_count(&tx->counters.dropped_ring_full, count - sent);
+    for (size_t i = sent; i < count; i++) {
+      if (!(packets[i].flags & POLLUX_PACKET_CONTINUES)) pollux_count(&tx->counters.dropped_ring_full, 1);
+    }
     pollux_free(packets + sent, count - sent);
   }
 }
 
 void pollux_tx_queue_send(struct pollux_tx_queue_state* tx, struct pollux_memory* memory, struct dp_packet_batch* batch) {
-  struct pollux_packet packets[NETDEV_MAX_BURST];
+  struct pollux_packet packets[NETDEV_MAX_BURST + POLLUX_MOST_FRAMES];
   const size_t size = dp_packet_batch_size(batch);
   size_t count = 0;
   Lock(tx);
   for (size_t i = 0; i < size; i++) {
-    if (OVS_UNLIKELY(count == NETDEV_MAX_BURST)) {
+    if (OVS_UNLIKELY(count >= NETDEV_MAX_BURST)) {
       Send(tx, packets, count);
       count = 0;
     }
-    count += pollux_packet_to_send(memory, batch->packets[i], &packets[count], &tx->counters);
+    count += pollux_packet_to_send(memory, tx->scattered, batch->packets[i], &packets[count], &tx->counters);
   }
   Send(tx, packets, count);
   Remember(tx);
@@ -130,7 +132,7 @@ void pollux_tx_queues_wait(void) {
 
 static struct pollux_tx_queue_state* unused;
 
-struct pollux_tx_queue_state* pollux_tx_queue_open(pollux_tx_queue* queue) {
+struct pollux_tx_queue_state* pollux_tx_queue_open(pollux_tx_queue* queue, bool scattered) {
   struct pollux_tx_queue_state* tx = unused;
   if (tx != NULL) {
     unused = tx->next_unused;
@@ -142,6 +144,7 @@ struct pollux_tx_queue_state* pollux_tx_queue_open(pollux_tx_queue* queue) {
   Lock(tx);
   tx->counters = (struct pollux_tx_counters){0};
   tx->queue = queue;
+  tx->scattered = scattered;
   Unlock(tx);
   return tx;
 }
