@@ -120,6 +120,9 @@ class Packets(ThreePorts):
                         lambda: "one frame" in self.switch.get(port, "status:scattered"))
         self.addCleanup(self.switch.vsctl, "set", "interface", port, "mtu_request=1500")
         self.addCleanup(end.ip, "link", "set", "dev", "eth0", "mtu", 1500)
+        # From the frames of 4096 bytes that it needs then, so that only their number changes.
+        self.switch.vsctl("set", "interface", port, "mtu_request=3000")
+        wait_for(f"{port} keeps its small frames", lambda: "of 4096 bytes" in self.switch.get(port, "status:memory"))
         self.switch.vsctl("set", "interface", port, "mtu_request=9000")
         wait_for(lambda: f"{port} has {self.switch.get(port, 'status:scattered')}",
                  lambda: "up to 18 frames" in self.switch.get(port, "status:scattered"))

@@ -69,10 +69,11 @@ struct pollux_memory* pollux_memory_get(const struct pollux_pool_options*, pollu
 
 void pollux_packets_initialize(void);  // sets dp_packet_external; once
 struct dp_packet* pollux_packet_received(struct pollux_memory*, const struct pollux_packet*);
-// The same for one of several frames: Open vSwitch has its packets in one piece, so it is a copy, in memory of malloc(). The frames are free.
+// The same for one of several frames: Open vSwitch has its packets in one piece, so it is a copy, in memory of malloc(). The frames are
+// free.
 struct dp_packet* pollux_packet_joined(const struct pollux_packet* frames, size_t count);
-// Turns a packet that Open vSwitch sends into elements of a burst that pollux_send takes, in frames of `memory` if it is in none yet. Returns
-// how many: one, or if `scattered` up to POLLUX_MOST_FRAMES. 0: it could not, the packet is gone and the counters say why.
+// Turns a packet that Open vSwitch sends into elements of a burst that pollux_send takes, in frames of `memory` if it is in none yet.
+// Returns how many: one, or if `scattered` up to POLLUX_MOST_FRAMES. 0: it could not, the packet is gone and the counters say why.
 size_t pollux_packet_to_send(struct pollux_memory*, bool scattered, struct dp_packet*, struct pollux_packet*, struct pollux_tx_counters*);
 
 // --- Ports -----------------------------------------------------------------------------------------------------------------------
