@@ -39,6 +39,19 @@ absl::StatusOr<std::optional<steer_options>> ReadSteering(const ProgramInfo& pro
   return std::optional<steer_options>(options);
 }
 
+// What a loaded program asks its device; nothing where it is not bound, or of a version that asks in another way.
+bound_options ReadBoundOptions(const ProgramInfo& program) {
+  bound_options options = {};
+  const absl::StatusOr<UniqueFd> map = FindMap(program, POLLUX_BOUND_OPTIONS_SECTION);
+  bpf_map_info info = {};
+  uint32_t length = sizeof(info);
+  const uint32_t key = 0;
+  if (!map.ok() || !*map || bpf_obj_get_info_by_fd(map->get(), &info, &length) != 0 || info.value_size != sizeof(options) ||
+      bpf_map_lookup_elem(map->get(), &key, &options) != 0)
+    return {};
+  return options;
+}
+
 bool IsOurs(const AttachedProgram& attached, const ProgramObject& object) {
   if (object.custom()) return attached.name == object.name();
   return attached.name == POLLUX_REDIRECT_PROGRAM || attached.name == POLLUX_STEER_PROGRAM;
@@ -107,7 +120,10 @@ absl::StatusOr<AttachedLink> MakeLink(const std::string& interface, int ifindex,
   absl::StatusOr<ProgramInfo> info = ProgramInfoByFd(object->program_fd());
   if (!info.ok()) return info.status();
   result.program_id = info->id;
-  if (object->bound()) result.bound_to = ifindex;
+  if (object->bound()) {
+    result.bound_to = ifindex;
+    result.bound = object->asked_of_device();
+  }
   result.sockets = UniqueFd::Duplicate(object->map_fd(POLLUX_SOCKET_MAP));
   if (object->steering()) result.passed = UniqueFd::Duplicate(object->map_fd(POLLUX_PASSED_MAP));
   if (!object->custom()) {
@@ -158,6 +174,7 @@ absl::StatusOr<std::optional<AttachedLink>> JoinLink(const std::string& interfac
   result.program_id = attached.id;
   result.native = attached.native;
   result.joined = true;
+  if (!object->custom()) result.bound = ReadBoundOptions(*info);
   absl::StatusOr<UniqueFd> sockets = FindMap(*info, POLLUX_SOCKET_MAP);
   if (!sockets.ok()) return sockets.status();
   if (!*sockets) return absl::AlreadyExistsError(absl::StrCat(where, ", has our program's name but no map ", POLLUX_SOCKET_MAP));

@@ -10,6 +10,7 @@
 #include <absl/status/statusor.h>
 
 #include "bpf/program_object.h"
+#include "bpf/rx_metadata_shared.h"
 #include "bpf/unique_fd.h"
 #include "bpf/xdp_program.h"
 
@@ -24,7 +25,8 @@ struct AttachedLink {
   uint32_t program_id = 0;
   bool native = false;
   bool joined = false;
-  int bound_to = 0;  // index of the interface that the program asks for VLAN tags; 0: it asks nobody
+  int bound_to = 0;          // index of the interface that the program asks about packets; 0: it asks nobody, or was joined
+  bound_options bound = {};  // what it asks; of one that was joined too
   std::string fallback_reason;
 };
 

@@ -67,15 +67,16 @@ absl::Status Load(Skeleton* skeleton, const char* name, const LibraryMessages& m
 }
 
 template <typename Skeleton>
-absl::StatusOr<UniqueFd> LoadXdp(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed,
-                                 int bound_to) {
+absl::StatusOr<UniqueFd> LoadXdp(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed, int bound_to,
+                                 const bound_options& asked) {
   LibraryMessages messages;
   auto skeleton = Open<Skeleton>(POLLUX_FLOWS_PROGRAM);
   if (!skeleton.ok()) return skeleton.status();
   if (steering) (*skeleton)->rodata->options = *steering;
   (*skeleton)->rodata_flows->flow_options = OptionsOf(hook);
   struct ::bpf_program* const program = (*skeleton)->progs.pollux_flows;
-  if (bound_to != 0) {
+  if constexpr (requires { (*skeleton)->rodata_bound; }) {
+    (*skeleton)->rodata_bound->bound_options = asked;
     bpf_program__set_ifindex(program, static_cast<__u32>(bound_to));
     bpf_program__set_flags(program, bpf_program__flags(program) | kXdpDeviceBoundOnly);
   }
@@ -91,9 +92,9 @@ absl::StatusOr<UniqueFd> LoadXdp(const FlowHook& hook, const std::optional<steer
 }  // namespace
 
 absl::StatusOr<UniqueFd> LoadFlowProgram(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed,
-                                         int bound_to) {
-  return bound_to == 0 ? LoadXdp<xdp_flows_bpf>(hook, steering, sockets, passed, 0)
-                       : LoadXdp<xdp_flows_tagged_bpf>(hook, steering, sockets, passed, bound_to);
+                                         int bound_to, const bound_options& asked) {
+  return bound_to == 0 ? LoadXdp<xdp_flows_bpf>(hook, steering, sockets, passed, 0, asked)
+                       : LoadXdp<xdp_flows_tagged_bpf>(hook, steering, sockets, passed, bound_to, asked);
 }
 
 absl::StatusOr<UniqueFd> LoadTcFlowProgram(const FlowHook& hook, int target) {

@@ -9,6 +9,7 @@
 
 #include "bpf/flow_maps.h"
 #include "bpf/flow_shared.h"
+#include "bpf/rx_metadata_shared.h"
 #include "bpf/unique_fd.h"
 #include "bpf/xdp_shared.h"
 
@@ -22,9 +23,9 @@ struct FlowHook {
 };
 
 // Loads it, with the maps of the program that it replaces: `sockets`, and with rules `passed`. PERMISSION_DENIED; INTERNAL with the
-// verifier's words. `bound_to`: index of an interface that tells the program of VLAN tags (ProgramOptions::vlan_tags); 0: none.
+// verifier's words. `bound_to`: index of an interface that tells the program what `asked` says; 0: none.
 absl::StatusOr<UniqueFd> LoadFlowProgram(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed,
-                                         int bound_to = 0);
+                                         int bound_to = 0, const bound_options& asked = {});
 
 // The one for TC; what no flow takes leaves by interface `target`. Checksums may be unfinished there, whatever the hook says.
 absl::StatusOr<UniqueFd> LoadTcFlowProgram(const FlowHook& hook, int target);

@@ -62,6 +62,7 @@ absl::StatusOr<ProgramObject> ProgramObject::Make(const ProgramOptions& options,
     result.steering_ = *steering;
   }
   result.custom_ = !options.object_file.empty();
+  result.asked_of_device_ = {.put_vlan_tag = options.vlan_tags ? 1u : 0u, .rx_metadata = options.rx_metadata};
   absl::Status status = result.custom_ ? result.OpenFile(options) : result.OpenBuiltIn(bound_to, options.frags);
   if (!status.ok()) return status;
   return result;
@@ -99,10 +100,15 @@ absl::Status ProgramObject::OpenBuiltIn(int bound_to, bool frags) {
     bpf_program__set_flags(program_, bpf_program__flags(program_) | kXdpDeviceBoundOnly);
   }
   if (found.ok() && frags) bpf_program__set_flags(program_, bpf_program__flags(program_) | BPF_F_XDP_HAS_FRAGS);
-  if (!found.ok() || !steering_) return found;
-  int error = bpf_map__set_initial_value(bpf_object__find_map_by_name(object_.get(), ".rodata"), &*steering_, sizeof(*steering_));
-  if (error != 0) return absl::InternalError(absl::StrCat("set the rules of ", name, ": ", std::strerror(-error)));
-  return absl::OkStatus();
+  if (found.ok() && bound_) found = SetOptions(POLLUX_BOUND_OPTIONS_SECTION, &asked_of_device_, sizeof(asked_of_device_));
+  if (found.ok() && steering_) found = SetOptions(".rodata", &*steering_, sizeof(*steering_));
+  return found;
+}
+
+absl::Status ProgramObject::SetOptions(const char* map_name, const void* options, size_t size) {
+  const int error = bpf_map__set_initial_value(bpf_object__find_map_by_name(object_.get(), map_name), options, size);
+  if (error == 0) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("set the options ", map_name, " of ", name_, ": ", std::strerror(-error)));
 }
 
 // The program, and the map of its sockets.

@@ -10,7 +10,12 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/rx_metadata_shared.h"
+
 #ifdef POLLUX_BOUND_PROGRAM
+
+// In a section of their own: the maps of the other options are compared byte by byte.
+const volatile struct bound_options bound_options SEC(POLLUX_BOUND_OPTIONS_SECTION) = {};
 
 // Documentation/networking/xdp-rx-metadata.rst; Linux 6.8.
 extern int bpf_xdp_metadata_rx_vlan_tag(const struct xdp_md* context, __be16* protocol, __u16* control) __ksym __weak;
@@ -23,6 +28,7 @@ struct tagged_addresses {
 
 // Returns whether there was a tag.
 static __always_inline int put_vlan_tag(struct xdp_md* context) {
+  if (!bound_options.put_vlan_tag) return 0;
   __be16 protocol = 0;
   __u16 control = 0;
   if (bpf_xdp_metadata_rx_vlan_tag(context, &protocol, &control) != 0) return 0;

@@ -2,6 +2,7 @@
 // A port with flows: of the packets that the steering rules leave to us, if there are rules, those that a flow matches are dealt with
 // here; the others go to the socket of their receive queue. docs/flows.md.
 #include "bpf/flow_table.bpf.h"
+#include "bpf/rx_metadata.bpf.h"
 #include "bpf/steering.bpf.h"
 #include "bpf/vlan_tag.bpf.h"
 
@@ -28,7 +29,7 @@ static __always_inline int decide(struct xdp_md* context) {
   }
   const int verdict = forward_by_flow(context, &flow_options);
   if (verdict != FLOW_VERDICT_UP) return verdict;
-  return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
+  return redirect_to_socket(context, &xsks_map);
 }
 
 SEC("xdp")

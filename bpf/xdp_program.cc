@@ -52,7 +52,8 @@ class LinkedProgram final : public XdpProgram {
     UniqueFd flows;
     bool bound = false;
     if (hook.maps != nullptr) {
-      absl::StatusOr<UniqueFd> loaded = LoadFlowProgram(hook, link_.steering, sockets_.descriptor(), link_.passed.get(), link_.bound_to);
+      absl::StatusOr<UniqueFd> loaded =
+          LoadFlowProgram(hook, link_.steering, sockets_.descriptor(), link_.passed.get(), link_.bound_to, link_.bound);
       bound = link_.bound_to != 0 && loaded.ok();
       // Before Linux 6.16 a bound program may not send to other interfaces.
       if (link_.bound_to != 0 && !bound) loaded = LoadFlowProgram(hook, link_.steering, sockets_.descriptor(), link_.passed.get());
@@ -72,7 +73,8 @@ class LinkedProgram final : public XdpProgram {
   void Detach() override { link_.link = UniqueFd(); }
   bool native() const override { return link_.native; }
   std::string fallback_reason() const override { return link_.fallback_reason; }
-  bool puts_vlan_tags() const override { return link_.bound_to != 0 && !flows_are_unbound_; }
+  bool puts_vlan_tags() const override { return link_.bound_to != 0 && link_.bound.put_vlan_tag != 0 && !flows_are_unbound_; }
+  uint32_t rx_metadata() const override { return flows_are_unbound_ ? 0 : link_.bound.rx_metadata; }
   bool joined() const override { return link_.joined; }
   uint32_t program_id() const override { return link_.program_id; }
   uint64_t passed_packets() const override { return ReadPassedPackets(link_.passed.get()); }
@@ -115,6 +117,7 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Resume(const std::string
     link.program_id = program.id;
     link.native = program.native;
     link.bound_to = descriptors.bound_to;
+    link.bound.put_vlan_tag = descriptors.bound_to != 0 ? 1 : 0;
     return std::unique_ptr<XdpProgram>(std::make_unique<LinkedProgram>(interface, std::move(link), *queues));
   }
   return absl::FailedPreconditionError(absl::StrCat("the program that was on interface ", interface, " is not on it any more"));
@@ -127,7 +130,7 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Attach(const std::string
   absl::StatusOr<ProgramObject> object = ProgramObject::Open(options);
   if (!object.ok()) return object.status();
   std::optional<ProgramObject> bound;
-  if (options.vlan_tags && !object->custom() && options.mode != AttachMode::kGeneric) {
+  if ((options.vlan_tags || options.rx_metadata != 0) && !object->custom() && options.mode != AttachMode::kGeneric) {
     absl::StatusOr<ProgramObject> opened = ProgramObject::OpenBound(options, *ifindex);
     if (!opened.ok()) return opened.status();
     bound.emplace(*std::move(opened));

@@ -24,6 +24,7 @@ struct ProgramOptions {
   std::vector<SteerRule> steer;  // empty: every packet is ours
   bool dispatcher = false;       // through libxdp's dispatcher, beside other programs; not crash-safe as a bpf_link is
   bool vlan_tags = false;        // a tag that the device keeps beside a packet is put into its bytes, where kernel and driver can tell
+  uint32_t rx_metadata = 0;      // RX_METADATA_*: left in front of packets (rx_metadata_shared.h), as far as kernel and driver can tell
   bool frags = false;            // ours takes packets of several buffers; an object file's section ("xdp.frags") says so itself
   std::string object_file;       // empty: ours; else a BPF object whose first XDP program and map "xsks_map" are used
 };
@@ -75,6 +76,8 @@ class XdpProgram {
   virtual std::string fallback_reason() const { return {}; }
   // Puts VLAN tags into packets, as ProgramOptions::vlan_tags asks; false: no, or another process attached it, and nobody can tell.
   virtual bool puts_vlan_tags() const { return false; }
+  // RX_METADATA_*: what it asks the device for, and leaves in front of packets; also where another process attached it.
+  virtual uint32_t rx_metadata() const { return 0; }
   // Another process attached it.
   virtual bool joined() const = 0;
   virtual uint32_t program_id() const = 0;

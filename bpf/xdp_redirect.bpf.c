@@ -4,6 +4,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/rx_metadata.bpf.h"
 #include "bpf/vlan_tag.bpf.h"
 #include "bpf/xdp_shared.h"
 
@@ -17,7 +18,7 @@ struct {
 SEC("xdp")
 int pollux_redirect(struct xdp_md* context) {
   const int tagged = put_vlan_tag(context);
-  const int verdict = bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
+  const int verdict = redirect_to_socket(context, &xsks_map);
   if (tagged && verdict == XDP_PASS) take_vlan_tag(context);
   return verdict;
 }

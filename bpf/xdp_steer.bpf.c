@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // The packets that the rules choose go to the socket of their receive queue, the rest to the kernel. Meaning of the rules:
 // docs/steering.md.
+#include "bpf/rx_metadata.bpf.h"
 #include "bpf/steering.bpf.h"
 #include "bpf/vlan_tag.bpf.h"
 
@@ -18,7 +19,7 @@ int pollux_steer(struct xdp_md* context) {
   parse_packet(context, &facts);
   int verdict = XDP_PASS;
   if (is_ours(&facts)) {
-    verdict = bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
+    verdict = redirect_to_socket(context, &xsks_map);
   } else {
     count_passed();
   }

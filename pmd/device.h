@@ -83,6 +83,9 @@ struct DeviceConfig {
   bool promiscuous = false;
   // The user can do with packets of several frames (queue.h). Whether there are any, Device::scattered says.
   bool scattered = false;
+  // What the device is to tell of each packet, where it can: kinds of RxMetadata (rx_metadata.h). It costs time for every packet, so
+  // nothing is asked by default. What there is, Device::rx_metadata says.
+  uint32_t rx_metadata = 0;
 };
 
 // Something that happened to a port, and what it did about it.
@@ -127,6 +130,9 @@ class Device {
 
   // Receive may return packets of several frames. As of the last Start; never unless DeviceConfig::scattered was set.
   virtual bool scattered() const { return false; }
+  // Kinds of RxMetadata that kernel and driver can tell of packets that Receive returns, of those that were asked for; a packet's own
+  // `valid` has the last word. As of the last Start.
+  virtual uint32_t rx_metadata() const { return 0; }
 
   // Queue numbers are below DeviceConfig's; valid from Configure until the next Configure or the destructor.
   virtual RxQueue& rx_queue(std::size_t number) = 0;

@@ -11,7 +11,7 @@ namespace pollux::pmd {
 namespace {
 
 constexpr std::array kKnownFeatures = {kFeatureZeroCopy,  kFeatureNative, kFeatureBusyPoll, kFeatureNeedWakeup,
-                                       kFeatureHugepages, kFeatureNuma,   kFeatureInject};
+                                       kFeatureHugepages, kFeatureNuma,   kFeatureInject,   kFeatureRxMetadata};
 
 absl::Status Shortfall(const FeatureState& state) {
   std::string where = state.queue == FeatureState::kWholeDevice ? "" : absl::StrCat(" on queue ", state.queue);

@@ -18,6 +18,7 @@ inline constexpr const char* kFeatureNeedWakeup = "need_wakeup";
 inline constexpr const char* kFeatureHugepages = "hugepages";
 inline constexpr const char* kFeatureNuma = "numa";
 inline constexpr const char* kFeatureInject = "inject";
+inline constexpr const char* kFeatureRxMetadata = "rx_metadata";
 // Others.
 inline constexpr const char* kFeatureRxChecksum = "rx_checksum";
 inline constexpr const char* kFeatureRxVlan = "rx_vlan";

@@ -346,6 +346,7 @@ absl::Status AfXdpDevice::Start() {
   scattered_ = MayScatter() && (options_.scatter == ScatterPolicy::kOn || facts_.mtu > LargestMtu(false));
   bpf::ProgramOptions program_options = options_.program;
   program_options.vlan_tags = options_.rx_vlan && (facts_.features.rx_metadata & bpf::kRxMetadataVlanTag) != 0;
+  program_options.rx_metadata = AskedRxMetadata() & static_cast<uint32_t>(facts_.features.rx_metadata);
   program_options.frags = scattered_;
   auto program = interface_->Attach(program_options);
   if (!program.ok()) return lcore::Annotate(program.status(), name_);
@@ -420,6 +421,7 @@ absl::Status AfXdpDevice::StartQueues() {
   const XskSocket* first = nullptr;
   for (auto& queue : queues_) {
     const std::size_t maximum_length = facts_.mtu + ETH_HLEN + kVlanTagBytes;
+    queue->SetRxMetadata(rx_metadata() != 0);
     if (auto status = queue->Start(first, *program_, maximum_length, why_copy, scattered_); !status.ok()) return status;
     if (first == nullptr) first = queue->socket();
   }

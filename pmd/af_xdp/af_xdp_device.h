@@ -37,6 +37,7 @@ class AfXdpDevice final : public Device {
   absl::Status Start() override;
   absl::Status Stop() override;
   bool scattered() const override { return scattered_; }
+  uint32_t rx_metadata() const override { return program_ != nullptr ? program_->rx_metadata() & AskedRxMetadata() : 0; }
   RxQueue& rx_queue(std::size_t number) override { return queues_[number]->rx(); }
   TxQueue& tx_queue(std::size_t number) override { return engines_->queue(number); }
   // Logical tx queues go round the sockets.
@@ -63,6 +64,8 @@ class AfXdpDevice final : public Device {
   std::string WhyTooLarge(std::size_t mtu, bool scattered) const;
   FeatureState Scattering() const;
   FeatureState RxVlan() const;
+  uint32_t AskedRxMetadata() const { return options_.rx_metadata.value_or(config_.rx_metadata); }
+  FeatureState RxMetadataState() const;
   std::string WhyNoZeroCopy(std::size_t mtu) const;
   absl::StatusOr<uint32_t> AvailableQueues(const InterfaceFacts& facts) const;
   bool WantsVisibleRegion(const InterfaceFacts& facts) const;

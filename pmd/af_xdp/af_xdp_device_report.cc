@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "pmd/af_xdp/af_xdp_device.h"
+#include "pmd/rx_metadata.h"
 
 namespace pollux::pmd::af_xdp {
 
@@ -82,6 +83,7 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
                       .got = CompletesChecksums(options_, facts_.driver) ? "complete" : "keep",
                       .present = true});
   features.push_back(RxVlan());
+  features.push_back(RxMetadataState());
   features.push_back(Scattering());
   engines_->AppendFeatures(features);
   const mempool::RegionReport& memory = config_.pool->region().report();
@@ -116,6 +118,27 @@ FeatureState AfXdpDevice::RxVlan() const {
         "cannot ask for them (Linux 6.8, with flows 6.16; not with xdp_prog= or dispatcher=, nor in generic mode); at the other end: "
         "ethtool -K INTERFACE tx-vlan-offload off";
   }
+  return state;
+}
+
+FeatureState AfXdpDevice::RxMetadataState() const {
+  const uint32_t asked = AskedRxMetadata(), got = rx_metadata();
+  FeatureState state{.feature = kFeatureRxMetadata,
+                     .asked = asked == 0 ? "off" : DescribeRxMetadataKinds(asked),
+                     .got = DescribeRxMetadataKinds(got),
+                     .present = asked != 0 && got == asked};
+  if (state.present) return state;
+  const uint32_t told = static_cast<uint32_t>(facts_.features.rx_metadata) & asked;
+  const std::string lacking = DescribeRxMetadataKinds(asked & ~got);
+  state.reason = asked == 0               ? "not asked for"
+                 : !facts_.features.known ? "the kernel does not say what the driver can tell (Linux 6.8)"
+                 : told == got            ? absl::StrCat("driver ", facts_.driver, " cannot tell: ", lacking)
+                 : program_->joined()     ? absl::StrCat("the process that attached the program does not ask for: ", lacking)
+                 : !options_.broker.empty()
+                     ? "not with broker=, whose program does not ask for it"
+                     : absl::StrCat("this kernel, or the program, cannot ask for: ", lacking,
+                                    " (Linux 6.3, vlan 6.8, with flows 6.16; not with xdp_prog= or dispatcher=, nor in "
+                                    "generic mode)");
   return state;
 }
 

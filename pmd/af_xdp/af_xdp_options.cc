@@ -3,7 +3,9 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "lcore/errno_status.h"
 #include "pmd/af_xdp/checksum_completion.h"
+#include "pmd/rx_metadata.h"
 
 namespace pollux::pmd::af_xdp {
 namespace {
@@ -105,6 +107,20 @@ absl::Status ParseVlan(DeviceArguments& arguments, bool& rx_vlan) {
   return absl::OkStatus();
 }
 
+absl::Status ParseRxMetadata(DeviceArguments& arguments, std::optional<uint32_t>& kinds) {
+  const auto text = arguments.TakeText("rx_metadata", "auto");
+  if (!text.ok()) return text.status();
+  if (*text == "auto") return absl::OkStatus();
+  if (*text == "off") {
+    kinds = 0;
+    return absl::OkStatus();
+  }
+  const auto parsed = ParseRxMetadataKinds(*text);
+  if (!parsed.ok()) return lcore::Annotate(parsed.status(), absl::StrCat(arguments.name(), ": rx_metadata=auto|off|[KIND,...]"));
+  kinds = *parsed;
+  return absl::OkStatus();
+}
+
 absl::Status ParseScatter(DeviceArguments& arguments, ScatterPolicy& policy) {
   const auto choice = arguments.TakeChoice("sg", "auto", {"auto", "on", "off"});
   if (!choice.ok()) return choice.status();
@@ -130,8 +146,8 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
   for (const absl::Status& status :
        {ParseAttach(arguments, options.attach), ParseQueues(arguments, options), ParseProgram(arguments, options.program),
         ParseCopyMode(arguments, options.copy_mode), ParseTransmit(arguments, options), ParseChecksum(arguments, options.rx_checksum),
-        ParseVlan(arguments, options.rx_vlan), ParseScatter(arguments, options.scatter), ParsePolling(arguments, options),
-        arguments.Finish()}) {
+        ParseVlan(arguments, options.rx_vlan), ParseRxMetadata(arguments, options.rx_metadata), ParseScatter(arguments, options.scatter),
+        ParsePolling(arguments, options), arguments.Finish()}) {
     if (!status.ok()) return status;
   }
   if (options.program.mode == bpf::AttachMode::kGeneric && options.copy_mode == CopyMode::kZeroCopy) {

@@ -42,6 +42,8 @@ struct AfXdpOptions {
   TransmitPolicy transmit = TransmitPolicy::kAutomatic;
   ChecksumPolicy rx_checksum = ChecksumPolicy::kAutomatic;
   bool rx_vlan = true;  // put a VLAN tag that the device keeps beside a packet into it
+  // Kinds of RxMetadata that the device is asked for; empty: those of DeviceConfig::rx_metadata.
+  std::optional<uint32_t> rx_metadata;
   ScatterPolicy scatter = ScatterPolicy::kAutomatic;
   bool need_wakeup = true;
   BusyPolling busy_polling;
@@ -67,6 +69,10 @@ inline constexpr const char* kAfXdpArguments =
     "                      (default auto: finish them on veth, tap and virtio-net; docs/packets.md)\n"
     "rx_vlan=auto|off      put VLAN tags that the device keeps beside packets into them (default auto: where kernel and driver can\n"
     "                      tell them; docs/packets.md)\n"
+    "rx_metadata=auto|off|[KIND,...]\n"
+    "                      what the device tells of packets: timestamp, hash, vlan (default auto: what the program asks for, which "
+    "testpmd\n"
+    "                      does not; docs/packets.md)\n"
     "sg=auto|on|off        packets of several frames: if the MTU asks for it, always, or never (default auto; Linux 6.6)\n"
     "flush_us=N            longest time that packets wait for others, to be sent in one call (default 20; 0: none)\n"
     "need_wakeup=0|1       system calls only when the kernel asks for them (default 1)\n"

@@ -62,6 +62,8 @@ class QueuePair {
                      bool scattered);
   // No packet comes in any more, and what was taken for sending is sent, for up to `patience_ms`; the rest is dropped and counted.
   void Stop(bpf::XdpProgram& program, int interface_index, int patience_ms);
+  // The program leaves metadata in front of packets. Before Start.
+  void SetRxMetadata(bool on) { rx_.SetMetadata(on); }
   // The longest packet that is sent, headers included.
   void SetMaximumLength(std::size_t bytes) { tx_ring_.SetMaximumLength(bytes); }
 

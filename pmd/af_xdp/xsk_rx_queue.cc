@@ -3,8 +3,10 @@
 #include "pmd/af_xdp/xsk_rx_queue.h"
 
 #include <array>
+#include <cstring>
 #include <utility>
 
+#include "bpf/rx_metadata_shared.h"
 #include "bpf/uapi.h"
 #include "pmd/af_xdp/checksum_completion.h"
 
@@ -13,6 +15,26 @@ namespace {
 
 constexpr uint32_t kIdlePollsALook = 1024;
 constexpr uint32_t kPollsAfterRefusal = 1024;  // without a system call
+
+// Flags the packets that have metadata in front. A mark of the program is turned into one of ours: were it to stay, a later packet of the
+// frame, that comes without metadata, would be given that of this one.
+void FindMetadata(std::span<Packet> packets) {
+  constexpr std::size_t kAhead = 4;
+  bool begins = true;
+  for (std::size_t index = 0; index < packets.size(); ++index) {
+    if (index + kAhead < packets.size()) __builtin_prefetch(packets[index + kAhead].data - sizeof(rx_metadata));
+    Packet& packet = packets[index];
+    if (std::exchange(begins, !packet.continues())) {
+      std::byte* const place = packet.data - sizeof(rx_metadata::mark);
+      uint32_t mark;
+      std::memcpy(&mark, place, sizeof(mark));
+      if (mark != RX_METADATA_WRITTEN) continue;
+      mark = RX_METADATA_RECEIVED;
+      std::memcpy(place, &mark, sizeof(mark));
+      packet.flags |= Packet::kRxMetadata;
+    }
+  }
+}
 
 }  // namespace
 
@@ -42,6 +64,7 @@ std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
   if (before_end < count) bytes += Take(&rx_.At(before_end), packets.data() + before_end, count - before_end);
   Count(count, count, bytes);
   if (completes_checksums_) counters_.checksums_completed.Add(CompleteChecksums(packets.first(count)));
+  if (has_metadata_) FindMetadata(packets.first(count));
   return count;
 }
 
@@ -97,6 +120,7 @@ std::size_t XskRxQueue::ReceiveScattered(std::span<Packet> packets) {
   if (completes_checksums_) {
     counters_.checksums_completed.Add(CompleteChecksums(packets.first(begin), whole_packet_));
   }
+  if (has_metadata_) FindMetadata(packets.first(begin));
   return begin;
 }
 

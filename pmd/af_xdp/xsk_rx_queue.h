@@ -51,6 +51,8 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   void SetBusyPolling(bool on) { busy_polling_ = on; }
   // Unfinished checksums are finished before the caller sees them (checksum_completion.h).
   void SetChecksumCompletion(bool on) { completes_checksums_ = on; }
+  // The program leaves metadata in front of packets, and those that have it get Packet::kRxMetadata. While no thread receives.
+  void SetMetadata(bool on) { has_metadata_ = on; }
   // Packets may have several frames: the socket was bound for them. Before Open.
   void SetScattered(bool on);
   // Frees what waits in the rx ring, counted as discarded; the socket gets no more packets by now.
@@ -88,6 +90,7 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   FillTarget target_;
   bool short_ = false;  // the last refill found too few frames
   bool completes_checksums_ = false;
+  bool has_metadata_ = false;
   bool scattered_ = false;
   bool drops_rest_ = false;  // of a packet that has too many frames; its first ones are gone
   RxCounters counters_;

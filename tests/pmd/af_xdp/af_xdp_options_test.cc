@@ -52,6 +52,9 @@ TEST(AfXdpOptions, ChecksumsAreCompletedOrKept) {
 
 TEST(AfXdpOptions, PacketsOfSeveralFrames) {
   EXPECT_EQ(Parse("net_af_xdp0,iface=p0")->scatter, ScatterPolicy::kAutomatic);
+  EXPECT_FALSE(Parse("net_af_xdp0,iface=p0,rx_metadata=auto")->rx_metadata.has_value());
+  EXPECT_EQ(Parse("net_af_xdp0,iface=p0,rx_metadata=off")->rx_metadata, 0u);
+  EXPECT_EQ(Parse("net_af_xdp0,iface=p0,rx_metadata=[hash,vlan]")->rx_metadata, 6u);
   EXPECT_EQ(Parse("net_af_xdp0,iface=p0,sg=on")->scatter, ScatterPolicy::kOn);
   EXPECT_EQ(Parse("net_af_xdp0,iface=p0,sg=off")->scatter, ScatterPolicy::kOff);
 }
@@ -76,6 +79,7 @@ TEST(AfXdpOptions, BadArgumentsAreNamed) {
       {"net_af_xdp0,iface=p0,bind_mode=maybe", "bind_mode"},
       {"net_af_xdp0,iface=p0,rx_checksum=on", "rx_checksum"},
       {"net_af_xdp0,iface=p0,sg=perhaps", "sg"},
+      {"net_af_xdp0,iface=p0,rx_metadata=age", "rx_metadata=auto|off|[KIND,...]: 'age' in 'age': must be timestamp, hash, vlan"},
       {"net_af_xdp0,iface=p0,sg=on,dispatcher=1", "sg=on excludes broker= and dispatcher=1"},
       {"net_af_xdp0,iface=p0,bind_mode=zerocopy,force_copy=1", "exclude each other"},
       {"net_af_xdp0,iface=p0,bind_mode=zerocopy,mode=skb", "mode=skb and bind_mode=zerocopy exclude each other"},
