@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 #include <linux/capability.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -14,12 +13,12 @@
 #include "bpf/privilege.h"
 #include "bpf/program_info.h"
 #include "bpf/tc_redirect.skel.h"
+#include "bpf/tcx_programs.h"
 #include "bpf/uapi.h"
 
 namespace pollux::bpf {
 namespace {
 
-constexpr char kProgramName[] = "pollux_tc";
 constexpr auto kTcxIngress = static_cast<bpf_attach_type>(kAttachTcxIngress);
 constexpr int kLoopbackIndex = 1;
 
@@ -27,40 +26,13 @@ struct Destroy {
   void operator()(tc_redirect_bpf* skeleton) const { tc_redirect_bpf::destroy(skeleton); }
 };
 
-// Programs at TC ingress of an interface, those of tcx alone.
-absl::StatusOr<std::vector<uint32_t>> TcxPrograms(const std::string& interface, int ifindex) {
-  std::array<uint32_t, 64> ids = {};  // as many as the kernel lets in
-  uint32_t count = ids.size(), flags = 0;
-  if (bpf_prog_query(ifindex, kTcxIngress, 0, &flags, ids.data(), &count) == 0)
-    return std::vector<uint32_t>(ids.begin(), ids.begin() + count);
-  const std::string call = absl::StrCat("bpf_prog_query(tcx ingress of ", interface, ")");
-  if (errno == EINVAL) {
-    return absl::UnimplementedError(
-        absl::StrCat(call, ": this kernel has no tcx links (Linux 6.6 has): only they leave TC with the process that made them"));
-  }
-  return CallStatus(errno, call, {CAP_BPF, CAP_NET_ADMIN});
-}
-
-absl::Status CheckAlone(const std::string& interface, int ifindex) {
-  const auto programs = TcxPrograms(interface, ifindex);
-  if (!programs.ok()) return programs.status();
-  for (const uint32_t id : *programs) {
-    const auto info = ProgramInfoById(id);
-    if (info.ok() && (info->name == kProgramName || info->name == POLLUX_TC_FLOWS_PROGRAM)) {
-      return absl::AlreadyExistsError(absl::StrCat("interface ", interface, ": a port with attach=tc has it already (program '", info->name,
-                                                   "', id ", id, ", at TC ingress), and such a port has it alone"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<UniqueFd> LoadRedirect(int target) {
   LibraryMessages messages;
   const std::unique_ptr<tc_redirect_bpf, Destroy> skeleton(tc_redirect_bpf::open());
-  if (skeleton == nullptr) return absl::InternalError(absl::StrCat("open BPF object ", kProgramName, ": ", std::strerror(errno)));
+  if (skeleton == nullptr) return absl::InternalError(absl::StrCat("open BPF object ", kTcRedirectProgram, ": ", std::strerror(errno)));
   skeleton->rodata->target = static_cast<__u32>(target);
   const int error = tc_redirect_bpf::load(skeleton.get());
-  const std::string call = absl::StrCat("load TC program '", kProgramName, "'");
+  const std::string call = absl::StrCat("load TC program '", kTcRedirectProgram, "'");
   if (error == -EPERM) return CallStatus(-error, call, {CAP_BPF, CAP_NET_ADMIN});
   if (error != 0) return absl::InternalError(absl::StrCat(call, ": ", std::strerror(-error), " (", messages.Last(), ")"));
   return UniqueFd::Duplicate(bpf_program__fd(skeleton->progs.pollux_tc));
@@ -73,7 +45,7 @@ absl::Status ProbeTcLinks() {
 }
 
 absl::StatusOr<std::unique_ptr<TcProgram>> TcProgram::Attach(const std::string& interface, int ifindex, int target) {
-  if (auto status = CheckAlone(interface, ifindex); !status.ok()) return status;
+  if (auto status = CheckNoTcPort(interface, ifindex); !status.ok()) return status;
   auto program = LoadRedirect(target);
   if (!program.ok()) return program.status();
   const auto info = ProgramInfoByFd(program->get());

@@ -20,6 +20,7 @@
 #include "bpf/program_info.h"
 #include "bpf/program_object.h"
 #include "bpf/socket_map.h"
+#include "bpf/tcx_programs.h"
 
 namespace pollux::bpf {
 namespace {
@@ -92,6 +93,19 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> Hold(const std::string& interface, A
   return std::unique_ptr<XdpProgram>(std::make_unique<LinkedProgram>(interface, std::move(link), *queues));
 }
 
+// XDP comes before TC: a port there would get nothing any more. Its links too may be going away.
+absl::Status CheckNothingIsTakenFromTc(const std::string& interface, int ifindex) {
+  absl::Status status;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(kPause);
+    status = CheckNoTcPort(interface, ifindex);
+    // Whoever may not ask may not attach either, and is told so then.
+    if (!absl::IsAlreadyExists(status)) return absl::OkStatus();
+  }
+  return absl::AlreadyExistsError(absl::StrCat(
+      status.message(), "; an XDP program would take its packets before TC sees them: end that port, or take another interface"));
+}
+
 }  // namespace
 
 absl::Status XdpProgram::UseFlows(const FlowHook&) {
@@ -126,6 +140,7 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Resume(const std::string
 absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Attach(const std::string& interface, const ProgramOptions& options) {
   absl::StatusOr<int> ifindex = InterfaceIndex(interface);
   if (!ifindex.ok()) return ifindex.status();
+  if (absl::Status status = CheckNothingIsTakenFromTc(interface, *ifindex); !status.ok()) return status;
   if (options.dispatcher) return AttachThroughDispatcher(interface, *ifindex, options);
   absl::StatusOr<ProgramObject> object = ProgramObject::Open(options);
   if (!object.ok()) return object.status();

@@ -42,7 +42,8 @@ struct LinkDescriptors {
 // that it asks for the same steering, and holds the link too. Single-threaded.
 class XdpProgram {
  public:
-  // Errors: NOT_FOUND (interface), ALREADY_EXISTS (a program that is not ours is attached: its name, id and mode),
+  // Errors: NOT_FOUND (interface), ALREADY_EXISTS (a program that is not ours is attached: its name, id and mode; or a
+  // port with attach=tc takes the interface's packets),
   // FAILED_PRECONDITION (asked for native where the driver has none, or for other steering or another mode than the running process
   // has), PERMISSION_DENIED (which capability: CAP_NET_ADMIN and CAP_BPF, and CAP_SYS_ADMIN to share), INVALID_ARGUMENT (rules, object
   // file), UNIMPLEMENTED (a dispatcher on a kernel that cannot run one). May wait up to a second for a program that is going away.

@@ -169,6 +169,7 @@ TEST_F(TcTest, MistakesAreNamed) {
             std::string::npos);
   ASSERT_NO_FATAL_FAILURE(StartForwarding({.device_arguments = kAtTc}));
   EXPECT_NE(refused("net_af_xdp0,iface=p0,attach=tc").find("a port with attach=tc has it already"), std::string::npos);
+  EXPECT_NE(refused("net_af_xdp0,iface=p0").find("an XDP program would take its packets before TC sees them"), std::string::npos);
   PingBothWays();
   StopForwarding();
 }

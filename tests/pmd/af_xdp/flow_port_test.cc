@@ -238,10 +238,15 @@ TEST_F(FlowPortTest, EveryPacketComesOutWhereTheTableSaidAtThatTime) {
     return std::vector<FlowAction>{{.kind = FlowAction::Kind::kPushVlan, .tag = static_cast<uint16_t>(change % 4095)},
                                    Output(1 + change % 2)};
   };
+  const auto frame_of = [](uint32_t number) {
+    std::string payload(20, '\0');
+    for (int byte = 0; byte < 4; ++byte) payload[static_cast<std::size_t>(byte)] = static_cast<char>(number >> (24 - 8 * byte));
+    return PacketBuilder().Ethernet().Ipv4().Udp({.destination = kUdpPort}).Payload(payload).Build();
+  };
   auto source = Open(0);
   std::array<std::unique_ptr<FrameSocket>, 2> sinks = {Open(1), Open(2)};
   const auto id = Add(FromPort(0), actions_of(0));
-  std::atomic<uint32_t> over{0}, received{0}, wrong{0}, twice{0};
+  std::atomic<uint32_t> over{0}, received{0}, wrong{0}, twice{0}, bent{0};
   std::atomic<bool> done{false};
   std::vector<std::atomic<uint32_t>> over_when_sent(kPackets);
   std::vector<std::atomic<uint8_t>> seen(kPackets);
@@ -257,6 +262,10 @@ TEST_F(FlowPortTest, EveryPacketComesOutWhereTheTableSaidAtThatTime) {
         const uint32_t number = at(46) << 24 | at(47) << 16 | at(48) << 8 | at(49);
         if (number >= kPackets) continue;
         if (seen[number].exchange(1) != 0) ++twice;
+        // But for the tag it is what was sent, checksums included.
+        auto untagged = *frame;
+        untagged.erase(untagged.begin() + 12, untagged.begin() + 16);
+        if (untagged != frame_of(number)) ++bent;
         // The change that this is, among those since the last one that was over when the packet was sent; at most one is under way.
         const uint32_t first = over_when_sent[number];
         const uint32_t change = first + (tag + 4095 - first % 4095) % 4095;
@@ -274,10 +283,8 @@ TEST_F(FlowPortTest, EveryPacketComesOutWhereTheTableSaidAtThatTime) {
   });
   for (uint32_t number = 0; number < kPackets; ++number) {
     ASSERT_TRUE(Eventually([&] { return number < received + kAhead; })) << "packets are lost: " << received << " of " << number;
-    std::string payload(20, '\0');
-    for (int byte = 0; byte < 4; ++byte) payload[static_cast<std::size_t>(byte)] = static_cast<char>(number >> (24 - 8 * byte));
     over_when_sent[number] = over.load();
-    ASSERT_TRUE(source->Send(PacketBuilder().Ethernet().Ipv4().Udp({.destination = kUdpPort}).Payload(payload).Build()).ok());
+    ASSERT_TRUE(source->Send(frame_of(number)).ok());
   }
   EXPECT_TRUE(Eventually([&] { return received == kPackets; })) << received;
   done = true;
@@ -285,6 +292,7 @@ TEST_F(FlowPortTest, EveryPacketComesOutWhereTheTableSaidAtThatTime) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0u);
   EXPECT_EQ(twice, 0u);
+  EXPECT_EQ(bent, 0u);
   EXPECT_GE(over, 20u);  // hundreds, on a machine that is not busy
   const auto statistics = table_->Remove(id);
   ASSERT_TRUE(statistics.ok());
