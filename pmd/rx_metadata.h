@@ -60,6 +60,14 @@ inline std::optional<RxMetadata> ReadRxMetadata(const mempool::Packet& packet) {
                     .vlan_control = found.vlan_control};
 }
 
+// When a packet arrived by the device's clock, and `otherwise` where the device did not say.
+inline uint64_t ArrivalNs(const mempool::Packet& packet, uint64_t otherwise) {
+  if ((packet.flags & mempool::Packet::kRxMetadata) == 0) [[likely]]
+    return otherwise;
+  const std::optional<RxMetadata> metadata = ReadRxMetadata(packet);
+  return metadata && metadata->has(RxMetadata::kTimestamp) ? metadata->timestamp_ns : otherwise;
+}
+
 // "timestamp", "[hash,vlan]" to kinds. INVALID_ARGUMENT names the word and those that are allowed.
 absl::StatusOr<uint32_t> ParseRxMetadataKinds(absl::string_view text);
 // "timestamp, hash"; "none".

@@ -8,6 +8,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "pmd/rx_metadata.h"
+
 namespace pollux::pmd {
 namespace {
 
@@ -38,6 +40,14 @@ timespec Now(clockid_t clock) {
 uint64_t MonotonicNanoseconds() {
   const timespec time = Now(CLOCK_MONOTONIC);
   return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(time.tv_nsec);
+}
+
+// As the device stamped it that received the packet, else now.
+timespec ArrivalTime(const Packet& packet, const timespec& now) {
+  constexpr uint64_t kSecond = 1'000'000'000;
+  const uint64_t time_ns = ArrivalNs(packet, 0);
+  if (time_ns == 0) return now;
+  return {.tv_sec = static_cast<time_t>(time_ns / kSecond), .tv_nsec = static_cast<long>(time_ns % kSecond)};
 }
 
 }  // namespace
@@ -126,7 +136,7 @@ std::size_t RecordQueue::Send(std::span<const Packet> packets) {
     const std::span<const Packet> frames = rest.first(mempool::FramesOfFirst(rest));
     rest = rest.subspan(frames.size());
     const std::span<const std::byte> bytes = frames.size() == 1 ? frames.front().bytes() : Gather(frames);
-    if (recorder_->status().ok()) recorder_->Write(now, bytes);
+    if (recorder_->status().ok()) recorder_->Write(ArrivalTime(frames.front(), now), bytes);
     ++pending_packets_;
     pending_bytes_ += bytes.size();
     if (recorder_->full()) Flush();

@@ -15,6 +15,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "lcore/errno_status.h"
+#include "pmd/rx_metadata.h"
 
 namespace pollux::pmd {
 
@@ -22,7 +23,7 @@ using lcore::ErrnoStatus;
 
 // --- data path ---
 
-void TapRing::Write(std::span<const mempool::Packet> packets) {
+void TapRing::Write(std::span<const mempool::Packet> packets, bool received) {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);  // no system call
   const uint64_t time_ns = static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
@@ -36,7 +37,8 @@ void TapRing::Write(std::span<const mempool::Packet> packets) {
     ++progress.passed;
     if (filter_.Takes(frames.front().bytes(), length)) {
       ++progress.taken;
-      if (!Append(frames, length, time_ns, room, progress.end)) ++progress.dropped;
+      const uint64_t at_ns = received ? ArrivalNs(frames.front(), time_ns) : time_ns;
+      if (!Append(frames, length, at_ns, room, progress.end)) ++progress.dropped;
     }
     for (std::size_t end = std::min(index + frames.size(), progress_.size()); index < end; ++index) progress_[index] = progress;
   }

@@ -26,8 +26,8 @@ class TapRing {
       : header_(header), memory_(memory), filter_(filter), snap_length_(snap_length) {}
 
   // Copies what the filter takes of a burst of at most kMaximumBurst elements; it looks at a packet's first frame. The reader does not see
-  // it yet.
-  void Write(std::span<const mempool::Packet> packets);
+  // it yet. Received ones have the time at which the device stamped them, if it did.
+  void Write(std::span<const mempool::Packet> packets, bool received = false);
   // Shows the packets among the first `count` elements; the others did not pass.
   void Publish(std::size_t count);
 

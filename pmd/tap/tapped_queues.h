@@ -62,7 +62,7 @@ class alignas(lcore::kCacheLineBytes) TappedRxQueue final : public RxQueue {
     if (ring == nullptr) return;
     while (!packets.empty()) {
       const auto part = mempool::WholePackets(packets, mempool::kMaximumBurst);
-      ring->Write(part);
+      ring->Write(part, /*received=*/true);
       ring->Publish(part.size());
       packets = packets.subspan(part.size());
     }

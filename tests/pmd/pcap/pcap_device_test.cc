@@ -5,6 +5,8 @@
 
 #include <array>
 #include <chrono>
+#include <cstring>
+#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -12,6 +14,7 @@
 
 #include "pmd/drivers.h"
 #include "pmd/pcap/capture.h"
+#include "pmd/rx_metadata.h"
 #include "tests/pmd/pcap/pcap_files.h"
 #include "tests/support/pool_fixture.h"
 
@@ -176,6 +179,32 @@ TEST_F(PcapDevice, RecordsWholePackets) {
   EXPECT_EQ(device->Stats().tx_pending, 0u);
   EXPECT_EQ(device->Stats().tx_packets, 40u);
   ExpectRecorded(0, 40);
+}
+
+TEST_F(PcapDevice, APacketThatADeviceStampedHasThatTime) {
+  const auto device = Started("net_pcap0,tx_pcap=" + out_);
+  ASSERT_TRUE(device);
+  std::vector<Packet> packets = Packets(2);
+  rx_metadata left{};
+  left.timestamp_ns = 1'234'567'890'000'000'042;
+  left.valid = RxMetadata::kTimestamp;
+  left.mark = RX_METADATA_RECEIVED;
+  std::memcpy(packets[0].data - sizeof(left), &left, sizeof(left));
+  packets[0].flags = Packet::kRxMetadata;
+  const std::size_t length = packets[0].length;
+  EXPECT_EQ(device->tx_queue(0).Send(packets), 2u);
+  ASSERT_TRUE(device->Stop().ok());
+  // A file header of 24 bytes; of each packet seconds, nanoseconds, two lengths, and its bytes.
+  std::ifstream file(out_, std::ios::binary);
+  const auto word = [&file](std::size_t at) {
+    uint32_t value = 0;
+    file.seekg(static_cast<std::streamoff>(at));
+    file.read(reinterpret_cast<char*>(&value), sizeof(value));
+    return value;
+  };
+  EXPECT_EQ(word(24), 1'234'567'890u);
+  EXPECT_EQ(word(28), 42u);
+  EXPECT_GT(word(24 + 16 + length), 1'234'567'890u);
 }
 
 TEST_F(PcapDevice, GoesOnRecordingAfterStopAndConfigure) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstring>
 #include <deque>
 #include <thread>
 #include <vector>
@@ -15,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "pmd/drivers.h"
+#include "pmd/rx_metadata.h"
 #include "pmd/tap/port_taps.h"
 #include "tests/support/pool_fixture.h"
 #include "tools/capture/tap_reader.h"
@@ -90,6 +92,26 @@ TEST(TapTest, WhatPassesIsReadAcrossTheRingsEnd) {
   }
   EXPECT_EQ(reader->totals().passed, 8000u);
   EXPECT_EQ(reader->totals().dropped, 0u);
+}
+
+TEST(TapTest, AReceivedPacketHasTheTimeOfItsDevice) {
+  std::array<std::byte, 256> frame = {};
+  const Packet stamped{.data = frame.data() + 64, .length = 60, .flags = Packet::kRxMetadata};
+  rx_metadata left{};
+  left.timestamp_ns = 42;
+  left.valid = RxMetadata::kTimestamp;
+  left.mark = RX_METADATA_RECEIVED;
+  std::memcpy(stamped.data - sizeof(left), &left, sizeof(left));
+  const auto tap = MakeTap();
+  const auto reader = MapOf(*tap);
+  for (const bool received : {true, false}) {
+    tap->rx(0).Write({&stamped, 1}, received);
+    tap->rx(0).Publish(1);
+    const auto packet = reader->Next();
+    ASSERT_TRUE(packet.ok() && packet->has_value());
+    EXPECT_EQ((*packet)->time_ns == 42, received);
+    reader->Consume();
+  }
 }
 
 TEST(TapTest, AScatteredPacketIsOne) {

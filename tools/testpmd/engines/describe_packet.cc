@@ -7,6 +7,7 @@
 #include <absl/strings/str_format.h>
 
 #include "pmd/mac_address.h"
+#include "pmd/rx_metadata.h"
 #include "tools/testpmd/engines/packet_headers.h"
 
 namespace pollux::testpmd {
@@ -74,7 +75,10 @@ std::string DescribeBurst(std::size_t port, std::size_t queue, bool received, st
     packets = packets.subspan(frames.size());
     std::size_t length = 0;
     for (const mempool::Packet& frame : frames) length += frame.length;
-    absl::StrAppend(&text, "  ", DescribePacket(frames.front().bytes(), length, frames.size()), "\n");
+    absl::StrAppend(&text, "  ", DescribePacket(frames.front().bytes(), length, frames.size()));
+    const auto metadata = received ? pmd::ReadRxMetadata(frames.front()) : std::nullopt;
+    if (metadata && metadata->valid != 0) absl::StrAppend(&text, " - ", pmd::DescribeRxMetadata(*metadata));
+    absl::StrAppend(&text, "\n");
   }
   return text;
 }

@@ -17,7 +17,8 @@ std::string DescribePacket(std::span<const std::byte> packet);
 // The same of a packet of `length` bytes in `segments` frames, of which `first` is the first.
 std::string DescribePacket(std::span<const std::byte> first, std::size_t length, std::size_t segments);
 
-// Returns "port 0/queue 1: received 2 packets" (or "sent"), then a line for each packet, indented by two; all end in a line feed.
+// Returns "port 0/queue 1: received 2 packets" (or "sent"), then a line for each packet, indented by two, of a received one
+// with what the device told of it (pmd/rx_metadata.h); all end in a line feed.
 std::string DescribeBurst(std::size_t port, std::size_t queue, bool received, std::span<const mempool::Packet> packets);
 
 }  // namespace pollux::testpmd

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/testpmd/engines/describe_packet.h"
 
+#include <algorithm>
+#include <cstring>
 #include <memory>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "bpf/rx_metadata_shared.h"
 #include "tests/support/packet_builder.h"
 
 namespace pollux::testpmd {
@@ -48,6 +52,21 @@ TEST(DescribePacket, Bursts) {
   const std::string line = "  " + DescribePacket(frame) + "\n";
   EXPECT_EQ(DescribeBurst(0, 1, true, packets), "port 0/queue 1: received 2 packets\n" + line + line);
   EXPECT_EQ(DescribeBurst(3, 0, false, {}), "port 3/queue 0: sent 0 packets\n");
+}
+
+TEST(DescribePacket, WhatADeviceToldOfReceivedOnes) {
+  const PacketBuilder::Frame frame = PacketBuilder().Ethernet().Arp().Build();
+  rx_metadata left{};
+  left.hash = 0xabcd;
+  left.valid = RX_METADATA_HASH;
+  left.mark = RX_METADATA_RECEIVED;
+  std::vector<std::byte> bytes(sizeof(left) + frame.size());
+  std::memcpy(bytes.data(), &left, sizeof(left));
+  std::copy(frame.begin(), frame.end(), bytes.begin() + sizeof(left));
+  const mempool::Packet packet{bytes.data() + sizeof(left), 42, 0, mempool::Packet::kRxMetadata};
+  const std::string line = "  " + DescribePacket(frame);
+  EXPECT_EQ(DescribeBurst(0, 1, true, {&packet, 1}), "port 0/queue 1: received 1 packets\n" + line + " - hash=0x0000abcd\n");
+  EXPECT_EQ(DescribeBurst(0, 1, false, {&packet, 1}), "port 0/queue 1: sent 1 packets\n" + line + "\n");
 }
 
 }  // namespace
