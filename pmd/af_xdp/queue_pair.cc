@@ -43,6 +43,7 @@ QueuePair::QueuePair(std::size_t number, QueuePairOptions options, PortInterface
       baselines_(std::max<std::size_t>(options_.tx_queues, 1)) {
   if (options_.tx_queues <= 1) tx_queues_.push_back(std::make_unique<XskTxQueue>(tx_ring_));
   while (tx_queues_.size() < options_.tx_queues) tx_queues_.push_back(std::make_unique<SharedTxQueue>(sharing_));
+  rx_.SetTxRing(tx_ring_);
   rx_.SetChecksumCompletion(options_.completes_checksums);
   ResetStats();
 }

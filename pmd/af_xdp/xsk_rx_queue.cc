@@ -52,6 +52,9 @@ XskRxQueue::XskRxQueue(std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
       calls_(calls) {}
 
 std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
+  // The first call after PrepareToWait looks once more; a wait may follow that, and is over at the second.
+  if (receives_until_awake_ != 0 && --receives_until_awake_ == 0) [[unlikely]]
+    tx_ring_->EndWait();
   if (scattered_) [[unlikely]]
     return ReceiveScattered(packets);
   const uint32_t count = rx_.Available(static_cast<uint32_t>(packets.size()));
@@ -137,7 +140,13 @@ int XskRxQueue::PrepareToWait() {
   target_.Expect(*pool_);
   if (Outstanding() < target_.frames()) Refill();
   if (fill_.NeedsWakeup() && fill_.Waiting() > 0) Wake();
-  return short_ ? -1 : socket_;
+  if (short_ || socket_ < 0) return -1;
+  if (tx_ring_ != nullptr) {
+    if (receives_until_awake_ != 0) tx_ring_->EndWait();
+    receives_until_awake_ = tx_ring_->BeginWait() ? 2 : 0;
+    if (receives_until_awake_ == 0) return -1;
+  }
+  return socket_;
 }
 
 uint64_t XskRxQueue::Take(const xdp_desc* descriptors, Packet* packets, uint32_t count) {
@@ -209,6 +218,7 @@ std::size_t XskRxQueue::Open(int socket, const RingMemory& fill, const RingMemor
   target_.Open(limits, calls_.Nanoseconds());
   short_ = false;
   polls_without_wakeup_ = 0;
+  receives_until_awake_ = 0;
   Refill();
   return Outstanding();
 }

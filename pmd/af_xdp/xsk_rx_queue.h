@@ -15,6 +15,7 @@
 #include "pmd/af_xdp/fill_target.h"
 #include "pmd/af_xdp/xsk_calls.h"
 #include "pmd/af_xdp/xsk_ring.h"
+#include "pmd/af_xdp/xsk_tx_ring.h"
 #include "pmd/queue.h"
 
 namespace pollux::pmd::af_xdp {
@@ -49,6 +50,8 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   void Limit(const FillLimits& limits) { target_.Limit(limits); }
   // With every empty poll a system call, which runs the driver's NAPI (SO_PREFER_BUSY_POLL).
   void SetBusyPolling(bool on) { busy_polling_ = on; }
+  // The tx ring of the socket, which a wait for the socket has the kernel look at. Before the first Open; it outlives this.
+  void SetTxRing(XskTxRing& ring) { tx_ring_ = &ring; }
   // Unfinished checksums are finished before the caller sees them (checksum_completion.h).
   void SetChecksumCompletion(bool on) { completes_checksums_ = on; }
   // The program leaves metadata in front of packets, and those that have it get Packet::kRxMetadata. While no thread receives.
@@ -88,7 +91,8 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   const unsigned frame_shift_;
   lcore::Counter outstanding_;  // held_.Count(), as long as the queue is open
   FillTarget target_;
-  bool short_ = false;  // the last refill found too few frames
+  uint8_t receives_until_awake_ = 0;  // calls of Receive until a wait that PrepareToWait allowed is over; 0: there is none
+  bool short_ = false;                // the last refill found too few frames
   bool completes_checksums_ = false;
   bool has_metadata_ = false;
   bool scattered_ = false;
@@ -102,6 +106,7 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   uint32_t polls_without_wakeup_ = 0;  // to come, since the kernel refused the last
   const std::shared_ptr<mempool::Pool> pool_;
   XskCalls& calls_;
+  XskTxRing* tx_ring_ = nullptr;
   std::vector<std::byte> whole_packet_;  // for the checksum of a scattered one
 };
 

@@ -172,7 +172,9 @@ bool XskTxRing::Kick(TxCounters& counters) {
     lcore::FullFence();
     if (!tx_.NeedsWakeup()) return true;
   }
-  return CallUntilDone(counters);
+  if (!CallUntilDone(counters)) return false;
+  guard_.Forget();
+  return true;
 }
 
 // One system call for all that waits, as a rule. Before Linux 6.17 a call sends 32 packets at most, and then says EAGAIN without publishing
@@ -227,8 +229,15 @@ bool XskTxRing::CallUntilDone(TxCounters& counters) {
   return true;
 }
 
-// The last ones first: the ring's other end is the kernel's. In copy mode it reads the ring in our system calls alone.
 std::size_t XskTxRing::TakeBack(std::span<mempool::FrameNumber> frames) {
+  if (zero_copy_ || !guard_.BeginTake()) return 0;
+  const std::size_t count = TakeBackNow(frames);
+  guard_.EndTake();
+  return count;
+}
+
+// The last ones first: the ring's other end is the kernel's. In copy mode it reads the ring in our system calls alone, and poll(2) is one.
+std::size_t XskTxRing::TakeBackNow(std::span<mempool::FrameNumber> frames) {
   if (zero_copy_) return 0;
   const uint32_t waiting = tx_.Waiting();
   const uint32_t kept = continuing_ != nullptr && waiting > 0 ? RestOfFirst(waiting) : 0;
@@ -285,6 +294,8 @@ void XskTxRing::Open(int socket, const RingMemory& tx, const RingMemory& complet
   packets_a_call_ = pace.packets_a_call;
   zero_copy_ = pace.zero_copy;
   stalled_ = false;
+  guard_.EndWait();  // of a thread that went to sleep, and then was told to stop
+  guard_.Forget();
   device_gone_.store(false, std::memory_order_relaxed);
   SetMaximumLength(maximum_length);
 }
@@ -312,7 +323,7 @@ std::size_t XskTxRing::Drain() {
   if (outstanding_ > 0 && !device_gone()) {
     std::array<mempool::FrameNumber, 64> frames;
     const bool up = Kick(owners_.front()->counters);
-    while (const std::size_t count = up ? 0 : TakeBack(frames)) pool_->Put({frames.data(), count});
+    while (const std::size_t count = up ? 0 : TakeBackNow(frames)) pool_->Put({frames.data(), count});
     ReclaimAll();
   }
   return outstanding_;

@@ -18,6 +18,7 @@
 #include "lcore/counter.h"
 #include "mempool/frame_set.h"
 #include "mempool/pool.h"
+#include "pmd/af_xdp/poll_guard.h"
 #include "pmd/af_xdp/push_timer.h"
 #include "pmd/af_xdp/xsk_calls.h"
 #include "pmd/af_xdp/xsk_ring.h"
@@ -97,8 +98,14 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   // the same thread is to drop what waits (TakeBack) before another may kick.
   [[nodiscard]] bool Kick(TxCounters& counters);
   // Takes packets back that the kernel has not taken, counted as dropped; returns how many of their frames the caller is to return to the
-  // pool. 0 too where the kernel may look at the ring outside of our calls (zero-copy): there they wait until the link is up.
+  // pool. 0 too where the kernel may look at the ring outside of our calls: in zero-copy, where they wait until the link is up, and while
+  // another thread waits for packets of the socket (poll_guard.h), where they wait for that.
   std::size_t TakeBack(std::span<mempool::FrameNumber> frames);
+
+  // Of the thread that receives from the socket. True: until EndWait it may call poll(2), which has the kernel look at this ring. False:
+  // not now, as packets are being taken back, or are to be.
+  bool BeginWait() { return !(guard_.wanted() && tx_.Waiting() > 0) && guard_.BeginWait(); }
+  void EndWait() { guard_.EndWait(); }
 
   // Any thread may ask these.
   // The packet is one of the pool's, and neither too long nor too short: it can be sent as it is.
@@ -172,6 +179,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   };
   Amount PutInARow(std::span<const Packet> packets, uint8_t tag);
   std::size_t PutScattered(std::span<const Packet> frames, Owner& owner);
+  std::size_t TakeBackNow(std::span<mempool::FrameNumber> frames);
   uint32_t CountPackets(std::span<const uint64_t> addresses);
   uint32_t RestOfFirst(uint32_t waiting);
   bool CallUntilDone(TxCounters& counters);
@@ -190,6 +198,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   alignas(lcore::kCacheLineBytes) std::atomic<uint32_t> told_to_{0};  // index up to which it was asked, or needs not to be
   PushTimer timer_;
   bool stalled_ = false;  // the last attempt used up its calls and moved nothing
+  PollGuard guard_;
 
   // Read for every burst, by threads without the lock too.
   alignas(lcore::kCacheLineBytes) const Limits limits_;

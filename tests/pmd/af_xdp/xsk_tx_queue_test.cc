@@ -7,6 +7,7 @@
 #include <chrono>
 #include <random>
 
+#include "pmd/af_xdp/xsk_rx_queue.h"
 #include "tests/support/fake_kernel.h"
 #include "tests/support/pool_fixture.h"
 #include "tools/support/patience.h"
@@ -335,6 +336,51 @@ TEST_P(XskTxErrno, WithoutALinkPacketsAreDropped) {
   EXPECT_TRUE(PollUntilNothingIsLeft());
   EXPECT_EQ(kernel_.sent.size(), 8u);
   EXPECT_EQ(Accounted(), 177u);
+  EXPECT_TRUE(Balance().ok());
+}
+
+// poll(2) of whoever waits for packets of the socket has the kernel look at the ring, too.
+TEST_P(XskTxErrno, NothingIsTakenBackWhileAnotherThreadWaitsForPackets) {
+  support::FakeKernel other(kRing, GetParam());
+  XskRxQueue rx(pool_, other);
+  rx.SetTxRing(ring_);
+  rx.Open(3, other.fill.memory(), other.rx.memory(), {.fewest = 8, .most = kRing});
+  ring_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength, {.zero_copy = false});
+  std::array<Packet, 8> none;
+
+  ASSERT_EQ(rx.PrepareToWait(), 3);
+  EXPECT_EQ(rx.Receive(none), 0u) << "and now it may wait";
+  kernel_.errors = {ENETDOWN};
+  ASSERT_EQ(queue_.Send(Make(8)), 8u);
+  EXPECT_EQ(kernel_.tx.waiting(), 8u);
+  EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 0u);
+
+  EXPECT_EQ(rx.Receive(none), 0u) << "it is awake";
+  EXPECT_EQ(rx.PrepareToWait(), -1) << "something is to be taken back first";
+  kernel_.errors = {ENETDOWN};
+  ASSERT_EQ(queue_.Send(Make(8)), 8u);
+  EXPECT_EQ(kernel_.tx.waiting(), 0u);
+  EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 16u);
+  EXPECT_EQ(rx.PrepareToWait(), 3) << "nothing is";
+
+  // Refused again, and then the link is up before anything could be taken back.
+  kernel_.errors = {ENETDOWN};
+  ASSERT_EQ(queue_.Send(Make(4)), 4u);
+  EXPECT_EQ(rx.Receive(none), 0u);
+  EXPECT_EQ(rx.Receive(none), 0u);
+  EXPECT_EQ(rx.PrepareToWait(), -1);
+  EXPECT_TRUE(PollUntilNothingIsLeft());
+  EXPECT_EQ(kernel_.sent.size(), 4u);
+  EXPECT_EQ(rx.PrepareToWait(), 3);
+  EXPECT_EQ(Accounted(), 20u);
+
+  // A stop asks nobody: by then no thread uses the queues.
+  kernel_.errors = {ENETDOWN, ENETDOWN};
+  ASSERT_EQ(queue_.Send(Make(4)), 4u);
+  EXPECT_EQ(kernel_.tx.waiting(), 4u);
+  EXPECT_EQ(ring_.Drain(), 0u);
+  EXPECT_EQ(Accounted(), 24u);
+  rx.Close();
   EXPECT_TRUE(Balance().ok());
 }
 
