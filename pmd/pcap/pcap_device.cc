@@ -48,11 +48,17 @@ class PcapDevice final : public BasicDevice {
     return features;
   }
 
+  bool scattered() const override { return state() == State::kStarted && scattered_; }
+
  private:
   absl::StatusOr<Queues> MakeQueues(const DeviceConfig& config) override {
     Queues queues;
+    bool scattered = false;
     for (std::size_t number = 0; number < config.rx_queues; ++number) {
-      queues.rx.push_back(std::make_unique<ReplayQueue>(captures_.empty() ? nullptr : captures_[number], options_.replay, config.pool));
+      auto queue =
+          std::make_unique<ReplayQueue>(captures_.empty() ? nullptr : captures_[number], options_.replay, config.pool, config.scattered);
+      scattered |= queue->scattered();
+      queues.rx.push_back(std::move(queue));
     }
     for (std::size_t number = 0; number < config.tx_queues; ++number) {
       if (recorders_.empty()) {
@@ -66,9 +72,11 @@ class PcapDevice final : public BasicDevice {
       }
       queues.tx.push_back(std::make_unique<RecordQueue>(recorders_[number], name()));
     }
+    scattered_ = scattered;
     return queues;
   }
 
+  bool scattered_ = false;  // of the queues
   const PcapOptions options_;
   const std::vector<std::shared_ptr<const Capture>> captures_;  // by rx queue; empty without rx_pcap
   std::vector<std::shared_ptr<Recorder>> recorders_;            // by tx queue, made when first needed; empty without tx_pcap

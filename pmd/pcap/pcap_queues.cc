@@ -17,7 +17,7 @@ enum RxRow { kRxPackets, kRxBytes, kRxNoFrame, kRxOversized, kRxEmpty, kRxCut, k
 constexpr CounterRow kRxRows[] = {{"packets", &QueueStats::rx_packets},
                                   {"bytes", &QueueStats::rx_bytes},
                                   {"pool_empty", &QueueStats::rx_nombuf},
-                                  {"dropped_oversized", &QueueStats::rx_errors},  // longer than a frame holds
+                                  {"dropped_oversized", &QueueStats::rx_errors},  // longer than a frame holds, or all a packet may have
                                   {"dropped_empty", &QueueStats::rx_errors},      // of no byte
                                   {"cut_in_capture", nullptr},                    // handed on, as far as the file has it
                                   {"loops", nullptr}};
@@ -52,9 +52,13 @@ timespec ArrivalTime(const Packet& packet, const timespec& now) {
 
 }  // namespace
 
-ReplayQueue::ReplayQueue(std::shared_ptr<const Capture> capture, const ReplayOptions& options, std::shared_ptr<mempool::Pool> pool)
+ReplayQueue::ReplayQueue(std::shared_ptr<const Capture> capture, const ReplayOptions& options, std::shared_ptr<mempool::Pool> pool,
+                         bool scattered)
     : BasicRxQueue(kRxRows), capture_(std::move(capture)), options_(options), pool_(std::move(pool)) {
   if (options_.rate != 0) pacer_.emplace(options_.rate, mempool::kMaximumBurst);
+  for (std::size_t index = 0; scattered && !scattered_ && capture_ != nullptr && index < capture_->size(); ++index) {
+    scattered_ = capture_->record(index).length > pool_->maximum_length();
+  }
 }
 
 void ReplayQueue::Start() {
@@ -69,6 +73,7 @@ std::size_t ReplayQueue::Receive(std::span<Packet> packets) {
   if (!options_.loop) wanted = std::min(wanted, capture_->size() - next_);
   if (pacer_) wanted = std::min(wanted, pacer_->Due(MonotonicNanoseconds()));
   if (wanted == 0) return 0;
+  if (scattered_) return ReceiveScattered(packets, wanted);
 
   const std::size_t frames = pool_->Allocate(packets.first(wanted));
   if (frames < wanted) counters().Add(kRxNoFrame, 1);
@@ -80,14 +85,54 @@ std::size_t ReplayQueue::Receive(std::span<Packet> packets) {
   return count;
 }
 
+void ReplayQueue::Wrap() {
+  if (next_ < capture_->size()) return;
+  next_ = 0;
+  counters().Add(kRxLoops, 1);
+}
+
+std::size_t ReplayQueue::ReceiveScattered(std::span<Packet> packets, std::size_t wanted) {
+  const std::size_t room = pool_->maximum_length();
+  const std::size_t most_frames = std::min(packets.size(), mempool::kMostFramesOfPacket);
+  std::size_t used = 0, received = 0, examined = 0;
+  for (; examined < wanted; ++examined) {
+    Wrap();
+    const Capture::Record& record = capture_->record(next_);
+    const std::size_t frames = (record.length + room - 1) / room;
+    if (frames == 0 || frames > most_frames) {
+      counters().Add(frames == 0 ? kRxEmpty : kRxOversized, 1);
+      ++next_;
+      continue;
+    }
+    if (frames > packets.size() - used) break;  // not cut: in the next burst
+    const std::span<Packet> packet = packets.subspan(used, frames);
+    if (const std::size_t got = pool_->Allocate(packet); got < frames) {
+      mempool::Pool::Free(packet.first(got));
+      counters().Add(kRxNoFrame, 1);
+      break;
+    }
+    const std::byte* bytes = capture_->bytes(record).data();
+    for (std::size_t index = 0, left = record.length; index < frames; left -= packet[index].length, ++index) {
+      packet[index].length = static_cast<uint32_t>(std::min(left, room));
+      packet[index].flags = index + 1 < frames ? Packet::kContinues : uint16_t{0};
+      std::memcpy(packet[index].data, bytes + index * room, packet[index].length);
+    }
+    if (record.length < record.wire_length) counters().Add(kRxCut, 1);
+    ++next_;
+    ++received;
+    used += frames;
+  }
+  if (pacer_) pacer_->Spend(examined);
+  counters().Add(kRxPackets, received);
+  counters().Add(kRxBytes, BytesOf(packets.first(used)));
+  return used;
+}
+
 std::size_t ReplayQueue::Fill(std::span<Packet> frames) {
   std::size_t used = 0;
   // One record for each frame, whether it fits or not: a capture of nothing that fits must not hold the caller.
   for (std::size_t examined = 0; examined < frames.size(); ++examined) {
-    if (next_ == capture_->size()) {
-      next_ = 0;
-      counters().Add(kRxLoops, 1);
-    }
+    Wrap();
     if (CopyNext(frames[used])) ++used;
   }
   return used;

@@ -29,8 +29,11 @@ struct ReplayOptions {
 // Gives the packets of a capture, from its first one at every Start.
 class ReplayQueue final : public BasicRxQueue {
  public:
-  // Without a capture there is nothing to receive.
-  ReplayQueue(std::shared_ptr<const Capture> capture, const ReplayOptions& options, std::shared_ptr<mempool::Pool> pool);
+  // Without a capture there is nothing to receive. `scattered`: the receiver takes packets of several frames.
+  ReplayQueue(std::shared_ptr<const Capture> capture, const ReplayOptions& options, std::shared_ptr<mempool::Pool> pool, bool scattered);
+
+  // There are packets of several frames in the capture, and the receiver takes them.
+  bool scattered() const { return scattered_; }
 
   void Start() override;
   std::size_t Receive(std::span<Packet> packets) override;
@@ -39,10 +42,14 @@ class ReplayQueue final : public BasicRxQueue {
   // Copies the records that come next into the frames; returns how many of the frames were used, the first ones.
   std::size_t Fill(std::span<Packet> frames);
   bool CopyNext(Packet& packet);
+  // The same with packets of several frames: up to `wanted` records into frames of its own; returns how many elements.
+  std::size_t ReceiveScattered(std::span<Packet> packets, std::size_t wanted);
+  void Wrap();
 
   const std::shared_ptr<const Capture> capture_;
   const ReplayOptions options_;
   const std::shared_ptr<mempool::Pool> pool_;
+  bool scattered_ = false;
   std::optional<Pacer> pacer_;
   std::size_t next_ = 0;
 };

@@ -146,6 +146,35 @@ TEST_F(PcapDevice, WhatDoesNotFitIsCountedByName) {
   EXPECT_EQ(device->Stats().rx_errors, 2u);
 }
 
+TEST_F(PcapDevice, PacketsLongerThanAFrameHaveSeveralForWhoTakesThem) {
+  const std::size_t room = pool_->maximum_length();
+  std::vector<uint8_t> lengthy(2 * room + 10);
+  for (std::size_t at = 0; at < lengthy.size(); ++at) lengthy[at] = static_cast<uint8_t>(at % 251);
+  const std::vector<uint8_t> too_long(19 * room, 7);
+  WritePcap(in_, {std::vector<uint8_t>(60, 1), lengthy, too_long, std::vector<uint8_t>(61, 2)});
+  auto device = OpenDevice("net_pcap0,rx_pcap=" + in_);
+  ASSERT_TRUE(device.ok()) << device.status();
+  ASSERT_TRUE((*device)->Configure({.rx_queues = 1, .tx_queues = 1, .pool = pool_, .scattered = true}).ok());
+  ASSERT_TRUE((*device)->Start().ok());
+  EXPECT_TRUE((*device)->scattered());
+  EXPECT_THAT(Lengths(**device, 3), ElementsAre(60u)) << "the second would be cut";
+  std::vector<Packet> packets(18);
+  ASSERT_EQ((*device)->rx_queue(0).Receive(packets), 4u);
+  std::vector<uint8_t> bytes;
+  for (std::size_t frame = 0; frame < 3; ++frame) {
+    EXPECT_EQ(packets[frame].continues(), frame < 2);
+    for (const std::byte byte : packets[frame].bytes()) bytes.push_back(static_cast<uint8_t>(byte));
+  }
+  EXPECT_EQ(bytes, lengthy);
+  EXPECT_EQ(packets[3].length, 61u);
+  mempool::Pool::Free(std::span(packets).first(4));
+  EXPECT_THAT(Lengths(**device, 18), ElementsAre());
+  EXPECT_EQ(Counter(**device, "rx_q0_dropped_oversized"), 1u);
+  EXPECT_EQ((*device)->Stats().rx_packets, 3u);
+  EXPECT_EQ((*device)->Stats().rx_bytes, 60 + 61 + lengthy.size());
+  EXPECT_EQ((*device)->Stats().rx_packets + (*device)->Stats().rx_errors, 4u);
+}
+
 TEST_F(PcapDevice, ALoopOfNothingThatFitsReturns) {
   WritePcap(in_, {std::vector<uint8_t>(3000, 1)});
   const auto device = Started("net_pcap0,loop,rx_pcap=" + in_);
