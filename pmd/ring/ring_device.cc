@@ -148,7 +148,8 @@ class RingTxQueue final : public BasicTxQueue {
 
 class RingDevice final : public BasicDevice {
  public:
-  RingDevice(DeviceInfo info, Plug plug) : BasicDevice(std::move(info)), plug_(std::move(plug)) {}
+  RingDevice(DeviceInfo info, Plug plug, bool may_scatter)
+      : BasicDevice(std::move(info)), plug_(std::move(plug)), may_scatter_(may_scatter) {}
   // Before plug_ goes and another port may take the end, this one has let go of its wires.
   ~RingDevice() override {
     if (state() == State::kStarted) (void)Stop();
@@ -159,16 +160,17 @@ class RingDevice final : public BasicDevice {
     return LinkState{.up = state() == State::kStarted && (!plug_.joined() || plug_.tx_wire(0).is_open())};
   }
 
-  bool scattered() const override { return state() == State::kStarted && scattered_; }
+  bool scattered() const override { return state() == State::kStarted && may_scatter_; }
 
  private:
   absl::StatusOr<Queues> MakeQueues(const DeviceConfig& config) override {
+    if (may_scatter_ && !config.scattered)
+      return absl::InvalidArgumentError(absl::StrCat(name(), ": sg=on: this program does not take packets of several frames"));
     plug_.SettlePeer();
-    scattered_ = config.scattered;
     const std::size_t capacity = config.rx_ring == 0 ? Info().recommended_rx_ring : config.rx_ring;
     Queues queues;
     for (std::size_t number = 0; number < config.rx_queues; ++number) {
-      queues.rx.push_back(std::make_unique<RingRxQueue>(plug_.cable(), plug_.rx_wire(number), capacity, config.scattered));
+      queues.rx.push_back(std::make_unique<RingRxQueue>(plug_.cable(), plug_.rx_wire(number), capacity, may_scatter_));
     }
     for (std::size_t number = 0; number < config.tx_queues; ++number) {
       queues.tx.push_back(std::make_unique<RingTxQueue>(plug_.cable(), plug_.tx_wire(number)));
@@ -177,7 +179,7 @@ class RingDevice final : public BasicDevice {
   }
 
   Plug plug_;
-  bool scattered_ = false;
+  const bool may_scatter_;
 };
 
 // DPDK's NAME:NODE:ACTION. Its CREATE is what we do anyway; its ATTACH would give one ring two readers.
@@ -197,7 +199,9 @@ absl::Status CheckNodeAction(const DeviceArguments& arguments, const std::string
 
 absl::StatusOr<std::unique_ptr<Device>> OpenRingDevice(DeviceArguments arguments) {
   const absl::StatusOr<std::string> peer = arguments.TakeText("peer", "");
+  const absl::StatusOr<std::string> scatter = arguments.TakeChoice("sg", "auto", {"auto", "on", "off"});
   absl::Status status = peer.status();
+  status.Update(scatter.status());
   for (const std::string& action : arguments.TakeAll("nodeaction")) status.Update(CheckNodeAction(arguments, action));
   status.Update(arguments.Finish());
   if (!status.ok()) return status;
@@ -208,7 +212,7 @@ absl::StatusOr<std::unique_ptr<Device>> OpenRingDevice(DeviceArguments arguments
   info.driver = kRingDriver;
   info.maximum_rx_queues = kMaximumRingQueues;
   info.maximum_tx_queues = kMaximumRingQueues;
-  return std::make_unique<RingDevice>(std::move(info), *std::move(plug));
+  return std::make_unique<RingDevice>(std::move(info), *std::move(plug), *scatter == "on");
 }
 
 }  // namespace pollux::pmd

@@ -55,7 +55,7 @@ sys.path.insert(0, "python")
 import pollux
 
 pool = pollux.Pool(4096)
-with pollux.Port("net_ring0", pool) as port:
+with pollux.Port("net_ring0,sg=on", pool) as port:
     sent = [bytes([number]) * (60 + number) for number in range(10)]
     assert port.send(sent) == 10
     assert port.receive() == sent and port.receive() == []

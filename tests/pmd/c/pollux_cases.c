@@ -305,7 +305,7 @@ static const char* packets_of_several_frames(void) {
   pollux_pool* const pool = make_pool();
   pollux_device* device = NULL;
   for (uint32_t scattered = 0; scattered < 2; ++scattered) {
-    EXPECT(pollux_device_open("net_ring0", NULL, NULL, &device) == 0);
+    EXPECT(pollux_device_open("net_ring0", NULL, scattered ? "sg=on" : NULL, &device) == 0);
     config.pool = pool;
     config.scattered = scattered;
     // What a program of version 4 has there is padding.

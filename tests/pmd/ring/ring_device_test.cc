@@ -114,8 +114,9 @@ std::vector<Packet> Shape(std::vector<Packet> frames, std::initializer_list<std:
 }
 
 TEST_F(RingDevice, PassesPacketsOfSeveralFramesWhole) {
-  const auto device = Open("net_ring0");
+  const auto device = Open("net_ring0,sg=on");
   EXPECT_FALSE(device->scattered());
+  EXPECT_THAT(device->Configure({.pool = pool_}).message(), HasSubstr("this program does not take"));
   Start(*device, 1, 1, 8, true);
   EXPECT_TRUE(device->scattered());
   const std::vector<Packet> sent = Shape(Packets(10), {1, 3, 2, 3, 1});
@@ -143,8 +144,9 @@ TEST_F(RingDevice, PassesPacketsOfSeveralFramesWhole) {
 
 TEST_F(RingDevice, PacketsOfTooManyFramesAreDroppedByName) {
   const auto left = Open("net_ring0");
-  const auto right = Open("net_ring1,peer=net_ring0");
-  Start(*left, 1, 1, 32);
+  const auto right = Open("net_ring1,peer=net_ring0,sg=on");
+  Start(*left, 1, 1, 32, true);
+  EXPECT_FALSE(left->scattered()) << "without sg=on";
   Start(*right, 1, 1, 32, true);
   // To one that takes single frames alone.
   ASSERT_EQ(right->tx_queue(0).Send(Shape(Packets(4), {1, 2, 1})), 4u);
