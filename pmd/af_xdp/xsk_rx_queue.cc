@@ -9,6 +9,7 @@
 #include "bpf/rx_metadata_shared.h"
 #include "bpf/uapi.h"
 #include "pmd/af_xdp/checksum_completion.h"
+#include "pmd/af_xdp/two_words.h"
 
 namespace pollux::pmd::af_xdp {
 namespace {
@@ -51,6 +52,7 @@ XskRxQueue::XskRxQueue(std::shared_ptr<mempool::Pool> pool, XskCalls& calls)
       pool_(std::move(pool)),
       calls_(calls) {}
 
+// What an empty poll executes is kept short: the compiler saves no register before it knows that there is a packet.
 std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
   // The first call after PrepareToWait looks once more; a wait may follow that, and is over at the second.
   if (receives_until_awake_ != 0 && --receives_until_awake_ == 0) [[unlikely]]
@@ -58,16 +60,17 @@ std::size_t XskRxQueue::Receive(std::span<Packet> packets) {
   if (scattered_) [[unlikely]]
     return ReceiveScattered(packets);
   const uint32_t count = rx_.Available(static_cast<uint32_t>(packets.size()));
-  if (count == 0) {
-    Idle();
-    return 0;
-  }
+  return count == 0 ? Idle() : ReceiveSome(packets.first(count));
+}
+
+[[gnu::noinline]] std::size_t XskRxQueue::ReceiveSome(std::span<Packet> packets) {
+  const auto count = static_cast<uint32_t>(packets.size());
   const uint32_t before_end = std::min(count, rx_.InARow(0));
   uint64_t bytes = Take(&rx_.At(0), packets.data(), before_end);
   if (before_end < count) bytes += Take(&rx_.At(before_end), packets.data() + before_end, count - before_end);
   Count(count, count, bytes);
-  if (completes_checksums_) counters_.checksums_completed.Add(CompleteChecksums(packets.first(count)));
-  if (has_metadata_) FindMetadata(packets.first(count));
+  if (completes_checksums_) counters_.checksums_completed.Add(CompleteChecksums(packets));
+  if (has_metadata_) FindMetadata(packets);
   return count;
 }
 
@@ -114,10 +117,7 @@ std::size_t XskRxQueue::ReceiveScattered(std::span<Packet> packets) {
     ++received;
     begin = end;
   }
-  if (used == 0) {
-    Idle();
-    return 0;
-  }
+  if (used == 0) return Idle();
   Count(used, received, bytes);
   counters_.scattered.Add(scattered);
   if (completes_checksums_) {
@@ -149,28 +149,40 @@ int XskRxQueue::PrepareToWait() {
   return socket_;
 }
 
+// A descriptor and a Packet are 16 bytes each: the address first, and then the length with 32 bits that say other things. So both are
+// handled as two words at once, in a vector register.
 uint64_t XskRxQueue::Take(const xdp_desc* descriptors, Packet* packets, uint32_t count) {
   // Copied first, since the compiler must assume that a store to the ledger's bytes could change them.
-  std::byte* const base = base_;
-  const uint16_t pool_id = pool_id_;
   const unsigned frame_shift = frame_shift_;
   const mempool::FrameSet::Writer held = held_.writer();
-  uint64_t bytes = 0;
-  for (uint32_t index = 0; index < count; ++index) {
-    const xdp_desc descriptor = descriptors[index];
-    held.Erase(static_cast<mempool::FrameNumber>(descriptor.addr >> frame_shift));
-    packets[index] = {.data = base + descriptor.addr, .length = descriptor.len, .pool = pool_id};
-    bytes += descriptor.len;
+  const TwoWords origin = {reinterpret_cast<uint64_t>(base_), uint64_t{pool_id_} << 32};
+  TwoWords sum = {0, 0};
+  for (const xdp_desc* const end = descriptors + count; descriptors != end; ++descriptors, ++packets) {
+    const TwoWords descriptor = LoadTwoWords(descriptors) & kAddressAndLength;
+    StoreTwoWords(packets, descriptor + origin);
+    held.Erase(static_cast<mempool::FrameNumber>(descriptor[0] >> frame_shift));
+    sum += descriptor;
   }
-  return bytes;
+  return sum[1];
 }
 
-void XskRxQueue::Idle() {
-  if (Outstanding() < target_.frames()) Refill();
-  pool_->GiveBack();
+std::size_t XskRxQueue::Idle() {
   idle_polls_.Add(1);
-  if (idle_polls_.value() % kIdlePollsALook == 0 && socket_ >= 0) target_.Look(calls_.Nanoseconds(), *pool_);
-  if (busy_polling_ || (fill_.NeedsWakeup() && fill_.Waiting() > 0)) Wake();
+  const bool wakes = busy_polling_ || (fill_.NeedsWakeup() && fill_.Waiting() > 0);
+  const bool looks = idle_polls_.value() % kIdlePollsALook == 0;
+  if (wakes || looks || Outstanding() < target_.frames()) [[unlikely]]
+    return IdleWithWork(wakes, looks);
+  pool_->GiveBack();
+  return 0;
+}
+
+[[gnu::noinline]] std::size_t XskRxQueue::IdleWithWork(bool wakes, bool looks) {
+  const uint32_t before = Outstanding();
+  if (before < target_.frames()) Refill();
+  pool_->GiveBack();
+  if (looks && socket_ >= 0) target_.Look(calls_.Nanoseconds(), *pool_);
+  if (wakes || (Outstanding() != before && fill_.NeedsWakeup())) Wake();
+  return 0;
 }
 
 void XskRxQueue::Wake() {

@@ -74,10 +74,12 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   bool asks_for_wakeup() const { return fill_.NeedsWakeup() && fill_.Waiting() > 0; }
 
  private:
+  std::size_t ReceiveSome(std::span<Packet> packets);
   std::size_t ReceiveScattered(std::span<Packet> packets);
   void Count(uint32_t frames, uint64_t packets, uint64_t bytes);
   uint64_t Take(const xdp_desc* descriptors, Packet* packets, uint32_t count);
-  void Idle();
+  std::size_t Idle();  // returns 0, as Receive does then
+  std::size_t IdleWithWork(bool wakes, bool looks);
   void Refill();
   void Wake();
   uint32_t Outstanding() const { return static_cast<uint32_t>(outstanding_.value()); }

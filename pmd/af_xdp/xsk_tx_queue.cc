@@ -7,8 +7,17 @@
 
 namespace pollux::pmd::af_xdp {
 
+// What an idle poll executes is kept short: it sends an empty burst.
 std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
-  if (packets.empty() && ring_.outstanding() == 0) return 0;
+  if (!packets.empty()) return SendSome(packets);
+  if (ring_.outstanding() != 0) {
+    Reclaim();
+    Push(XskTxRing::Push::kAsked);
+  }
+  return 0;
+}
+
+[[gnu::noinline]] std::size_t XskTxQueue::SendSome(std::span<const Packet> packets) {
   const std::size_t taken = Take(packets);
   Push(XskTxRing::Push::kAsked);
   return taken;
@@ -30,7 +39,11 @@ bool XskTxQueue::Poll() {
 }
 
 void XskTxQueue::Push(XskTxRing::Push push) {
-  if (!ring_.push_is_due(push) || ring_.Kick(owner_.counters)) [[likely]]
+  if (ring_.push_is_due(push)) Kick();
+}
+
+[[gnu::noinline]] void XskTxQueue::Kick() {
+  if (ring_.Kick(owner_.counters)) [[likely]]
     return;
   std::array<mempool::FrameNumber, 64> frames;
   while (const std::size_t count = ring_.TakeBack(frames)) ring_.pool().Put({frames.data(), count});
@@ -47,6 +60,10 @@ std::size_t XskTxQueue::Take(std::span<const Packet> packets) {
 }
 
 void XskTxQueue::Reclaim() {
+  if (ring_.has_completed()) TakeCompleted();
+}
+
+[[gnu::noinline]] void XskTxQueue::TakeCompleted() {
   std::array<mempool::FrameNumber, 64> frames;
   while (const std::size_t count = ring_.TakeCompleted(frames)) ring_.pool().Put({frames.data(), count});
 }

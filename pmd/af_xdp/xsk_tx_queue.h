@@ -24,9 +24,12 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
   const TxCounters& counters() const { return owner_.counters; }
 
  private:
+  std::size_t SendSome(std::span<const Packet> packets);
   std::size_t Take(std::span<const Packet> packets);
   void Push(XskTxRing::Push push);
+  void Kick();
   void Reclaim();
+  void TakeCompleted();
 
   XskTxRing& ring_;
   XskTxRing::Owner& owner_;

@@ -9,6 +9,7 @@
 
 #include "bpf/uapi.h"
 #include "lcore/full_fence.h"
+#include "pmd/af_xdp/two_words.h"
 
 namespace pollux::pmd::af_xdp {
 namespace {
@@ -80,22 +81,24 @@ bool XskTxRing::MaySendScattered(std::span<const Packet> frames) const {
   const Limits limits = limits_;
   const uint64_t length_range = length_range_.load(std::memory_order_relaxed);
   const mempool::FrameSet::Writer held = held_.writer();
-  xdp_desc* descriptor = &tx_.At(0);
-  uint64_t bytes = 0;
-  uint32_t count = 0;
+  const TwoWords origin = {reinterpret_cast<uint64_t>(limits.base), 0};
+  TwoWords sum = {0, 0};
+  xdp_desc* const begin = &tx_.At(0);
+  xdp_desc* end = begin;
   for (const Packet& packet : packets) {
-    const auto address = static_cast<uint64_t>(packet.data - limits.base);
+    const TwoWords descriptor = (LoadTwoWords(&packet) & kAddressAndLength) - origin;
+    const uint64_t address = descriptor[0];
     if (!limits.Allow(length_range, address, packet)) [[unlikely]]
       break;
-    *descriptor++ = {.addr = address, .len = packet.length, .options = 0};
+    StoreTwoWords(end++, descriptor);
     held.Insert(static_cast<mempool::FrameNumber>(address >> limits.frame_shift), tag);
-    bytes += packet.length;
-    ++count;
+    sum += descriptor;
   }
+  const auto count = static_cast<uint32_t>(end - begin);
   if (count == 0) return {0, 0};
   tx_.Submit(count);
   outstanding_ += count;
-  return {count, bytes};
+  return {count, sum[1]};
 }
 
 std::size_t XskTxRing::TakeCompleted(std::span<mempool::FrameNumber> frames) {

@@ -82,6 +82,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   std::size_t Put(std::span<const Packet> packets, Owner& owner);
   // Takes frames off the completion ring, for the caller to return to the pool; returns how many.
   std::size_t TakeCompleted(std::span<mempool::FrameNumber> frames);
+  bool has_completed() { return completion_.Available(1) != 0; }
   // Enough has gone to the kernel to look for completions.
   bool reclaim_is_due() const { return outstanding_ >= kReclaimThreshold; }
   // Frames that are not back from the completion ring yet.
@@ -169,7 +170,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
       uint64_t length_and_pool;
       std::memcpy(&length_and_pool, &packet.length, sizeof(length_and_pool));
       return (length_and_pool & kLengthAndPool) - shortest_of_pool <= length_range &&
-             (address & frame_mask) + packet.length <= frame_mask + 1;
+             (address & frame_mask) + packet.length - 1 <= frame_mask;
     }
   };
 

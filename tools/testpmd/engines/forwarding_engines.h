@@ -4,6 +4,7 @@
 #define TOOLS_TESTPMD_ENGINES_FORWARDING_ENGINES_H_
 
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "tools/testpmd/engines/burst.h"
@@ -18,6 +19,8 @@ class IoEngine : public ForwardEngine {
   std::size_t Poll(Stream& stream) override;
 
  private:
+  static std::size_t Forward(Stream& stream, std::span<Packet> packets);
+
   BurstBuffer buffer_;
 };
 
