@@ -18,6 +18,8 @@ static_assert(offsetof(pollux_packet, pool) == offsetof(mempool::Packet, pool));
 static_assert(offsetof(pollux_packet, flags) == offsetof(mempool::Packet, flags));
 static_assert(POLLUX_PACKET_CONTINUES == mempool::Packet::kContinues && POLLUX_MOST_FRAMES == mempool::kMostFramesOfPacket);
 
+static_assert(POLLUX_PACKET_RX_METADATA == mempool::Packet::kRxMetadata);
+
 inline std::span<mempool::Packet> PacketsOf(pollux_packet* packets, std::size_t count) {
   return {reinterpret_cast<mempool::Packet*>(packets), count};
 }

@@ -53,7 +53,7 @@ extern "C" {
 // Counts up with every change here. POLLUX_ABI_OLDEST is the oldest that a program may have been compiled with to run with this library: it
 // follows when a function, a structure or a meaning changes in a way that such a program would notice, and the library gets another
 // soname then. What is only added leaves it.
-#define POLLUX_ABI_VERSION 5
+#define POLLUX_ABI_VERSION 6
 #define POLLUX_ABI_OLDEST 2
 
 // 0 if the library can serve a program that was compiled with a header of this version; else EINVAL and the numbers in the text. To be
@@ -84,8 +84,30 @@ struct POLLUX_MAY_ALIAS pollux_packet {
   uint16_t pool;
   uint16_t flags;  // POLLUX_PACKET_...; the other bits are 0
 };
-#define POLLUX_PACKET_CONTINUES 1 /* the packet goes on in the next element of the burst */
-#define POLLUX_MOST_FRAMES 18     /* of one packet: what a burst has room for if pollux_device_config.scattered is set */
+#define POLLUX_PACKET_CONTINUES 1   /* the packet goes on in the next element of the burst */
+#define POLLUX_PACKET_RX_METADATA 4 /* the device told something of it: pollux_packet_get_rx_metadata */
+#define POLLUX_MOST_FRAMES 18       /* of one packet: what a burst has room for if pollux_device_config.scattered is set */
+
+// What the device told of a received packet beside its bytes (docs/packets.md): of net_af_xdp, what its argument asks for, as in
+// "rx_metadata=[timestamp,hash,vlan]", where kernel and driver can tell.
+#define POLLUX_RX_TIMESTAMP 1
+#define POLLUX_RX_HASH 2
+#define POLLUX_RX_VLAN_TAG 4
+struct pollux_rx_metadata {
+  uint32_t size;           // sizeof(struct pollux_rx_metadata)
+  uint32_t valid;          // POLLUX_RX_...: which of the following there are; the others are not 0 but unknown
+  uint64_t timestamp_ns;   // when it arrived, by the device's clock
+  uint32_t hash;           // the same for all packets of a flow
+  uint32_t hash_type;      // what went into it: bits of the kernel's enum xdp_rss_hash_type; 0: unknown
+  uint16_t vlan_protocol;  // host byte order: 0x8100, 0x88a8
+  uint16_t vlan_control;   // host byte order: priority and number
+  uint32_t reserved;       // 0
+};
+#define POLLUX_RX_METADATA \
+  { sizeof(struct pollux_rx_metadata), 0, 0, 0, 0, 0, 0, 0 }
+// 1 and `metadata` written, or 0: nothing was told, or something was put in front of the packet since. Of a packet's first frame. Any
+// thread.
+int pollux_packet_get_rx_metadata(const struct pollux_packet* packet, struct pollux_rx_metadata* metadata) POLLUX_NOEXCEPT;
 
 // Frees packets of any pools, in any mix, also after the devices are closed and the pools were released. Any thread.
 void pollux_free(const struct pollux_packet* packets, size_t count) POLLUX_NOEXCEPT;

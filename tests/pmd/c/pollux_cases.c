@@ -296,6 +296,44 @@ static const char* a_failed_call_leaves_the_device_as_it_was(void) {
   return NULL;
 }
 
+// As a port leaves it in front of a packet (bpf/rx_metadata_shared.h): through a ring, and until something is put there.
+static const char* what_a_device_told(void) {
+  const struct {
+    uint64_t timestamp_ns;
+    uint32_t hash, hash_type;
+    uint16_t vlan_protocol, vlan_control;
+    uint32_t valid, reserved, mark;
+  } left = {7, 8, 9, 0x8100, 42, POLLUX_RX_HASH | POLLUX_RX_VLAN_TAG, 0, 0x4d786c70};
+  struct pollux_rx_metadata told = POLLUX_RX_METADATA;
+  struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
+  struct pollux_packet packet;
+  pollux_pool* const pool = make_pool();
+  pollux_device* device = NULL;
+  EXPECT(pollux_device_open("net_ring0", NULL, NULL, &device) == 0);
+  config.pool = pool;
+  EXPECT(pollux_device_configure(device, &config) == 0 && pollux_device_start(device) == 0);
+  EXPECT(pollux_allocate(pool, &packet, 1) == 1);
+  packet.length = LENGTH;
+  memcpy(packet.data - sizeof left, &left, sizeof left);
+  EXPECT(pollux_packet_get_rx_metadata(&packet, &told) == 0);
+  packet.flags = POLLUX_PACKET_RX_METADATA;
+  EXPECT(pollux_send(pollux_device_tx_queue(device, 0), &packet, 1) == 1);
+  memset(&packet, 0, sizeof packet);
+  EXPECT(pollux_receive(pollux_device_rx_queue(device, 0), &packet, 1) == 1);
+  EXPECT(pollux_packet_get_rx_metadata(&packet, &told) == 1);
+  EXPECT(told.size == sizeof told && told.valid == left.valid && told.timestamp_ns == 7 && told.hash == 8 && told.hash_type == 9);
+  EXPECT(told.vlan_protocol == 0x8100 && told.vlan_control == 42);
+  EXPECT(pollux_packet_get_rx_metadata(NULL, &told) == 0 && pollux_packet_get_rx_metadata(&packet, NULL) == 0);
+  packet.data -= 4;
+  memset(packet.data, 0, 4);
+  EXPECT(pollux_packet_get_rx_metadata(&packet, &told) == 0);
+  pollux_free(&packet, 1);
+  pollux_device_close(device);
+  pollux_pool_release(pool);
+  EXPECT(pollux_pools_lingering() == 0);
+  return NULL;
+}
+
 // A packet of several frames is several elements of a burst, and no burst ends within it.
 static const char* packets_of_several_frames(void) {
   struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
@@ -507,6 +545,7 @@ const struct pollux_case pollux_cases[] = {
     {"BurstsAndStatistics", bursts_and_statistics},
     {"AFailedCallLeavesTheDeviceAsItWas", a_failed_call_leaves_the_device_as_it_was},
     {"PacketsOfSeveralFrames", packets_of_several_frames},
+    {"WhatADeviceTold", what_a_device_told},
     {"PacketsOutlivePortAndPool", packets_outlive_port_and_pool},
     {"TelemetryShowsTheOpenDevices", telemetry_shows_the_open_devices},
     {"PacketsAreCaptured", packets_are_captured},
