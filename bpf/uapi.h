@@ -15,6 +15,11 @@ inline constexpr int kXdpMaximumTxBudgetOption = 9;  // XDP_MAX_TX_SKB_BUDGET, f
 inline constexpr int kAttachTcxIngress = 46;             // BPF_TCX_INGRESS, from 6.6
 inline constexpr uint16_t kXdpUseSgFlag = 1 << 4;        // XDP_USE_SG, of sockaddr_xdp: packets of several descriptors, from 6.6
 inline constexpr uint32_t kXdpPacketContinues = 1 << 0;  // XDP_PKT_CONTD, of xdp_desc.options
+inline constexpr uint32_t kXdpTxMetadata = 1 << 1;       // XDP_TX_METADATA, of xdp_desc.options, from 6.8
+
+// Flags of struct xdp_umem_reg, whose last four bytes are tx_metadata_len.
+inline constexpr uint32_t kXdpUmemTxSoftwareChecksum = 1 << 1;  // XDP_UMEM_TX_SW_CSUM, from 6.8: computed before the device sees the packet
+inline constexpr uint32_t kXdpUmemTxMetadataLength = 1 << 2;    // XDP_UMEM_TX_METADATA_LEN, from 6.11: tx_metadata_len is meant
 
 // Generic netlink family "netdev" (Documentation/netlink/specs/netdev.yaml), from 6.3.
 inline constexpr const char* kNetdevFamily = "netdev";
@@ -28,6 +33,9 @@ inline constexpr uint64_t kRxMetadataTimestamp = 1;                 // NETDEV_XD
 inline constexpr uint64_t kRxMetadataHash = 2;                      // NETDEV_XDP_RX_METADATA_HASH
 inline constexpr uint64_t kRxMetadataVlanTag = 4;                   // NETDEV_XDP_RX_METADATA_VLAN_TAG
 inline constexpr uint16_t kNetdevAttributeXskFeatures = 6;          // NETDEV_A_DEV_XSK_FEATURES
+inline constexpr uint64_t kXskFeatureTimestamp = 1;                 // NETDEV_XSK_FLAGS_TX_TIMESTAMP
+inline constexpr uint64_t kXskFeatureChecksum = 2;                  // NETDEV_XSK_FLAGS_TX_CHECKSUM
+inline constexpr uint64_t kXskFeatureLaunchTime = 4;                // NETDEV_XSK_FLAGS_TX_LAUNCH_TIME_FIFO
 inline constexpr uint16_t kNetdevAttributeQueueId = 1;              // NETDEV_A_QUEUE_ID
 inline constexpr uint16_t kNetdevAttributeQueueIfindex = 2;         // NETDEV_A_QUEUE_IFINDEX
 inline constexpr uint16_t kNetdevAttributeQueueType = 3;            // NETDEV_A_QUEUE_TYPE: 0 rx, 1 tx

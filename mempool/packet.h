@@ -20,15 +20,17 @@ namespace pollux::mempool {
 // ports whose user asked for it yield such packets (pmd::DeviceConfig::scattered); pmd/queue.h says what bursts and counts are then.
 struct Packet {
   static constexpr uint16_t kContinues = 1;   // the packet goes on in the burst's next element, as the kernel's XDP_PKT_CONTD says it
+  static constexpr uint16_t kTxMetadata = 2;  // the bytes in front say what it asks of the device that sends it (pmd/tx_metadata.h)
   static constexpr uint16_t kRxMetadata = 4;  // in front of the packet lies what the device told of it: pmd/rx_metadata.h
 
   std::byte* data = nullptr;  // first byte of the packet (the Ethernet header)
   uint32_t length = 0;        // bytes from data on
   uint16_t pool = 0;          // Pool::id() of the frame's pool
-  uint16_t flags = 0;         // kContinues, kRxMetadata; the other bits are zero
+  uint16_t flags = 0;         // kContinues, kTxMetadata, kRxMetadata; the other bits are zero
 
   std::span<std::byte> bytes() const { return {data, length}; }
   bool continues() const { return (flags & kContinues) != 0; }
+  bool has_tx_metadata() const { return (flags & kTxMetadata) != 0; }
 };
 static_assert(sizeof(Packet) == 16 && std::is_trivially_copyable_v<Packet>);
 

@@ -34,6 +34,7 @@
 #include "pmd/mac_address.h"
 #include "pmd/queue.h"
 #include "pmd/stall.h"
+#include "pmd/tx_metadata.h"
 
 namespace pollux::pmd {
 
@@ -133,6 +134,8 @@ class Device {
   // Kinds of RxMetadata that kernel and driver can tell of packets that Receive returns, of those that were asked for; a packet's own
   // `valid` has the last word. As of the last Start.
   virtual uint32_t rx_metadata() const { return 0; }
+  // What the port does for packets that ask (tx_metadata.h), on all of its queues. As of the last Start.
+  virtual TxOffloads tx_offloads() const { return {}; }
 
   // Queue numbers are below DeviceConfig's; valid from Configure until the next Configure or the destructor.
   virtual RxQueue& rx_queue(std::size_t number) = 0;

@@ -10,8 +10,9 @@
 namespace pollux::pmd {
 namespace {
 
-constexpr std::array kKnownFeatures = {kFeatureZeroCopy,  kFeatureNative, kFeatureBusyPoll, kFeatureNeedWakeup,
-                                       kFeatureHugepages, kFeatureNuma,   kFeatureInject,   kFeatureRxMetadata};
+constexpr std::array kKnownFeatures = {kFeatureZeroCopy,   kFeatureNative,      kFeatureBusyPoll,    kFeatureNeedWakeup,
+                                       kFeatureHugepages,  kFeatureNuma,        kFeatureInject,      kFeatureRxMetadata,
+                                       kFeatureTxChecksum, kFeatureTxTimestamp, kFeatureTxLaunchTime};
 
 absl::Status Shortfall(const FeatureState& state) {
   std::string where = state.queue == FeatureState::kWholeDevice ? "" : absl::StrCat(" on queue ", state.queue);
@@ -34,7 +35,8 @@ absl::Status CheckRequired(const std::vector<FeatureState>& states, const std::v
       if (!state.present) return Shortfall(state);
     }
     if (!reported) {
-      return absl::FailedPreconditionError(absl::StrCat("required feature ", name, " is missing: this driver does not have it"));
+      return absl::FailedPreconditionError(
+          absl::StrCat("required feature ", name, " is missing: this driver does not have it, or was not asked for it"));
     }
   }
   return absl::OkStatus();

@@ -19,6 +19,9 @@ inline constexpr const char* kFeatureHugepages = "hugepages";
 inline constexpr const char* kFeatureNuma = "numa";
 inline constexpr const char* kFeatureInject = "inject";
 inline constexpr const char* kFeatureRxMetadata = "rx_metadata";
+inline constexpr const char* kFeatureTxChecksum = "tx_checksum";  // these three where they were asked for: tx_metadata=
+inline constexpr const char* kFeatureTxTimestamp = "tx_timestamp";
+inline constexpr const char* kFeatureTxLaunchTime = "tx_launch_time";
 // Others.
 inline constexpr const char* kFeatureRxChecksum = "rx_checksum";
 inline constexpr const char* kFeatureRxVlan = "rx_vlan";

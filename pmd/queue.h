@@ -21,6 +21,7 @@
 #include <span>
 
 #include "mempool/packet.h"
+#include "pmd/tx_metadata.h"
 
 namespace pollux::pmd {
 
@@ -62,6 +63,13 @@ class TxQueue {
   // Returns whether anything is left that was taken and is neither sent nor dropped. Nothing else sees to that: whoever uses a queue
   // comes back to it, with Poll or with a Send, until nothing is left, also while it has nothing to send. A few instructions if so.
   virtual bool Poll() { return false; }
+
+  // When packets that asked for it went out (tx_metadata.h), in the order of their completion: fills stamps[0..returned). Those that
+  // nobody takes are kept for a while, some hundreds; what comes then is lost, and counted. Looks at no ring: Send and Poll do.
+  virtual std::size_t TakeTimestamps(std::span<TxTimestamp> stamps) {
+    static_cast<void>(stamps);
+    return 0;
+  }
 };
 
 }  // namespace pollux::pmd

@@ -304,8 +304,28 @@ std::unique_ptr<QueuePair> AfXdpDevice::MakePair(std::size_t number, std::size_t
                                                       .busy_polling = options_.busy_polling,
                                                       .completes_checksums = CompletesChecksums(options_, facts_.driver),
                                                       .flush_us = options_.flush_us,
+                                                      .tx_metadata = options_.tx_metadata,
+                                                      .why_no_tx_metadata = WhyNoTxMetadata(),
+                                                      .xsk_features = facts_.features.xsk_features,
                                                       .sends_from_frames = facts_.driver == "virtio_net"},
                                      *interface_, config_.pool, XskCalls::Kernel());
+}
+
+// virtio-net takes packets from our frames even in copy mode, and there kernels have forgotten what was asked.
+std::string AfXdpDevice::WhyNoTxMetadata() const {
+  if (!options_.broker.empty()) return "the broker makes the socket, and asks for none";
+  return facts_.driver == "virtio_net" ? "driver virtio_net does not do it" : "";
+}
+
+TxOffloads AfXdpDevice::tx_offloads() const {
+  TxOffloads all{.checksum = started_, .timestamp = started_, .launch_time = started_};
+  for (const auto& queue : queues_) {
+    const TxOffloads offloads = queue->tx_offloads();
+    all.checksum &= offloads.checksum;
+    all.timestamp &= offloads.timestamp;
+    all.launch_time &= offloads.launch_time;
+  }
+  return all;
 }
 
 XskRingSizes AfXdpDevice::RingSizes() const {

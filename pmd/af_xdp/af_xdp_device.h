@@ -38,6 +38,7 @@ class AfXdpDevice final : public Device {
   absl::Status Stop() override;
   bool scattered() const override { return scattered_; }
   uint32_t rx_metadata() const override { return program_ != nullptr ? program_->rx_metadata() & AskedRxMetadata() : 0; }
+  TxOffloads tx_offloads() const override;
   RxQueue& rx_queue(std::size_t number) override { return queues_[number]->rx(); }
   TxQueue& tx_queue(std::size_t number) override { return engines_->queue(number); }
   // Logical tx queues go round the sockets.
@@ -66,6 +67,7 @@ class AfXdpDevice final : public Device {
   FeatureState RxVlan() const;
   uint32_t AskedRxMetadata() const { return options_.rx_metadata.value_or(config_.rx_metadata); }
   FeatureState RxMetadataState() const;
+  std::string WhyNoTxMetadata() const;
   std::string WhyNoZeroCopy(std::size_t mtu) const;
   absl::StatusOr<uint32_t> AvailableQueues(const InterfaceFacts& facts) const;
   bool WantsVisibleRegion(const InterfaceFacts& facts) const;

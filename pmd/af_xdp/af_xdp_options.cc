@@ -2,6 +2,7 @@
 #include "pmd/af_xdp/af_xdp_options.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
 
 #include "lcore/errno_status.h"
 #include "pmd/af_xdp/checksum_completion.h"
@@ -121,6 +122,26 @@ absl::Status ParseRxMetadata(DeviceArguments& arguments, std::optional<uint32_t>
   return absl::OkStatus();
 }
 
+absl::Status ParseTxMetadata(DeviceArguments& arguments, TxMetadataPolicy& policy) {
+  const auto text = arguments.TakeText("tx_metadata", "off");
+  if (!text.ok()) return text.status();
+  if (*text == "off") return absl::OkStatus();
+  using Checksum = TxMetadataPolicy::Checksum;
+  for (const absl::string_view word : absl::StrSplit(*text, '+')) {
+    const bool checksum = word == "checksum" || word == "sw_checksum";
+    bool* const time = word == "timestamp" ? &policy.timestamp : word == "launch_time" ? &policy.launch_time : nullptr;
+    const bool again = checksum ? policy.checksum != Checksum::kOff : time != nullptr && *time;
+    if ((!checksum && time == nullptr) || again) {
+      return absl::InvalidArgumentError(absl::StrCat("tx_metadata=", *text, ": '", word, "' ",
+                                                     again ? "comes a second time" : "is not known",
+                                                     "; off, or words joined by +: checksum or sw_checksum, timestamp, launch_time"));
+    }
+    if (checksum) policy.checksum = word == "checksum" ? Checksum::kOffload : Checksum::kSoftware;
+    if (time != nullptr) *time = true;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ParseScatter(DeviceArguments& arguments, ScatterPolicy& policy) {
   const auto choice = arguments.TakeChoice("sg", "auto", {"auto", "on", "off"});
   if (!choice.ok()) return choice.status();
@@ -147,7 +168,7 @@ absl::StatusOr<AfXdpOptions> ParseAfXdpOptions(DeviceArguments& arguments) {
        {ParseAttach(arguments, options.attach), ParseQueues(arguments, options), ParseProgram(arguments, options.program),
         ParseCopyMode(arguments, options.copy_mode), ParseTransmit(arguments, options), ParseChecksum(arguments, options.rx_checksum),
         ParseVlan(arguments, options.rx_vlan), ParseRxMetadata(arguments, options.rx_metadata), ParseScatter(arguments, options.scatter),
-        ParsePolling(arguments, options), arguments.Finish()}) {
+        ParseTxMetadata(arguments, options.tx_metadata), ParsePolling(arguments, options), arguments.Finish()}) {
     if (!status.ok()) return status;
   }
   if (options.program.mode == bpf::AttachMode::kGeneric && options.copy_mode == CopyMode::kZeroCopy) {

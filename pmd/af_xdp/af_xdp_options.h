@@ -31,6 +31,17 @@ enum class AttachHook { kXdp, kTc, kAutomatic };
 // Packets of several frames, where the program can do with them: if the MTU is too large for one frame; at any MTU; never.
 enum class ScatterPolicy { kAutomatic, kOn, kOff };
 
+// What packets may ask of the device (pmd/tx_metadata.h).
+struct TxMetadataPolicy {
+  // Finish checksums: left to kernel and device, as a network stack leaves them; or computed by the kernel before anybody sees the packet.
+  enum class Checksum { kOff, kOffload, kSoftware };
+  Checksum checksum = Checksum::kOff;
+  bool timestamp = false;
+  bool launch_time = false;
+
+  bool any() const { return checksum != Checksum::kOff || timestamp || launch_time; }
+};
+
 struct AfXdpOptions {
   std::string interface;
   std::string broker;  // socket of pollux-broker, who opens the port; empty: this process does
@@ -45,6 +56,7 @@ struct AfXdpOptions {
   // Kinds of RxMetadata that the device is asked for; empty: those of DeviceConfig::rx_metadata.
   std::optional<uint32_t> rx_metadata;
   ScatterPolicy scatter = ScatterPolicy::kAutomatic;
+  TxMetadataPolicy tx_metadata;
   bool need_wakeup = true;
   BusyPolling busy_polling;
   uint32_t flush_us = kDefaultFlushUs;
@@ -74,6 +86,9 @@ inline constexpr const char* kAfXdpArguments =
     "testpmd\n"
     "                      does not; docs/packets.md)\n"
     "sg=auto|on|off        packets of several frames: if the MTU asks for it, always, or never (default auto; Linux 6.6)\n"
+    "tx_metadata=off|WORD[+WORD]...\n"
+    "                      what packets may ask of kernel and device: checksum or sw_checksum, timestamp, launch_time (default off;\n"
+    "                      docs/packets.md)\n"
     "flush_us=N            longest time that packets wait for others, to be sent in one call (default 20; 0: none)\n"
     "need_wakeup=0|1       system calls only when the kernel asks for them (default 1)\n"
     "busy_budget=N         preferred busy polling, packets a poll; 0: off (default 0)\n"

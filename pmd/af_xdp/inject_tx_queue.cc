@@ -42,7 +42,7 @@ InjectTxQueue::InjectTxQueue(std::shared_ptr<mempool::Pool> pool, const RingEnd&
 std::size_t InjectTxQueue::Send(std::span<const Packet> packets) {
   if (injection_ == nullptr) return ring_.Send(packets);
   if (MustGoThroughRing(packets)) [[unlikely]]
-    return SendScattered(packets);
+    return SendInOrder(packets);
   if (staged_count_ == 0 && !PrefersInjection(packets.size())) return SendThroughRing(packets);
   std::size_t taken = 0;
   do {
@@ -55,7 +55,7 @@ std::size_t InjectTxQueue::Send(std::span<const Packet> packets) {
 std::size_t InjectTxQueue::SendMore(std::span<const Packet> packets) {
   if (injection_ == nullptr) return ring_.SendMore(packets);
   if (MustGoThroughRing(packets)) [[unlikely]]
-    return SendScattered(packets);
+    return SendInOrder(packets);
   std::size_t taken = 0;
   do {
     if (staged_count_ == 0) timer_.Start();
@@ -66,15 +66,22 @@ std::size_t InjectTxQueue::SendMore(std::span<const Packet> packets) {
   return taken;
 }
 
-// What is injected has one frame. Packets of several are looked for where the ring sends them; where it does not, MayInject finds those
-// that come all the same, and the ring drops them by name.
+// What is injected has one frame, and asks nothing. Others are looked for where the ring sends them; where it does not, MayInject finds
+// those that come all the same, and the ring drops them by name, or does what they ask.
 bool InjectTxQueue::MustGoThroughRing(std::span<const Packet> packets) {
-  return socket_.most_frames() > 1 && mempool::CountPackets(packets) < packets.size();
+  if (socket_.most_frames() > 1 && mempool::CountPackets(packets) < packets.size()) {
+    counters_.scattered.Add(1);
+    return true;
+  }
+  if (!socket_.takes_requests() ||
+      std::none_of(packets.begin(), packets.end(), [](const Packet& packet) { return packet.has_tx_metadata(); }))
+    return false;
+  counters_.asking.Add(1);
+  return true;
 }
 
 // In order: what is staged goes first, through the ring as well.
-std::size_t InjectTxQueue::SendScattered(std::span<const Packet> packets) {
-  counters_.scattered.Add(1);
+std::size_t InjectTxQueue::SendInOrder(std::span<const Packet> packets) {
   if (staged_count_ > 0) FlushToRing();
   return staged_count_ > 0 ? 0 : ring_.Send(packets);
 }
@@ -153,7 +160,8 @@ void InjectTxQueue::InjectBlock(inject_block& block, Cycles begin) {
 bool InjectTxQueue::MayInject(const Packet& packet) const {
   if (socket_.MaySend(packet)) [[likely]]
     return true;
-  return packet.pool != pool_->id() && !packet.continues() && packet.length >= ETH_HLEN && packet.length <= socket_.maximum_length();
+  return packet.pool != pool_->id() && !packet.continues() && !packet.has_tx_metadata() && packet.length >= ETH_HLEN &&
+         packet.length <= socket_.maximum_length();
 }
 
 bool InjectTxQueue::Describe(inject_block& block) {

@@ -50,6 +50,7 @@ struct InjectCounters {
   lcore::Counter kept_in_order;    // bursts sent through the ring since it still held earlier packets
   lcore::Counter not_injectable;   // bursts with a packet that only the ring can send, or drop
   lcore::Counter scattered;        // bursts sent through the ring since a packet in them had several frames
+  lcore::Counter asking;           // bursts sent through the ring since a packet in them asks something of the device
   lcore::Counter held_back;        // bursts sent through the ring since calls of their depth have left enough page pools behind
   lcore::Counter pools_left;       // calls whose page pool outlived them, since a receiver holds a frame
 };
@@ -67,6 +68,7 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
   std::size_t Send(std::span<const Packet> packets) override;
   std::size_t SendMore(std::span<const Packet> packets) override;
   bool Poll() override;
+  std::size_t TakeTimestamps(std::span<TxTimestamp> stamps) override { return ring_.TakeTimestamps(stamps); }
 
   // Without an injection everything goes through the ring. `ready`: the device takes XDP frames now.
   void Open(bpf::Injection* injection, bool ready, uint32_t flush_us);
@@ -91,7 +93,7 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
 
   bool PrefersInjection(std::size_t depth);
   bool MustGoThroughRing(std::span<const Packet> packets);
-  std::size_t SendScattered(std::span<const Packet> packets);
+  std::size_t SendInOrder(std::span<const Packet> packets);
   std::size_t Stage(std::span<const Packet> packets);
   bool IsDue() const;
   void Flush();

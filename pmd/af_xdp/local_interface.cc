@@ -111,7 +111,10 @@ absl::StatusOr<std::unique_ptr<bpf::XdpProgram>> LocalInterface::Attach(const bp
 }
 
 absl::StatusOr<MadeSocket> LocalInterface::MakeSocket(const SocketOrder& order) {
-  auto socket = XskSocket::Create(netdev_->name(), order.queue, UmemLayout::Of(*order.pool), order.sizes, order.first);
+  UmemLayout memory = UmemLayout::Of(*order.pool);
+  memory.tx_metadata_bytes = order.tx_metadata_bytes;
+  memory.software_checksum = order.software_checksum;
+  auto socket = XskSocket::Create(netdev_->name(), order.queue, memory, order.sizes, order.first);
   if (!socket.ok()) return socket.status();
   MadeSocket made{.socket = *std::move(socket), .busy_polling_refused = {}};
   if (order.busy_polling.budget > 0) {

@@ -68,7 +68,10 @@ struct SocketOrder {
   const XskSocket* first = nullptr;  // as in XskSocket::Create
   CopyMode mode = CopyMode::kAutomatic;
   bool need_wakeup = true;
-  bool scattered = false;    // packets of several frames
+  bool scattered = false;  // packets of several frames
+  // As in UmemLayout; where another process makes the socket, there is none.
+  uint32_t tx_metadata_bytes = 0;
+  bool software_checksum = false;
   BusyPolling busy_polling;  // budget 0: not asked for
   XskSocket::Others others = XskSocket::Others::kMayUseIt;
 };

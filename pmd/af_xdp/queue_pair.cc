@@ -63,6 +63,8 @@ absl::Status QueuePair::Start(const XskSocket* first, bpf::XdpProgram& program, 
                           .mode = why_copy.empty() ? options_.copy_mode : CopyMode::kCopy,
                           .need_wakeup = options_.need_wakeup,
                           .scattered = scattered,
+                          .tx_metadata_bytes = WantsTxMetadata() ? static_cast<uint32_t>(kTxMetadataBytes) : 0,
+                          .software_checksum = options_.tx_metadata.checksum == TxMetadataPolicy::Checksum::kSoftware,
                           .busy_polling = options_.busy_polling,
                           .others = program.joined() ? XskSocket::Others::kMayUseIt : XskSocket::Others::kDoNot};
   auto made = interface_.MakeSocket(order);
@@ -94,9 +96,34 @@ absl::Status QueuePair::Start(const XskSocket* first, bpf::XdpProgram& program, 
                 {.flush_us = options_.flush_us,
                  .packets_a_call = made->sends_whole_ring ? options_.sizes.tx : kPacketsACall,
                  .zero_copy = socket.zero_copy()});
+  grant_ = GrantOf(socket);
+  tx_ring_.SetGrant(grant_);
   socket_ = std::move(made->socket);
   watch_.Forget();
   return absl::OkStatus();
+}
+
+// In copy mode the kernel does it for any device: it leaves a checksum to the device as it does those of its own stack, and computes it
+// where the device does not; its time stamp says when it was done with the packet. It sends at once, whatever time is asked for.
+TxGrant QueuePair::GrantOf(const XskSocket& socket) const {
+  TxGrant grant{.registered = socket.takes_tx_metadata()};
+  if (!grant.registered) return grant;
+  const TxMetadataPolicy& policy = options_.tx_metadata;
+  const bool software = policy.checksum == TxMetadataPolicy::Checksum::kSoftware;
+  const auto does = [&](uint64_t feature) { return (options_.xsk_features & feature) != 0; };
+  const bool zero_copy = socket.zero_copy();
+  if (policy.checksum != TxMetadataPolicy::Checksum::kOff && (!zero_copy || does(bpf::kXskFeatureChecksum)))
+    grant.asks |= TxMetadata::kChecksum;
+  if (policy.timestamp && (!zero_copy || does(bpf::kXskFeatureTimestamp))) grant.asks |= TxMetadata::kTimestamp;
+  if (policy.launch_time && zero_copy && does(bpf::kXskFeatureLaunchTime)) grant.asks |= TxMetadata::kLaunchTime;
+  grant.checksums_several = !software;  // the kernel computes it when it has seen the first frame
+  return grant;
+}
+
+TxOffloads QueuePair::tx_offloads() const {
+  if (socket_ == nullptr) return {};
+  const auto has = [this](uint64_t ask) { return (grant_.asks & ask) != 0; };
+  return {.checksum = has(TxMetadata::kChecksum), .timestamp = has(TxMetadata::kTimestamp), .launch_time = has(TxMetadata::kLaunchTime)};
 }
 
 // A queue that does not receive needs frames only where the device has to have some before the program lets its packets pass.
@@ -204,6 +231,12 @@ std::vector<NamedCounter> QueuePair::Counters(std::size_t index) const {
                                    {"tx_bytes", tx.bytes.value()},
                                    {"tx_copied", tx.copied.value()},
                                    {"tx_scattered", tx.scattered.value()},
+                                   {"tx_with_metadata", tx.requests.handed_on.value()},
+                                   {"tx_checksums_finished", tx.requests.checksums_finished.value()},
+                                   {"tx_metadata_no_room", tx.requests.no_room.value()},
+                                   {"tx_metadata_out_of_range", tx.requests.out_of_range.value()},
+                                   {"tx_metadata_unavailable", tx.requests.unavailable.value()},
+                                   {"tx_timestamps_lost", tx.completed.timestamps_lost.value()},
                                    {"tx_dropped_too_short", tx.dropped_too_short.value()},
                                    {"tx_dropped_too_long", tx.dropped_too_long.value()},
                                    {"tx_dropped_too_many_frames", tx.dropped_too_many_frames.value()},
@@ -293,6 +326,36 @@ void QueuePair::AppendFeatures(bool native, const bpf::DeviceFeatures& driver, s
                                                    : "the driver has not linked this queue to a NAPI instance";
   }
   features.push_back(std::move(busy));
+  AppendTxMetadata(features);
+}
+
+// A row for each thing that was asked for.
+void QueuePair::AppendTxMetadata(std::vector<FeatureState>& features) const {
+  const TxMetadataPolicy& policy = options_.tx_metadata;
+  const bool zero_copy = socket_->zero_copy();
+  const std::string why = !options_.why_no_tx_metadata.empty() ? options_.why_no_tx_metadata
+                          : !grant_.registered                 ? "the kernel takes no metadata with packets to send (Linux 6.11)"
+                          : zero_copy                          ? "the driver does not do it in zero-copy mode"
+                                                               : "in copy mode the kernel sends at once";
+  const auto append = [&](const char* feature, const char* asked, uint64_t bit, const char* in_copy_mode, const char* otherwise) {
+    const bool present = (grant_.asks & bit) != 0;
+    features.push_back({.feature = feature,
+                        .queue = static_cast<int>(number_),
+                        .asked = asked,
+                        .got = !present    ? otherwise
+                               : zero_copy ? "the device"
+                                           : in_copy_mode,
+                        .present = present,
+                        .reason = present ? "" : why});
+  };
+  using Checksum = TxMetadataPolicy::Checksum;
+  if (policy.checksum != Checksum::kOff) {
+    const bool software = policy.checksum == Checksum::kSoftware;
+    append(kFeatureTxChecksum, software ? "sw_checksum" : "checksum", TxMetadata::kChecksum,
+           software ? "the kernel" : "the device, or the kernel", "computed here");
+  }
+  if (policy.timestamp) append(kFeatureTxTimestamp, "timestamp", TxMetadata::kTimestamp, "the kernel's clock", "none");
+  if (policy.launch_time) append(kFeatureTxLaunchTime, "launch_time", TxMetadata::kLaunchTime, "", "none");
 }
 
 void QueuePair::CollectFrames(const std::string& device, mempool::FrameAudit& audit) const {

@@ -14,6 +14,7 @@
 #include "bpf/feature_probe.h"
 #include "bpf/xdp_program.h"
 #include "mempool/frame_audit.h"
+#include "pmd/af_xdp/af_xdp_options.h"
 #include "pmd/af_xdp/inject_tx_queue.h"
 #include "pmd/af_xdp/port_interface.h"
 #include "pmd/af_xdp/queue_watch.h"
@@ -42,6 +43,9 @@ struct QueuePairOptions {
   BusyPolling busy_polling;
   bool completes_checksums = false;
   uint32_t flush_us = kDefaultFlushUs;
+  TxMetadataPolicy tx_metadata;
+  std::string why_no_tx_metadata;  // not empty: it is not asked for, whatever tx_metadata says
+  uint64_t xsk_features = 0;       // what the driver does in zero-copy mode for packets that ask
   // In copy mode the device sends from our frames all the same (virtio-net: IFF_TX_SKB_NO_LINEAR).
   bool sends_from_frames = false;
 };
@@ -67,6 +71,9 @@ class QueuePair {
   // The longest packet that is sent, headers included.
   void SetMaximumLength(std::size_t bytes) { tx_ring_.SetMaximumLength(bytes); }
 
+  // What the socket does for packets that ask.
+  TxOffloads tx_offloads() const;
+
   const XskSocket* socket() const { return socket_.get(); }
   std::size_t tx_count() const { return baselines_.size(); }
   // Of the tx queue `index` of this socket; with the first one come those of the rx queue.
@@ -84,6 +91,9 @@ class QueuePair {
   FillLimits LimitsOfFill(bool zero_copy) const;
   void CloseSocket(std::unique_ptr<XskSocket> socket, int interface_index);
   void RetryRelease(int timeout_ms);
+  bool WantsTxMetadata() const { return options_.tx_metadata.any() && options_.why_no_tx_metadata.empty(); }
+  TxGrant GrantOf(const XskSocket& socket) const;
+  void AppendTxMetadata(std::vector<FeatureState>& features) const;
   std::string WhyCopy(bool native, const bpf::DeviceFeatures& driver) const;
   std::vector<NamedCounter> Counters(std::size_t index) const;
   xdp_statistics KernelStatistics() const;
@@ -101,6 +111,7 @@ class QueuePair {
   QueueWatch watch_;
   std::vector<std::unique_ptr<TxQueue>> tx_queues_;  // one XskTxQueue, without a lock, or several SharedTxQueues
   int unreleased_on_ = 0;                            // index of the interface that may still use frames of a closed socket; 0: none does
+  TxGrant grant_;
   std::string busy_polling_refused_;
   std::string why_copy_;             // as Start was told
   xdp_statistics closed_sockets_{};  // sums over sockets that are closed

@@ -34,6 +34,12 @@ bool SharedTxQueue::Poll() {
   return owner_.counters.pending() != 0;
 }
 
+std::size_t SharedTxQueue::TakeTimestamps(std::span<TxTimestamp> stamps) {
+  if (owner_.timestamps == nullptr) return 0;
+  const std::lock_guard guard(sharing_.lock_);  // completions are taken by any of those who share
+  return owner_.timestamps->Take(stamps);
+}
+
 std::size_t SharedTxQueue::Take(std::span<const Packet> packets) {
   XskTxRing& ring = sharing_.ring_;
   if (packets.empty() || !ring.is_open()) return 0;

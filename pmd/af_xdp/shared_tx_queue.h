@@ -60,6 +60,7 @@ class SharedTxQueue final : public TxQueue {
   std::size_t Send(std::span<const Packet> packets) override;
   std::size_t SendMore(std::span<const Packet> packets) override;
   bool Poll() override;
+  std::size_t TakeTimestamps(std::span<TxTimestamp> stamps) override;
 
   const TxCounters& counters() const { return owner_.counters; }
 

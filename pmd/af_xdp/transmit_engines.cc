@@ -106,7 +106,8 @@ std::vector<NamedCounter> TransmitEngines::Counters(std::size_t number) const {
           {prefix + "recoveries", counters.recoveries.value()},
           {prefix + "kept_in_order", counters.kept_in_order.value()},
           {prefix + "not_injectable", counters.not_injectable.value()},
-          {prefix + "scattered", counters.scattered.value()}};
+          {prefix + "scattered", counters.scattered.value()},
+          {prefix + "asking", counters.asking.value()}};
 }
 
 void TransmitEngines::AppendExtendedStats(std::vector<NamedCounter>& stats) const {

@@ -11,8 +11,12 @@ namespace {
 
 constexpr std::size_t kPrefetchAhead = 4;
 
-bool IsForeign(const XskTxRing& ring, const Packet& packet) {
-  return packet.pool != ring.pool().id();
+bool IsMisplaced(const XskTxRing& ring, const Packet& packet) {
+  return packet.pool != ring.pool().id() || !ring.IsRoomBefore(packet);
+}
+
+void CarryRequest(const Packet& packet, Packet& copy) {
+  if (packet.has_tx_metadata()) CopyRequest(packet, mempool::Pool::FromId(packet.pool).Headroom(packet), copy);
 }
 
 // A copy starts where a packet of our pool starts, so it may be shorter than one that starts elsewhere.
@@ -21,7 +25,7 @@ std::size_t LongestCopy(const XskTxRing& ring) {
 }
 
 bool MayCopy(const XskTxRing& ring, const Packet& packet, std::size_t longest) {
-  return IsForeign(ring, packet) && !packet.continues() && packet.length >= ETH_HLEN && packet.length <= longest;
+  return IsMisplaced(ring, packet) && !packet.continues() && packet.length >= ETH_HLEN && packet.length <= longest;
 }
 
 std::size_t LengthOf(std::span<const Packet> frames) {
@@ -67,10 +71,11 @@ std::size_t CopyScattered(XskTxRing& ring, TxCounters& counters, std::span<const
     return 0;
   }
   Packet* copy = copies;
+  CarryRequest(frames.front(), *copy);
   for (const Packet& frame : frames) {
     for (std::size_t done = 0; done < frame.length;) {
       if (copy->length == room) {
-        copy->flags = Packet::kContinues;
+        copy->flags |= Packet::kContinues;
         ++copy;
       }
       const std::size_t some = std::min<std::size_t>(frame.length - done, room - copy->length);
@@ -82,8 +87,8 @@ std::size_t CopyScattered(XskTxRing& ring, TxCounters& counters, std::span<const
   return count;
 }
 
-// Packets from another NUMA node's pool (or a driver's own): the one copy there is in user space, and it is counted.
-std::size_t CopyForeign(XskTxRing& ring, TxCounters& counters, std::span<const Packet> packets, Packet* copies) {
+// Packets from another NUMA node's pool (or a driver's own), as a rule: the one copy there is in user space, and it is counted.
+std::size_t CopyMisplaced(XskTxRing& ring, TxCounters& counters, std::span<const Packet> packets, Packet* copies) {
   const std::size_t longest = LongestCopy(ring);
   std::size_t count = 0;
   while (count < std::min(packets.size(), kMostCopies) && MayCopy(ring, packets[count], longest)) ++count;
@@ -94,6 +99,7 @@ std::size_t CopyForeign(XskTxRing& ring, TxCounters& counters, std::span<const P
     if (index + kPrefetchAhead < got) __builtin_prefetch(packets[index + kPrefetchAhead].data);
     std::memcpy(copies[index].data, packets[index].data, packets[index].length);
     copies[index].length = packets[index].length;
+    CarryRequest(packets[index], copies[index]);
   }
   return got;
 }

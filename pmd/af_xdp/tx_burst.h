@@ -16,9 +16,9 @@ namespace pollux::pmd::af_xdp {
 inline constexpr std::size_t kMostCopies = 32;
 static_assert(kMostCopies >= mempool::kMostFramesOfPacket);
 
-// Copies the run of packets of other pools at the head of `packets`, up to kMostCopies, into frames of the ring's pool; returns how many.
-// The originals stay the caller's.
-std::size_t CopyForeign(XskTxRing& ring, TxCounters& counters, std::span<const Packet> packets, Packet* copies);
+// Copies the run of packets of other pools at the head of `packets`, up to kMostCopies, into frames of the ring's pool, and those that
+// start where the kernel accepts none; returns how many. The originals stay the caller's.
+std::size_t CopyMisplaced(XskTxRing& ring, TxCounters& counters, std::span<const Packet> packets, Packet* copies);
 // Copies a packet of several frames, of whatever pools, into as few frames of the ring's pool as hold it; returns how many. The originals
 // stay the caller's.
 std::size_t CopyScattered(XskTxRing& ring, TxCounters& counters, std::span<const Packet> frames, Packet* copies);
@@ -26,7 +26,8 @@ std::size_t CopyScattered(XskTxRing& ring, TxCounters& counters, std::span<const
 bool DropHopeless(const XskTxRing& ring, TxCounters& counters, std::span<const Packet> frames);
 // The frames of one packet can be sent as they are.
 inline bool MaySend(const XskTxRing& ring, std::span<const Packet> frames) {
-  return frames.size() == 1 ? ring.MaySend(frames.front()) : ring.MaySendScattered(frames);
+  const bool alone = frames.size() > 1 || frames.front().has_tx_metadata();
+  return alone ? ring.MaySendByItself(frames) : ring.MaySend(frames.front()) && ring.IsRoomBefore(frames.front());
 }
 
 // Takes the first packets of a burst; returns how many elements. `put` puts the first of some packets into the ring, up to one that the
@@ -62,7 +63,7 @@ std::size_t TakeBurst(XskTxRing& ring, TxCounters& counters, std::span<const Pac
     }
     Packet copies[kMostCopies];
     const bool several = frames.size() > 1;
-    const std::size_t count = several ? CopyScattered(ring, counters, frames, copies) : CopyForeign(ring, counters, rest, copies);
+    const std::size_t count = several ? CopyScattered(ring, counters, frames, copies) : CopyMisplaced(ring, counters, rest, copies);
     if (count == 0) break;
     std::size_t put_count = 0;
     while (put_count < count) {

@@ -56,6 +56,7 @@ absl::StatusOr<std::unique_ptr<XskSocket>> XskSocket::Create(const std::string& 
   }
   std::unique_ptr<XskSocket> xsk(new XskSocket(interface, queue, descriptor));
   xsk->first_ = first;
+  if (first != nullptr) xsk->takes_tx_metadata_ = first->takes_tx_metadata_;
   if (first == nullptr) {
     if (auto status = xsk->RegisterMemory(memory); !status.ok()) return status;
   }
@@ -91,14 +92,34 @@ UmemLayout UmemLayout::Of(const mempool::Pool& pool) {
 }
 
 absl::Status XskSocket::RegisterMemory(const UmemLayout& memory) {
-  xdp_umem_reg registration{};
+  // xdp_umem_reg as of Linux 6.11; older kernels read as much of it as they know.
+  struct Registration {
+    uint64_t addr = 0;
+    uint64_t len = 0;
+    uint32_t chunk_size = 0;
+    uint32_t headroom = 0;
+    uint32_t flags = 0;
+    uint32_t tx_metadata_len = 0;
+  } registration;
+  static_assert(sizeof(Registration) == 32 && offsetof(xdp_umem_reg, flags) == offsetof(Registration, flags));
   registration.addr = reinterpret_cast<uint64_t>(memory.base);
   registration.len = memory.bytes;
   registration.chunk_size = memory.frame_size;
   // The kernel keeps XDP_PACKET_HEADROOM before every packet; this is what the pool wants beyond that.
   registration.headroom = memory.headroom - static_cast<uint32_t>(mempool::kMinimumHeadroom);
-  if (setsockopt(descriptor_, SOL_XDP, XDP_UMEM_REG, &registration, sizeof(registration)) == 0) return absl::OkStatus();
-  const int error = errno;
+  if (memory.tx_metadata_bytes > 0) {
+    registration.flags = bpf::kXdpUmemTxMetadataLength | (memory.software_checksum ? bpf::kXdpUmemTxSoftwareChecksum : 0);
+    registration.tx_metadata_len = memory.tx_metadata_bytes;
+  }
+  takes_tx_metadata_ = memory.tx_metadata_bytes > 0;
+  int error = setsockopt(descriptor_, SOL_XDP, XDP_UMEM_REG, &registration, sizeof(registration)) == 0 ? 0 : errno;
+  if (error == EINVAL && takes_tx_metadata_) {
+    // Not with the length alone, as 6.8 took it: a kernel that knows nothing of it would not say so, and then skip what asks.
+    takes_tx_metadata_ = false;
+    registration.flags = registration.tx_metadata_len = 0;
+    error = setsockopt(descriptor_, SOL_XDP, XDP_UMEM_REG, &registration, sizeof(registration)) == 0 ? 0 : errno;
+  }
+  if (error == 0) return absl::OkStatus();
   const std::string hint = error == ENOBUFS || error == ENOMEM || error == EPERM ? MemlockHint(registration.len) : "";
   return ErrnoStatus(
       error,

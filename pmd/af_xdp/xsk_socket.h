@@ -39,6 +39,11 @@ struct UmemLayout {
   uint32_t frame_size = 0;
   uint32_t headroom = 0;  // that the pool keeps before a packet, the kernel's XDP_PACKET_HEADROOM among it
 
+  // Room for what a packet asks (tx_requests.h), in the headroom in front of it; 0: none. With `software_checksum` the kernel computes the
+  // checksums that are asked for, in copy mode, before anybody sees the packet.
+  uint32_t tx_metadata_bytes = 0;
+  bool software_checksum = false;
+
   static UmemLayout Of(const mempool::Pool& pool);
 };
 
@@ -48,7 +53,8 @@ struct UmemLayout {
 class XskSocket {
  public:
   // Registers the memory as a UMEM of this socket, or uses the registration of `first`, another socket of the same
-  // interface (XDP_SHARED_UMEM, so that the driver maps the memory for DMA once). Errors name the system call.
+  // interface (XDP_SHARED_UMEM, so that the driver maps the memory for DMA once). Without metadata where the kernel knows of none. Errors
+  // name the system call.
   static absl::StatusOr<std::unique_ptr<XskSocket>> Create(const std::string& interface, uint32_t queue, const UmemLayout& memory,
                                                            const XskRingSizes& sizes, const XskSocket* first);
   // A socket that another process made so and bound for this one (tools/broker); takes the descriptor, whatever comes of it.
@@ -80,6 +86,8 @@ class XskSocket {
 
   int descriptor() const { return descriptor_; }
   bool zero_copy() const { return zero_copy_; }
+  // The memory is registered with tx_metadata_bytes.
+  bool takes_tx_metadata() const { return takes_tx_metadata_; }
   uint32_t queue() const { return queue_; }
   // The six counters of XDP_STATISTICS since the socket was made.
   xdp_statistics Statistics() const;
@@ -112,6 +120,7 @@ class XskSocket {
   const XskSocket* first_ = nullptr;
   bool zero_copy_ = false;
   bool scattered_ = false;
+  bool takes_tx_metadata_ = false;
   RingMemory rx_, tx_, fill_, completion_;
   Mapping mappings_[4];
 };

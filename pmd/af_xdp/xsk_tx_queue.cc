@@ -38,6 +38,10 @@ bool XskTxQueue::Poll() {
   return ring_.outstanding() > 0;
 }
 
+std::size_t XskTxQueue::TakeTimestamps(std::span<TxTimestamp> stamps) {
+  return owner_.timestamps == nullptr ? 0 : owner_.timestamps->Take(stamps);
+}
+
 void XskTxQueue::Push(XskTxRing::Push push) {
   if (ring_.push_is_due(push)) Kick();
 }

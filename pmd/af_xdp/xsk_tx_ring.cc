@@ -29,7 +29,8 @@ std::size_t XskTxRing::Put(std::span<const Packet> packets, Owner& owner) {
   std::size_t done = 0;
   while (room > 0) {
     const uint32_t in_a_row = std::min(room, tx_.InARow(0));
-    const auto [put, bytes] = PutInARow(packets.subspan(done, in_a_row), owner.tag);
+    const auto some = packets.subspan(done, in_a_row);
+    const auto [put, bytes] = grant_.registered ? PutInARow<true>(some, owner.tag) : PutInARow<false>(some, owner.tag);
     owner.counters.bytes.Add(bytes);
     done += put;
     room -= static_cast<uint32_t>(put);
@@ -37,21 +38,25 @@ std::size_t XskTxRing::Put(std::span<const Packet> packets, Owner& owner) {
   }
   if (done > 0) {
     owner.put_to = tx_.next();
-  } else if (!packets.empty() && packets.front().continues()) {
-    return PutScattered(packets.first(mempool::FramesOfFirst(packets)), owner);
+  } else if (!packets.empty() && (packets.front().flags & (Packet::kContinues | Packet::kTxMetadata)) != 0) {
+    return PutByItself(packets.first(mempool::FramesOfFirst(packets)), owner);
   }
   return done;
 }
 
 // All at once, so that the kernel never sees a part of it.
-std::size_t XskTxRing::PutScattered(std::span<const Packet> frames, Owner& owner) {
+std::size_t XskTxRing::PutByItself(std::span<const Packet> frames, Owner& owner) {
   const auto count = static_cast<uint32_t>(frames.size());
-  if (!MaySendScattered(frames) || tx_.Room(count) < count) return 0;
+  if (!MaySendByItself(frames) || tx_.Room(count) < count) return 0;
+  const Packet& first = frames.front();
+  const uint64_t handed_on = first.has_tx_metadata() ? SettleRequest(grant_, frames, pool_->Headroom(first), owner.counters.requests) : 0;
+  if ((handed_on & TxMetadata::kTimestamp) != 0) stamped_->Insert(pool_->FrameOf(first));
   for (uint32_t index = 0; index < count; ++index) {
     const Packet& frame = frames[index];
     const auto number = pool_->FrameOf(frame);
     const bool last = index + 1 == count;
-    tx_.At(index) = {.addr = pool_->Offset(frame.data), .len = frame.length, .options = last ? 0 : bpf::kXdpPacketContinues};
+    const uint32_t options = (last ? 0 : bpf::kXdpPacketContinues) | (index == 0 && handed_on != 0 ? bpf::kXdpTxMetadata : 0);
+    tx_.At(index) = {.addr = pool_->Offset(frame.data), .len = frame.length, .options = options};
     held_.writer().Insert(number, owner.tag);
     if (!last) continuing_->Insert(number);
     owner.counters.bytes.Add(frame.length);
@@ -59,17 +64,17 @@ std::size_t XskTxRing::PutScattered(std::span<const Packet> frames, Owner& owner
   tx_.Submit(count);
   outstanding_ += count;
   owner.put_to = tx_.next();
-  owner.counters.scattered.Add(1);
+  if (count > 1) owner.counters.scattered.Add(1);
   return count;
 }
 
 // The kernel refuses a frame of no byte, in whatever place.
-bool XskTxRing::MaySendScattered(std::span<const Packet> frames) const {
+bool XskTxRing::MaySendByItself(std::span<const Packet> frames) const {
   if (frames.size() > most_frames()) return false;
   std::size_t length = 0;
   for (const Packet& frame : frames) {
     const std::size_t room = limits_.frame_mask + 1 - (pool_->Offset(frame.data) & limits_.frame_mask);
-    if (frame.pool != pool_->id() || frame.length == 0 || frame.length > room) return false;
+    if (frame.pool != pool_->id() || frame.length == 0 || frame.length > room || !IsRoomBefore(frame)) return false;
     length += frame.length;
   }
   return length >= ETH_HLEN && length <= maximum_length();
@@ -77,6 +82,7 @@ bool XskTxRing::MaySendScattered(std::span<const Packet> frames) const {
 
 // Descriptors for the first packets, as many as can be sent as they are; the ring has them all in a row. What the loop needs of the
 // ring is copied first, since the compiler must assume that a store to the ledger's bytes could change it.
+template <bool kRegistered>
 [[gnu::noinline]] XskTxRing::Amount XskTxRing::PutInARow(std::span<const Packet> packets, uint8_t tag) {
   const Limits limits = limits_;
   const uint64_t length_range = length_range_.load(std::memory_order_relaxed);
@@ -89,6 +95,8 @@ bool XskTxRing::MaySendScattered(std::span<const Packet> frames) const {
     const TwoWords descriptor = (LoadTwoWords(&packet) & kAddressAndLength) - origin;
     const uint64_t address = descriptor[0];
     if (!limits.Allow(length_range, address, packet)) [[unlikely]]
+      break;
+    if (kRegistered && (address & limits.frame_mask) < kTxMetadataBytes) [[unlikely]]
       break;
     StoreTwoWords(end++, descriptor);
     held.Insert(static_cast<mempool::FrameNumber>(address >> limits.frame_shift), tag);
@@ -112,6 +120,7 @@ std::size_t XskTxRing::TakeCompleted(std::span<mempool::FrameNumber> frames) {
   } else {
     CreditOwners({addresses, count});
   }
+  if (stamped_ != nullptr) KeepTimestamps({addresses, count});
   for (uint32_t index = 0; index < count; ++index) {
     frames[index] = static_cast<mempool::FrameNumber>(addresses[index] >> frame_shift);
     held.Erase(frames[index]);
@@ -122,6 +131,20 @@ std::size_t XskTxRing::TakeCompleted(std::span<mempool::FrameNumber> frames) {
   completion_.Release(count);
   outstanding_ -= count;
   return count;
+}
+
+// The kernel has written them over the requests, in front of the packets that asked.
+void XskTxRing::KeepTimestamps(std::span<const uint64_t> addresses) {
+  for (const uint64_t address : addresses) {
+    const auto frame = static_cast<mempool::FrameNumber>(address >> limits_.frame_shift);
+    if (!stamped_->Contains(frame)) continue;
+    stamped_->Erase(frame);
+    const TxMetadata metadata = MetadataBefore(limits_.base + address);
+    TxTimestamp stamp{.cookie = metadata.cookie};
+    std::memcpy(&stamp.time, &metadata.checksum_start, sizeof(stamp.time));  // completion.tx_timestamp of struct xsk_tx_metadata
+    Owner& owner = *owners_[held_.Tag(frame) - 1u];
+    if (!owner.timestamps->Add(stamp)) owner.counters.completed.timestamps_lost.Add(1);
+  }
 }
 
 // A packet is counted by its last frame.
@@ -255,6 +278,7 @@ std::size_t XskTxRing::TakeBackNow(std::span<mempool::FrameNumber> frames) {
     owners_[held_.Tag(frames[index]) - 1u]->counters.completed.dropped_link_down.Add(packets);
     held.Erase(frames[index]);
     if (continuing_ != nullptr) continuing_->Erase(frames[index]);
+    if (stamped_ != nullptr) stamped_->Erase(frames[index]);
   }
   outstanding_ -= count;
   return count;
@@ -308,6 +332,15 @@ void XskTxRing::SetScattered(bool on) {
   if (!on) continuing_.reset();
 }
 
+void XskTxRing::SetGrant(const TxGrant& grant) {
+  grant_ = grant;
+  const bool stamps = (grant.asks & TxMetadata::kTimestamp) != 0;
+  stamped_ = stamps ? std::make_unique<mempool::FrameSet>(pool_->frame_count()) : nullptr;
+  for (const auto& owner : owners_) {
+    if (stamps && owner->timestamps == nullptr) owner->timestamps = std::make_unique<KeptTimestamps>();
+  }
+}
+
 void XskTxRing::SetMaximumLength(std::size_t bytes) {
   length_range_.store(bytes - ETH_HLEN, std::memory_order_relaxed);
 }
@@ -342,6 +375,7 @@ void XskTxRing::Close(bool released) {
     held_.Clear();
     if (continuing_ != nullptr) continuing_->Clear();
   }
+  if (stamped_ != nullptr) stamped_->Clear();
   SettleLateDrops();
   for (const auto& owner : owners_) owner->counters.dropped_at_stop.Add(owner->counters.pending());
 }

@@ -20,6 +20,7 @@
 #include "mempool/pool.h"
 #include "pmd/af_xdp/poll_guard.h"
 #include "pmd/af_xdp/push_timer.h"
+#include "pmd/af_xdp/tx_requests.h"
 #include "pmd/af_xdp/xsk_calls.h"
 #include "pmd/af_xdp/xsk_ring.h"
 #include "pmd/queue.h"
@@ -45,11 +46,13 @@ struct alignas(lcore::kCacheLineBytes) TxCounters {
   lcore::Counter refused_gone;       // Send calls that took nothing since the interface is gone
   lcore::Counter scattered;          // packets of several frames that were put into the ring
   lcore::Counter dropped_too_many_frames;
+  TxRequestCounters requests;
   // Whoever takes completions adds to these: of a shared ring that is another core, as a rule.
   struct alignas(lcore::kCacheLineBytes) Completed {
     lcore::Counter sent;               // back from the completion ring, and not dropped_busy
     lcore::Counter dropped_busy;       // sendto said EBUSY: the kernel dropped a packet, and its frame came back as a sent one's
     lcore::Counter dropped_link_down;  // ENETDOWN: taken back from the tx ring, as a card without a link drops what it is given
+    lcore::Counter timestamps_lost;    // nobody had taken those before
   } completed;
 
   // Any thread.
@@ -71,6 +74,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
     uint8_t tag = 0;      // of its frames in the ledger
     uint32_t put_to = 0;  // index behind its last packet
     TxCounters counters;
+    std::unique_ptr<KeptTimestamps> timestamps;  // null: the socket tells none
   };
   static constexpr std::size_t kMaximumOwners = 255;
   static constexpr uint32_t kEnough = 128;  // packets that the kernel has not been told of, at which no more are waited for
@@ -78,7 +82,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   const Owner& owner(std::size_t number) const { return *owners_[number]; }
 
   // Puts the first packets into the ring, up to one that cannot be sent as it is, as far as there is room; returns how many frames. A
-  // packet of several frames goes by itself, in one call: all of it or nothing.
+  // packet of several frames, or one that asks (pmd/tx_metadata.h), goes by itself, in one call: all of it or nothing.
   std::size_t Put(std::span<const Packet> packets, Owner& owner);
   // Takes frames off the completion ring, for the caller to return to the pool; returns how many.
   std::size_t TakeCompleted(std::span<mempool::FrameNumber> frames);
@@ -109,12 +113,18 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   void EndWait() { guard_.EndWait(); }
 
   // Any thread may ask these.
-  // The packet is one of the pool's, and neither too long nor too short: it can be sent as it is.
+  // The packet is one of the pool's, neither too long nor too short, and asks nothing: it can be sent as it is, if there IsRoomBefore it.
   bool MaySend(const Packet& packet) const {
     return limits_.Allow(length_range_.load(std::memory_order_relaxed), static_cast<uint64_t>(packet.data - limits_.base), packet);
   }
-  // The same for the frames of a packet that has several.
-  bool MaySendScattered(std::span<const Packet> frames) const;
+  // All of it for the frames of a packet that has several, or that asks.
+  bool MaySendByItself(std::span<const Packet> frames) const;
+  // The packet, one of the pool's, starts where the kernel accepts one (tx_requests.h).
+  bool IsRoomBefore(const Packet& packet) const {
+    return !grant_.registered || (static_cast<uint64_t>(packet.data - limits_.base) & limits_.frame_mask) >= kTxMetadataBytes;
+  }
+  // Packets that ask go through this ring, and through nothing else.
+  bool takes_requests() const { return grant_.registered; }
   std::size_t maximum_length() const;
   // Frames that a packet may have: 1, or kMostFramesOfPacket.
   std::size_t most_frames() const { return continuing_ == nullptr ? 1 : mempool::kMostFramesOfPacket; }
@@ -141,6 +151,8 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   void Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length, const Pace& pace);
   // Packets may have several frames: the socket was bound for them. Before Open.
   void SetScattered(bool on);
+  // What the socket does for packets that ask. While nothing is in the ring.
+  void SetGrant(const TxGrant& grant);
   // The longest packet that is sent, headers included. Any thread, at any time.
   void SetMaximumLength(std::size_t bytes);
   // One step towards an empty ring: kicks and reclaims; returns the packets that the kernel still has.
@@ -162,11 +174,11 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
 
     // Length and pool are one word: one subtraction and one comparison check that the pool is ours and the length neither too short nor
     // too long (`length_range`: longest less shortest), since whatever is not wraps to, or is, a huge number. So is one
-    // of several frames: kContinues is the bit above. The other flags say nothing about that.
+    // of several frames, or one that asks: kContinues and kTxMetadata are the bits above. The other flags say nothing about that.
     bool Allow(uint64_t length_range, uint64_t address, const Packet& packet) const {
       static_assert(std::endian::native == std::endian::little && offsetof(Packet, length) == 8 && offsetof(Packet, pool) == 12);
-      static_assert(offsetof(Packet, flags) == 14 && Packet::kContinues == 1);
-      constexpr uint64_t kLengthAndPool = (uint64_t{1} << 49) - 1;
+      static_assert(offsetof(Packet, flags) == 14);
+      constexpr uint64_t kLengthAndPool = (uint64_t{1} << 48) - 1 + (uint64_t{Packet::kContinues | Packet::kTxMetadata} << 48);
       uint64_t length_and_pool;
       std::memcpy(&length_and_pool, &packet.length, sizeof(length_and_pool));
       return (length_and_pool & kLengthAndPool) - shortest_of_pool <= length_range &&
@@ -178,8 +190,10 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
     uint64_t packets;
     uint64_t bytes;
   };
+  template <bool kRegistered>
   Amount PutInARow(std::span<const Packet> packets, uint8_t tag);
-  std::size_t PutScattered(std::span<const Packet> frames, Owner& owner);
+  std::size_t PutByItself(std::span<const Packet> frames, Owner& owner);
+  void KeepTimestamps(std::span<const uint64_t> addresses);
   std::size_t TakeBackNow(std::span<mempool::FrameNumber> frames);
   uint32_t CountPackets(std::span<const uint64_t> addresses);
   uint32_t RestOfFirst(uint32_t waiting);
@@ -205,11 +219,13 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   alignas(lcore::kCacheLineBytes) const Limits limits_;
   std::atomic<uint64_t> length_range_{0};
   std::unique_ptr<mempool::FrameSet> continuing_;  // of held_, those that are not a packet's last; null: packets have one frame
+  std::unique_ptr<mempool::FrameSet> stamped_;     // of held_, those whose packet asks for its time; null: there are none
   mempool::FrameSet held_;                         // in the tx ring, in the kernel, in the completion ring; the tag says whose
   std::atomic<bool> device_gone_{false};
   int socket_ = -1;
   uint32_t packets_a_call_ = 32;
   bool zero_copy_ = true;
+  TxGrant grant_;
   std::vector<std::unique_ptr<Owner>> owners_;  // by tag - 1
   const std::shared_ptr<mempool::Pool> pool_;
   XskCalls& calls_;

@@ -87,6 +87,7 @@ class alignas(lcore::kCacheLineBytes) TappedTxQueue final : public TxQueue {
     return queue_.SendMore(packets);
   }
   bool Poll() override { return queue_.Poll(); }
+  std::size_t TakeTimestamps(std::span<TxTimestamp> stamps) override { return queue_.TakeTimestamps(stamps); }
 
   TapPoint point;
 

@@ -275,7 +275,8 @@ void AddPortOptions(OptionTable& table, TestpmdOptions& options) {
                return bpf::ParseSteerRule(rule).status();
              }});
   table.Add({"require", 0, kRequired, "FEATURES",
-             "fail instead of falling back: zerocopy, native, busy_poll,\nneed_wakeup, inject, hugepages, numa, rx_metadata",
+             "fail instead of falling back: zerocopy, native, busy_poll,\nneed_wakeup, inject, hugepages, numa, rx_metadata,\n"
+             "tx_checksum, tx_timestamp, tx_launch_time",
              AddWords(options.require)});
 }
 
