@@ -63,12 +63,12 @@ struct TxTimestamp {
   uint64_t time = 0;
 };
 
-// Writes `metadata` in front of the packet, which is one of `pool`, and marks it. Of a packet of several frames: the first. False, and
-// nothing is done: there is too little headroom.
+// Writes `metadata` in front of the packet, which is one of `pool`, and marks it; what a device told of it (rx_metadata.h) lay there too.
+// Of a packet of several frames: the first. False, and nothing is done: there is too little headroom.
 inline bool AskDevice(const mempool::Pool& pool, mempool::Packet& packet, const TxMetadata& metadata) {
   if (pool.Headroom(packet) < kTxMetadataBytes) return false;
   std::memcpy(packet.data - kTxMetadataBytes, &metadata, sizeof(metadata));
-  packet.flags |= mempool::Packet::kTxMetadata;
+  packet.flags = static_cast<uint16_t>((packet.flags & ~mempool::Packet::kRxMetadata) | mempool::Packet::kTxMetadata);
   return true;
 }
 
