@@ -127,14 +127,16 @@ absl::Status ParseTxMetadata(DeviceArguments& arguments, TxMetadataPolicy& polic
   if (!text.ok()) return text.status();
   if (*text == "off") return absl::OkStatus();
   using Checksum = TxMetadataPolicy::Checksum;
-  for (const absl::string_view word : absl::StrSplit(*text, '+')) {
+  absl::string_view words = *text;
+  if (words.front() == '[' && words.back() == ']') words = words.substr(1, words.size() - 2);
+  for (const absl::string_view word : absl::StrSplit(words, ',')) {
     const bool checksum = word == "checksum" || word == "sw_checksum";
     bool* const time = word == "timestamp" ? &policy.timestamp : word == "launch_time" ? &policy.launch_time : nullptr;
     const bool again = checksum ? policy.checksum != Checksum::kOff : time != nullptr && *time;
     if ((!checksum && time == nullptr) || again) {
-      return absl::InvalidArgumentError(absl::StrCat("tx_metadata=", *text, ": '", word, "' ",
-                                                     again ? "comes a second time" : "is not known",
-                                                     "; off, or words joined by +: checksum or sw_checksum, timestamp, launch_time"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("tx_metadata=", *text, ": '", word, "' ", again ? "comes a second time" : "is not known",
+                       "; off, or some of checksum or sw_checksum, timestamp, launch_time, as in [checksum,timestamp]"));
     }
     if (checksum) policy.checksum = word == "checksum" ? Checksum::kOffload : Checksum::kSoftware;
     if (time != nullptr) *time = true;

@@ -86,7 +86,7 @@ inline constexpr const char* kAfXdpArguments =
     "testpmd\n"
     "                      does not; docs/packets.md)\n"
     "sg=auto|on|off        packets of several frames: if the MTU asks for it, always, or never (default auto; Linux 6.6)\n"
-    "tx_metadata=off|WORD[+WORD]...\n"
+    "tx_metadata=off|KIND|[KIND,...]\n"
     "                      what packets may ask of kernel and device: checksum or sw_checksum, timestamp, launch_time (default off;\n"
     "                      docs/packets.md)\n"
     "flush_us=N            longest time that packets wait for others, to be sent in one call (default 20; 0: none)\n"

@@ -216,7 +216,7 @@ TEST_P(TxMetadataTest, AForeignPacketIsCopiedWithWhatItAsks) {
 
 TEST_P(TxMetadataTest, TimesComeBackWithTheirCookies) {
   StartReceiver("");
-  StartSender("checksum+timestamp");
+  StartSender("[checksum,timestamp]");
   EXPECT_TRUE(sender_->tx_offloads().timestamp);
   timespec now{};
   clock_gettime(CLOCK_TAI, &now);
@@ -239,14 +239,14 @@ TEST_P(TxMetadataTest, TimesComeBackWithTheirCookies) {
 }
 
 TEST_P(TxMetadataTest, WhatWasGotIsReported) {
-  StartSender("checksum+timestamp+launch_time");
+  StartSender("[checksum,timestamp,launch_time]");
   EXPECT_TRUE(CheckRequired(sender_->Features(), {"tx_checksum", "tx_timestamp"}).ok());
   EXPECT_FALSE(CheckRequired(sender_->Features(), {"tx_launch_time"}).ok());
   EXPECT_FALSE(sender_->tx_offloads().launch_time);
   ASSERT_NO_FATAL_FAILURE(sender_.reset());
   StartSender("off");
   EXPECT_FALSE(CheckRequired(sender_->Features(), {"tx_checksum"}).ok());
-  for (const char* wrong : {"", "checksum+", "checksum+sw_checksum", "timestamp+timestamp", "off+timestamp", "speed"}) {
+  for (const char* wrong : {"", "[checksum,]", "[checksum,sw_checksum]", "[timestamp,timestamp]", "[off,timestamp]", "[]", "speed"}) {
     EXPECT_FALSE(OpenDevice("net_af_xdp_c,iface=x0,tx_metadata=" + std::string(wrong)).ok()) << wrong;
   }
 }
