@@ -271,7 +271,7 @@ TEST(TestpmdPrompt, CommandsOfDpdkWorkOrSayWhyNot) {
     const char* answer;
   } kCases[] = {
       {"csum set ip sw 0", "ip checksums are computed in software by mode csum"},
-      {"csum set udp hw 0", "AF_XDP has no such offload; sw is what there is"},
+      {"csum set udp hw 0", "sums every packet itself, to tell which are wrong; sw is what there is"},
       {"csum set outer-ip sw 0", "outer-ip checksums are not looked at"},
       {"csum show 0", "IP, UDP, TCP, ICMP checksum: sw"},
       {"csum parse-tunnel on 0", "does not look into tunnels"},

@@ -164,7 +164,8 @@ absl::Status ForInterfaces(Session& session, const std::string& word, const std:
 absl::Status SetChecksum(Session& session, const Words& words) {
   if (absl::Status status = session.SelectPorts(words[4]).status(); !status.ok()) return status;
   if (words[3] == "hw")
-    return absl::UnimplementedError(absl::StrCat("csum set ", words[2], " hw: AF_XDP has no such offload; sw is what there is"));
+    return absl::UnimplementedError(
+        absl::StrCat("csum set ", words[2], " hw: the mode csum sums every packet itself, to tell which are wrong; sw is what there is"));
   const bool is_computed = words[2] == "ip" || words[2] == "udp" || words[2] == "tcp";
   session.Print(is_computed
                     ? absl::StrCat(words[2], " checksums are computed in software by mode csum, on every port: nothing changes\n")
