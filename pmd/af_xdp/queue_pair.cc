@@ -95,7 +95,8 @@ absl::Status QueuePair::Start(const XskSocket* first, bpf::XdpProgram& program, 
   tx_ring_.Open(socket.descriptor(), socket.tx(), socket.completion(), maximum_length,
                 {.flush_us = options_.flush_us,
                  .packets_a_call = made->sends_whole_ring ? options_.sizes.tx : kPacketsACall,
-                 .zero_copy = socket.zero_copy()});
+                 .zero_copy = socket.zero_copy(),
+                 .says_what_it_sent = made->sends_whole_ring});
   grant_ = GrantOf(socket);
   tx_ring_.SetGrant(grant_);
   socket_ = std::move(made->socket);

@@ -80,6 +80,7 @@ void SharedTxQueue::Reclaim() {
 // In turn: what others put into the ring meanwhile is dropped as well.
 void SharedTxQueue::DropWaiting() {
   XskTxRing& ring = sharing_.ring_;
+  Reclaim();
   std::array<mempool::FrameNumber, TxSharing::kMostAtOnce> dropped;
   std::size_t count;
   do {

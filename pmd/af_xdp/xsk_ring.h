@@ -97,6 +97,8 @@ class ProducerRing {
   bool NeedsWakeup() const {
     return memory_.size != 0 && (std::atomic_ref(*memory_.flags).load(std::memory_order_relaxed) & XDP_RING_NEED_WAKEUP) != 0;
   }
+  // The index up to which the kernel says that it has taken entries. Any thread.
+  uint32_t passed() const { return memory_.size == 0 ? 0 : LoadAcquire(memory_.consumer); }
   uint32_t size() const { return memory_.size; }
 
  private:

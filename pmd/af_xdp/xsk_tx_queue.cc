@@ -49,6 +49,7 @@ void XskTxQueue::Push(XskTxRing::Push push) {
 [[gnu::noinline]] void XskTxQueue::Kick() {
   if (ring_.Kick(owner_.counters)) [[likely]]
     return;
+  Reclaim();
   std::array<mempool::FrameNumber, 64> frames;
   while (const std::size_t count = ring_.TakeBack(frames)) ring_.pool().Put({frames.data(), count});
 }

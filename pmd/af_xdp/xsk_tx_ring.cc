@@ -212,8 +212,10 @@ bool XskTxRing::CallUntilDone(TxCounters& counters) {
   int busy_in_a_row = 0;
   stalled_ = false;
   while (tx_.Waiting() > 0) {
+    const uint32_t passed = tx_.passed();
     const int error = calls_.WakeTx(socket_);
     counters.kicks.Add(1);
+    CountUnsaid(error, tx_.passed() != passed);
     if (error != ENXIO && device_gone()) device_gone_.store(false, std::memory_order_relaxed);
     switch (error) {
       case 0:
@@ -255,6 +257,19 @@ bool XskTxRing::CallUntilDone(TxCounters& counters) {
   return true;
 }
 
+// The kernel takes entries by an index of its own, and writes it where we see it when it has emptied the ring; since Linux 6.17 also at the
+// end of a call that sent something. A call that drops a packet (EBUSY) and sends none never did (__xsk_generic_xmit in net/xdp/xsk.c).
+// Were such an entry taken back, its frame would come back twice, and the kernel's index would be ahead of ours.
+inline void XskTxRing::CountUnsaid(int error, bool said_something) {
+  if (error == 0) {
+    unsaid_ = 0;
+  } else if (error != ENETDOWN && error != ENXIO) {  // these come before it looks at the ring
+    if (said_something) unsaid_ = 0;
+    const auto most = says_what_it_sent_ ? (error == EBUSY ? static_cast<uint32_t>(most_frames()) : 0) : packets_a_call_;
+    unsaid_ = std::min(unsaid_ + most, tx_.size());
+  }
+}
+
 std::size_t XskTxRing::TakeBack(std::span<mempool::FrameNumber> frames) {
   if (zero_copy_ || !guard_.BeginTake()) return 0;
   const std::size_t count = TakeBackNow(frames);
@@ -266,7 +281,7 @@ std::size_t XskTxRing::TakeBack(std::span<mempool::FrameNumber> frames) {
 std::size_t XskTxRing::TakeBackNow(std::span<mempool::FrameNumber> frames) {
   if (zero_copy_) return 0;
   const uint32_t waiting = tx_.Waiting();
-  const uint32_t kept = continuing_ != nullptr && waiting > 0 ? RestOfFirst(waiting) : 0;
+  const uint32_t kept = KeptAtHead(waiting);
   const uint32_t count = std::min(waiting - kept, static_cast<uint32_t>(frames.size()));
   tx_.TakeBack(count);
   told_to_.store(tx_.submitted(), std::memory_order_relaxed);
@@ -282,6 +297,17 @@ std::size_t XskTxRing::TakeBackNow(std::span<mempool::FrameNumber> frames) {
   }
   outstanding_ -= count;
   return count;
+}
+
+// What stays at the head of the ring: what the kernel may have taken already, in whole packets. What it took and dropped in another
+// thread's poll(2) is back from the completion ring, and so is not held any more.
+uint32_t XskTxRing::KeptAtHead(uint32_t waiting) {
+  uint32_t kept = std::min(unsaid_, waiting);
+  while (kept < waiting && !held_.Contains(static_cast<mempool::FrameNumber>(tx_.At(kept - waiting).addr >> limits_.frame_shift))) ++kept;
+  if (continuing_ == nullptr || waiting == 0) return kept;
+  kept = std::max(kept, RestOfFirst(waiting));
+  while (kept > 0 && kept < waiting && (tx_.At(kept - 1 - waiting).options & bpf::kXdpPacketContinues) != 0) ++kept;
+  return kept;
 }
 
 // Entries at the head of the ring that belong to a packet of which the kernel has some frames already: it would take what comes next for
@@ -321,6 +347,8 @@ void XskTxRing::Open(int socket, const RingMemory& tx, const RingMemory& complet
   packets_a_call_ = pace.packets_a_call;
   zero_copy_ = pace.zero_copy;
   stalled_ = false;
+  unsaid_ = 0;
+  says_what_it_sent_ = pace.says_what_it_sent;
   guard_.EndWait();  // of a thread that went to sleep, and then was told to stop
   guard_.Forget();
   device_gone_.store(false, std::memory_order_relaxed);
@@ -359,6 +387,7 @@ std::size_t XskTxRing::Drain() {
   if (outstanding_ > 0 && !device_gone()) {
     std::array<mempool::FrameNumber, 64> frames;
     const bool up = Kick(owners_.front()->counters);
+    ReclaimAll();
     while (const std::size_t count = up ? 0 : TakeBackNow(frames)) pool_->Put({frames.data(), count});
     ReclaimAll();
   }

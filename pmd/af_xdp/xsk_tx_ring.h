@@ -102,9 +102,9 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   // Asks the kernel to look at the ring, if it wants to be asked. One thread at a time, which needs no lock. False: the link is down, and
   // the same thread is to drop what waits (TakeBack) before another may kick.
   [[nodiscard]] bool Kick(TxCounters& counters);
-  // Takes packets back that the kernel has not taken, counted as dropped; returns how many of their frames the caller is to return to the
-  // pool. 0 too where the kernel may look at the ring outside of our calls: in zero-copy, where they wait until the link is up, and while
-  // another thread waits for packets of the socket (poll_guard.h), where they wait for that.
+  // Takes packets back that the kernel has not taken, counted as dropped, after all that was completed was taken; returns how many of their
+  // frames the caller is to return to the pool. 0 too where the kernel may look at the ring outside of our calls: in zero-copy, where they
+  // wait until the link is up, and while another thread waits for packets of the socket (poll_guard.h), where they wait for that.
   std::size_t TakeBack(std::span<mempool::FrameNumber> frames);
 
   // Of the thread that receives from the socket. True: until EndWait it may call poll(2), which has the kernel look at this ring. False:
@@ -145,8 +145,9 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
 
   struct Pace {
     uint32_t flush_us = kDefaultFlushUs;
-    uint32_t packets_a_call = 32;  // that one system call sends in copy mode, if nothing is in the way
-    bool zero_copy = true;         // the kernel may look at the ring at any time
+    uint32_t packets_a_call = 32;    // that one system call sends in copy mode, if nothing is in the way
+    bool zero_copy = true;           // the kernel may look at the ring at any time
+    bool says_what_it_sent = false;  // a call that sent something says how far it got, whatever ended it (Linux 6.17)
   };
   void Open(int socket, const RingMemory& tx, const RingMemory& completion, std::size_t maximum_length, const Pace& pace);
   // Packets may have several frames: the socket was bound for them. Before Open.
@@ -196,7 +197,9 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   void KeepTimestamps(std::span<const uint64_t> addresses);
   std::size_t TakeBackNow(std::span<mempool::FrameNumber> frames);
   uint32_t CountPackets(std::span<const uint64_t> addresses);
+  uint32_t KeptAtHead(uint32_t waiting);
   uint32_t RestOfFirst(uint32_t waiting);
+  void CountUnsaid(int error, bool said_something);
   bool CallUntilDone(TxCounters& counters);
   void CreditOwners(std::span<const uint64_t> addresses);
   void Credit(TxCounters& counters, uint32_t count);
@@ -213,6 +216,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   alignas(lcore::kCacheLineBytes) std::atomic<uint32_t> told_to_{0};  // index up to which it was asked, or needs not to be
   PushTimer timer_;
   bool stalled_ = false;  // the last attempt used up its calls and moved nothing
+  uint32_t unsaid_ = 0;   // entries at the ring's head, at most, that the kernel may have taken in copy mode and has not said so
   PollGuard guard_;
 
   // Read for every burst, by threads without the lock too.
@@ -225,6 +229,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   int socket_ = -1;
   uint32_t packets_a_call_ = 32;
   bool zero_copy_ = true;
+  bool says_what_it_sent_ = false;
   TxGrant grant_;
   std::vector<std::unique_ptr<Owner>> owners_;  // by tag - 1
   const std::shared_ptr<mempool::Pool> pool_;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "pmd/af_xdp/xsk_calls.h"
@@ -28,14 +29,17 @@ class FakeRing {
   uint32_t size() const { return static_cast<uint32_t>(entries_.size()); }
   uint32_t waiting() {
     const uint32_t consumer = pmd::af_xdp::LoadAcquire(&consumer_);
-    return pmd::af_xdp::LoadAcquire(&producer_) - consumer;
+    return pmd::af_xdp::LoadAcquire(&producer_) - consumer - unsaid_;
   }
   uint32_t room() { return size() - waiting(); }
-  Entry Take() {
-    const Entry entry = entries_[consumer_ & (size() - 1)];
-    pmd::af_xdp::StoreRelease(&consumer_, consumer_ + 1);
+  // Unless it `says` so, the other end does not see that this entry, and those taken before in this way, are gone.
+  Entry Take(bool says = true) {
+    const Entry entry = entries_[(consumer_ + unsaid_) & (size() - 1)];
+    ++unsaid_;
+    if (says) Say();
     return entry;
   }
+  void Say() { pmd::af_xdp::StoreRelease(&consumer_, consumer_ + std::exchange(unsaid_, 0)); }
   void Put(const Entry& entry) {
     entries_[producer_ & (size() - 1)] = entry;
     pmd::af_xdp::StoreRelease(&producer_, producer_ + 1);
@@ -46,6 +50,7 @@ class FakeRing {
   std::vector<Entry> entries_;
   uint32_t producer_;
   uint32_t consumer_;
+  uint32_t unsaid_ = 0;
   uint32_t flags_ = 0;
 };
 
@@ -77,7 +82,7 @@ class FakeKernel final : public pmd::af_xdp::XskCalls {
       errors.pop_front();
     }
     if (error == EBUSY) {  // one descriptor completed, its packet dropped
-      if (tx.waiting() > 0) SendOne(false);
+      if (tx.waiting() > 0) SendOne(false, says_drops);
       return EBUSY;
     }
     if (error != 0) return error;
@@ -85,6 +90,7 @@ class FakeKernel final : public pmd::af_xdp::XskCalls {
       if (count == budget || in_flight.size() + completion.waiting() >= completion.size()) return EAGAIN;
       SendOne(true);
     }
+    tx.Say();
     return 0;
   }
   int WakeRx(int) override { return ++rx_wakeups, rx_error; }
@@ -105,6 +111,7 @@ class FakeKernel final : public pmd::af_xdp::XskCalls {
 
   uint32_t budget = 32;
   bool completes_at_once = true;
+  bool says_drops = true;  // as far as EBUSY goes; the real one does not
   std::deque<int> errors;
   std::deque<uint64_t> in_flight;
   std::vector<xdp_desc> sent;
@@ -116,8 +123,8 @@ class FakeKernel final : public pmd::af_xdp::XskCalls {
   int rx_ring_full = 0;
 
  private:
-  void SendOne(bool reaches_wire) {
-    const xdp_desc descriptor = tx.Take();
+  void SendOne(bool reaches_wire, bool says = true) {
+    const xdp_desc descriptor = tx.Take(says);
     if (reaches_wire) sent.push_back(descriptor);
     in_flight.push_back(descriptor.addr);
     if (completes_at_once) Complete(1);

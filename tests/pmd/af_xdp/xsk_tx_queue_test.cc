@@ -339,6 +339,75 @@ TEST_P(XskTxErrno, WithoutALinkPacketsAreDropped) {
   EXPECT_TRUE(Balance().ok());
 }
 
+// A call that drops a packet does not say that it has taken it, and the link goes down right behind it.
+TEST_P(XskTxErrno, WhatTheKernelHasTakenWithoutSayingSoIsNotTakenBack) {
+  Open({.flush_us = 0, .zero_copy = false, .says_what_it_sent = true});
+  kernel_.says_drops = false;
+  kernel_.errors = {EBUSY, ENETDOWN};
+  ASSERT_EQ(queue_.Send(Make(5)), 5u);
+  EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 4u);
+  queue_.Send({});
+  EXPECT_EQ(queue_.counters().completed.dropped_busy.value(), 1u);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+  EXPECT_FALSE(queue_.Poll());
+  ASSERT_EQ(queue_.Send(Make(3, 100)), 3u);
+  EXPECT_TRUE(PollUntilNothingIsLeft());
+  ASSERT_EQ(kernel_.sent.size(), 3u);
+  for (const xdp_desc& sent : kernel_.sent) EXPECT_EQ(sent.len, 100u);
+  EXPECT_EQ(Accounted(), 8u);
+  EXPECT_TRUE(Balance().ok());
+}
+
+// Frames that came back from such calls are in the ring for the second time, and at its head for the first.
+TEST_P(XskTxErrno, FramesThatAreSentAgainAreTakenBackOnce) {
+  Open({.flush_us = kMaximumFlushUs, .zero_copy = false, .says_what_it_sent = true});
+  kernel_.says_drops = false;
+  kernel_.errors = {EBUSY, EBUSY, EBUSY, EBUSY};
+  ASSERT_EQ(queue_.Send(Make(6)), 6u);
+  queue_.Send({});
+  kernel_.errors = {ENETDOWN};
+  ASSERT_EQ(queue_.Send(Make(4)), 4u);
+  EXPECT_EQ(queue_.counters().completed.dropped_busy.value(), 4u);
+  EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 6u);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+  ASSERT_EQ(queue_.Send(Make(3, 100)), 3u);
+  ASSERT_EQ(kernel_.sent.size(), 3u);
+  for (const xdp_desc& sent : kernel_.sent) EXPECT_EQ(sent.len, 100u);
+  queue_.Send({});
+  EXPECT_EQ(Accounted(), 13u);
+  EXPECT_TRUE(Balance().ok());
+}
+
+// The same in poll(2) of a thread that waits for packets of the socket: nobody sees the error.
+TEST_P(XskTxErrno, WhatTheKernelHasDroppedInPollIsNotTakenBack) {
+  Open({.flush_us = kMaximumFlushUs, .zero_copy = false, .says_what_it_sent = true});
+  ASSERT_EQ(queue_.SendMore(Make(5)), 5u);
+  kernel_.completion.Put(kernel_.tx.Take(false).addr);
+  kernel_.errors = {ENETDOWN};
+  queue_.Send({});
+  EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 4u);
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+  ASSERT_EQ(queue_.Send(Make(3, 100)), 3u);
+  ASSERT_EQ(kernel_.sent.size(), 3u);
+  for (const xdp_desc& sent : kernel_.sent) EXPECT_EQ(sent.len, 100u);
+  queue_.Send({});
+  EXPECT_EQ(Accounted(), 8u);
+  EXPECT_TRUE(Balance().ok());
+}
+
+// Before Linux 6.17 a call that stops early says nothing of what it has sent.
+TEST_P(XskTxErrno, OfAnOlderKernelAsMuchAsACallSendsIsNotTakenBack) {
+  Open({.flush_us = 0, .packets_a_call = 8, .zero_copy = false});
+  kernel_.errors = {EAGAIN, ENETDOWN};
+  ASSERT_EQ(queue_.Send(Make(20)), 20u);
+  EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 12u);
+  kernel_.errors.clear();
+  EXPECT_TRUE(PollUntilNothingIsLeft());
+  EXPECT_EQ(kernel_.sent.size(), 8u);
+  EXPECT_EQ(Accounted(), 20u);
+  EXPECT_TRUE(Balance().ok());
+}
+
 // poll(2) of whoever waits for packets of the socket has the kernel look at the ring, too.
 TEST_P(XskTxErrno, NothingIsTakenBackWhileAnotherThreadWaitsForPackets) {
   support::FakeKernel other(kRing, GetParam());

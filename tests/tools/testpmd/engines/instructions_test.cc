@@ -89,12 +89,12 @@ void ExpectAtMost(double most, double instructions, const char* what) {
 
 TEST_F(InstructionsTest, APacketInFullBursts) {
   for (int burst = 0; burst < 200; ++burst) Forward(32), Complete();
-  ExpectAtMost(80, Iteration(32) / 32, "a packet in bursts of 32");
+  ExpectAtMost(84, Iteration(32) / 32, "a packet in bursts of 32");
 }
 
 TEST_F(InstructionsTest, APacketAlone) {
   for (int burst = 0; burst < 200; ++burst) Forward(1), Complete();
-  ExpectAtMost(700, Iteration(1), "a packet that comes alone");
+  ExpectAtMost(740, Iteration(1), "a packet that comes alone");
 }
 
 TEST_F(InstructionsTest, AnEmptyPoll) {
