@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a veth tells of the packets of its other end, by the way of the program, the frame and Packet.
 #include <arpa/inet.h>
-#include <bpf/libbpf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/if_packet.h>
@@ -17,7 +16,7 @@
 #include "pmd/af_xdp/af_xdp_device.h"
 #include "pmd/flow_table.h"
 #include "pmd/rx_metadata.h"
-#include "tests/pmd/af_xdp/push_vlan.skel.h"
+#include "tests/pmd/af_xdp/far_end_tag.h"
 #include "tests/pmd/af_xdp/veth_pair.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/pool_fixture.h"
@@ -30,12 +29,7 @@ using mempool::Pool;
 using support::Eventually;
 using testing::HasSubstr;
 
-constexpr uint16_t kTag = 5 << 13 | 42;
 constexpr const char* kEverything = ",rx_metadata=[timestamp,hash,vlan]";
-
-struct DestroySkeleton {
-  void operator()(push_vlan_bpf* skeleton) const { push_vlan_bpf::destroy(skeleton); }
-};
 
 class RxMetadataPortTest : public testing::Test {
  protected:
@@ -55,15 +49,6 @@ class RxMetadataPortTest : public testing::Test {
     }
   }
 
-  // A VLAN interface at the other end: the tag comes beside the packet.
-  void TagAtTheFarEnd() {
-    skeleton_.reset(push_vlan_bpf::open_and_load());
-    ASSERT_NE(skeleton_, nullptr);
-    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(if_nametoindex("x1")), .attach_point = BPF_TC_EGRESS);
-    LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = bpf_program__fd(skeleton_->progs.push_vlan));
-    ASSERT_EQ(bpf_tc_hook_create(&hook), 0);
-    ASSERT_EQ(bpf_tc_attach(&hook, &options), 0);
-  }
   void Open(const std::string& more, DeviceConfig config = {}) {
     auto device = AfXdpDevice::Open(*DeviceArguments::Parse("net_af_xdp0,iface=x0" + more));
     ASSERT_TRUE(device.ok()) << device.status();
@@ -119,7 +104,7 @@ class RxMetadataPortTest : public testing::Test {
   }
 
   std::unique_ptr<support::VethPair> pair_;
-  std::unique_ptr<push_vlan_bpf, DestroySkeleton> skeleton_;
+  FarEndTag tag_;
   std::shared_ptr<Pool> pool_;
   std::unique_ptr<Device> device_;
   bpf::UniqueFd far_;
@@ -156,7 +141,7 @@ TEST_F(RxMetadataPortTest, WhatAPacketDoesNotHaveIsNotValid) {
 }
 
 TEST_F(RxMetadataPortTest, ATagIsToldAndPutIntoThePacket) {
-  TagAtTheFarEnd();
+  ASSERT_TRUE(tag_.Attach("x1"));
   Open(kEverything);
   const auto burst = Pass(Frame(1));
   ASSERT_EQ(burst.size(), 1u);
@@ -166,12 +151,12 @@ TEST_F(RxMetadataPortTest, ATagIsToldAndPutIntoThePacket) {
   ASSERT_TRUE(metadata.has_value());
   EXPECT_EQ(metadata->valid, RxMetadata::kHash | RxMetadata::kVlanTag);
   EXPECT_EQ(metadata->vlan_protocol, ETH_P_8021Q);
-  EXPECT_EQ(metadata->vlan_control, kTag);
+  EXPECT_EQ(metadata->vlan_control, FarEndTag::kTag);
   Pool::Free(std::exchange(burst_, {}));
 }
 
 TEST_F(RxMetadataPortTest, ATagIsToldAloneWithoutRxVlan) {
-  TagAtTheFarEnd();
+  ASSERT_TRUE(tag_.Attach("x1"));
   Open(",rx_metadata=vlan,rx_vlan=off");
   const auto frame = Frame(1);
   const auto burst = Pass(frame);
@@ -180,7 +165,7 @@ TEST_F(RxMetadataPortTest, ATagIsToldAloneWithoutRxVlan) {
   const auto metadata = ReadRxMetadata(burst[0]);
   ASSERT_TRUE(metadata.has_value());
   EXPECT_EQ(metadata->valid, RxMetadata::kVlanTag);
-  EXPECT_EQ(metadata->vlan_control, kTag);
+  EXPECT_EQ(metadata->vlan_control, FarEndTag::kTag);
   Pool::Free(std::exchange(burst_, {}));
 }
 

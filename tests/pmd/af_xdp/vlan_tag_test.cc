@@ -2,7 +2,6 @@
 // VLAN tags that the other end of a veth keeps beside its packets, as a VLAN interface there does, are in the packets here; what the
 // kernel gets has its tag where it was.
 #include <arpa/inet.h>
-#include <bpf/libbpf.h>
 #include <gtest/gtest.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -15,7 +14,7 @@
 #include "bpf/unique_fd.h"
 #include "pmd/af_xdp/af_xdp_device.h"
 #include "pmd/flow_table.h"
-#include "tests/pmd/af_xdp/push_vlan.skel.h"
+#include "tests/pmd/af_xdp/far_end_tag.h"
 #include "tests/pmd/af_xdp/veth_pair.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/pool_fixture.h"
@@ -27,11 +26,7 @@ namespace {
 using mempool::Pool;
 using support::Eventually;
 
-constexpr uint16_t kTag = 5 << 13 | 42;
-
-struct DestroySkeleton {
-  void operator()(push_vlan_bpf* skeleton) const { push_vlan_bpf::destroy(skeleton); }
-};
+constexpr uint16_t kTag = FarEndTag::kTag;
 
 class VlanTagTest : public testing::Test {
  protected:
@@ -39,12 +34,7 @@ class VlanTagTest : public testing::Test {
     if (!support::NetworkNamespace::MayCreate()) GTEST_SKIP() << "network namespaces need CAP_SYS_ADMIN";
     pair_ = support::VethPair::Create(2);
     ASSERT_NE(pair_, nullptr);
-    skeleton_.reset(push_vlan_bpf::open_and_load());
-    ASSERT_NE(skeleton_, nullptr);
-    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(if_nametoindex("x1")), .attach_point = BPF_TC_EGRESS);
-    LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = bpf_program__fd(skeleton_->progs.push_vlan));
-    ASSERT_EQ(bpf_tc_hook_create(&hook), 0);
-    ASSERT_EQ(bpf_tc_attach(&hook, &options), 0);
+    ASSERT_TRUE(tag_.Attach("x1"));
     pool_ = support::MakePool();
     ASSERT_NE(pool_, nullptr);
     far_ = PacketSocket("x1");
@@ -100,7 +90,7 @@ class VlanTagTest : public testing::Test {
   }
 
   std::unique_ptr<support::VethPair> pair_;
-  std::unique_ptr<push_vlan_bpf, DestroySkeleton> skeleton_;
+  FarEndTag tag_;
   std::shared_ptr<Pool> pool_;
   std::unique_ptr<Device> device_;
   bpf::UniqueFd far_;
