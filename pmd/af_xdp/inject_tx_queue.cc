@@ -146,9 +146,10 @@ void InjectTxQueue::InjectBlock(inject_block& block, Cycles begin) {
     return;
   }
   const std::size_t depth = staged_count_;
+  const bool measured = cost_.Measures(depth);
   const int error = injection_->Emit(block, described_longest_);
   Settle(block, error != 0);
-  if (staged_count_ > 0) return;  // part of a burst says nothing of a whole one
+  if (!measured || staged_count_ > 0) return;  // part of a burst says nothing of a whole one
   // Where a receiver holds frames, another thread of the kernel has work with what is left of the call.
   const Cycles elsewhere = block.held == 0 ? 0 : CyclesOfPool(injection_->pools(), lcore::CyclesPerSecond());
   // What the device had no room for was cheap, and is no use.
@@ -243,7 +244,7 @@ void InjectTxQueue::FlushToRing() {
 }
 
 std::size_t InjectTxQueue::SendThroughRing(std::span<const Packet> packets) {
-  if (packets.empty() || policy_ == Policy::kAlwaysInject) return ring_.Send(packets);
+  if (packets.empty() || policy_ == Policy::kAlwaysInject || !cost_.Measures(packets.size())) return ring_.Send(packets);
   const Cycles begin = lcore::ReadCycles();
   const uint64_t kicks = owner_.counters.kicks.value();
   const std::size_t taken = ring_.Send(packets);

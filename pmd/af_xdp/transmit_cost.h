@@ -23,8 +23,10 @@ constexpr uint64_t CyclesOfPool(uint64_t pools, uint64_t cycles_per_second) {
 
 // What a burst costs depends on the receiver, which may change at any time, so nothing is assumed: each depth up to 32 has an entry,
 // above that eight an octave. An entry tries both engines a few times, then takes the cheaper one, and spends 1 part in 128 of its
-// time on looking at the other again: some bursts in a row, of which the first do not count, since they find cold caches. A single
-// burst now and then would make the other engine look worse than it is. Single-lcore; some ten instructions a burst.
+// time on looking at the other again (1 in 1024 on one that is several times dearer): some bursts in a row, of which the first do not
+// count, since they find cold caches. A single burst now and then would make the other engine look worse than it is. Between looks one
+// burst of eight is measured, as reading the clock twice is a part of what a burst of one packet costs. Single-lcore; a few instructions
+// a burst that is not measured.
 class TransmitCost {
  public:
   TransmitEngine Choose(std::size_t depth) const {
@@ -35,6 +37,14 @@ class TransmitCost {
       return TransmitEngine::kInject;
     const bool inject_is_cheaper = entry.cycles[1] < entry.cycles[0];
     return inject_is_cheaper != (entry.look > 0) ? TransmitEngine::kInject : TransmitEngine::kRing;
+  }
+
+  // Whether the burst of this depth that is sent next is one to measure, and to Learn from. Asked once for each.
+  bool Measures(std::size_t depth) {
+    Entry& entry = entries_[Index(depth)];
+    if (entry.look > 0 || !entry.settled()) [[unlikely]]
+      return true;
+    return ++entry.bursts % kEachOf == 0;
   }
 
   // Sending `depth` packets in this way took `cycles`.
@@ -50,14 +60,14 @@ class TransmitCost {
     }
     // An interrupted call says little of the next one.
     const uint64_t sample = std::min(cycles, kOutlier * mean);
-    entry.total += sample;
+    entry.total += entry.look == 0 && entry.settled() ? kEachOf * sample : sample;
     const bool dearer = mean > entry.cycles[1 - self];
     if (!dearer || entry.look <= kWarmBursts) mean += sample / kMemory - mean / kMemory;
     if (dearer && entry.look > 0) {
       entry.looking += sample;
       --entry.look;
       if (mean <= entry.cycles[1 - self]) entry.look = 0;  // it is the cheaper one now
-    } else if (entry.look == 0 && entry.looking < entry.total / kShareOfLooking) {
+    } else if (entry.look == 0 && entry.looking < entry.total / entry.share()) {
       entry.look = kColdBursts + kWarmBursts;
     }
   }
@@ -79,7 +89,9 @@ class TransmitCost {
 
  private:
   static constexpr uint8_t kFirstSamples = 8;
-  static constexpr uint64_t kShareOfLooking = 128;
+  static constexpr uint8_t kEachOf = 8;
+  static constexpr uint64_t kShareOfLooking = 128, kShareIfFar = 1024;
+  static constexpr uint64_t kFar = 4;  // times the cheaper one's cycles
   static constexpr uint8_t kColdBursts = 4;
   static constexpr uint8_t kWarmBursts = 8;
   static constexpr uint64_t kOutlier = 4;
@@ -90,7 +102,14 @@ class TransmitCost {
     uint64_t total = 0;                // cycles spent
     uint64_t looking = 0;              // of these, on the engine that is not the cheaper one
     std::array<uint8_t, 2> samples{};
-    uint8_t look = 0;  // bursts to go on the other engine
+    uint8_t look = 0;    // bursts to go on the other engine
+    uint8_t bursts = 0;  // since one was measured
+
+    bool settled() const { return samples[0] >= kFirstSamples && samples[1] >= kFirstSamples; }
+    uint64_t share() const {
+      const auto [cheaper, dearer] = std::minmax(cycles[0], cycles[1]);
+      return dearer > kFar * cheaper ? kShareIfFar : kShareOfLooking;
+    }
   };
 
   std::array<Entry, kEntries> entries_{};

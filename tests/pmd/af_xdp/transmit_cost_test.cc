@@ -33,7 +33,7 @@ TEST(TransmitCost, IsWithinFivePercentOfTheBetterEngineAtEveryDepth) {
       for (uint64_t clock = 0; clock < 1'100'000;) {
         const TransmitEngine engine = cost.Choose(depth);
         const uint64_t cycles = machine.Cost(engine, depth);
-        cost.Learn(engine, depth, cycles);
+        if (cost.Measures(depth)) cost.Learn(engine, depth, cycles);
         clock += cycles / 1000 + 1;
         if (clock < 100'000) continue;
         spent += cycles;
@@ -57,8 +57,9 @@ TEST(TransmitCost, ColdCachesDoNotHideTheBetterEngine) {
     const TransmitEngine engine = cost.Choose(kDepth);
     warm = engine == last ? warm + 1 : 0;
     last = engine;
-    cost.Learn(engine, kDepth, static_cast<uint64_t>((warm < 3 ? 1.3 : 1) * static_cast<double>(machine.Cost(engine, kDepth))));
     injected += burst >= 10'000 && engine == TransmitEngine::kInject;
+    if (!cost.Measures(kDepth)) continue;
+    cost.Learn(engine, kDepth, static_cast<uint64_t>((warm < 3 ? 1.3 : 1) * static_cast<double>(machine.Cost(engine, kDepth))));
   }
   EXPECT_GT(injected, 9'700);
 }
@@ -71,7 +72,7 @@ TEST(TransmitCost, MixedDepthsStayCloseToo) {
   for (int burst = 0; burst < 200'000; ++burst) {
     const std::size_t depth = 1 + random() % (burst % 2 == 0 ? 64 : 1024);
     const TransmitEngine engine = cost.Choose(depth);
-    cost.Learn(engine, depth, machine.Cost(engine, depth));
+    if (cost.Measures(depth)) cost.Learn(engine, depth, machine.Cost(engine, depth));
     if (burst < 20'000) continue;
     spent += machine.Cost(engine, depth);
     best += machine.Cost(machine.Better(depth), depth);
@@ -86,7 +87,7 @@ TEST(TransmitCost, FollowsAReceiverThatChanges) {
     for (int burst = 0; burst < bursts; ++burst) {
       const TransmitEngine engine = cost.Choose(64);
       injected += engine == TransmitEngine::kInject;
-      cost.Learn(engine, 64, machine.Cost(engine, 64));
+      if (cost.Measures(64)) cost.Learn(engine, 64, machine.Cost(engine, 64));
     }
     return injected;
   };
@@ -135,6 +136,40 @@ TEST(TransmitCost, ColdBurstsOfALookDoNotCount) {
   }
   ASSERT_EQ(looks, 4);
   EXPECT_EQ(cost.Cycles(TransmitEngine::kInject, kDepth), 2000u);
+}
+
+// A burst of one packet is sent in little more than the time of reading the clock twice.
+TEST(TransmitCost, FewBurstsAreMeasuredOnceBothEnginesAreKnown) {
+  TransmitCost cost;
+  const Machine& machine = kMachines[2];
+  int measured = 0;
+  for (int burst = 0; burst < 100'000; ++burst) {
+    const TransmitEngine engine = cost.Choose(1);
+    if (!cost.Measures(1)) continue;
+    measured += burst >= 1000;
+    cost.Learn(engine, 1, machine.Cost(engine, 1));
+  }
+  EXPECT_LE(measured, 99'000 / 7);
+  EXPECT_GE(measured, 99'000 / 9);
+}
+
+// Looks at an engine that is many times dearer take a thousandth of the time, and do not end.
+TEST(TransmitCost, WhatIsFarDearerIsSeldomLookedAt) {
+  TransmitCost cost;
+  const Machine& machine = kMachines[2];
+  uint64_t spent = 0, best = 0;
+  int looks = 0;
+  for (int burst = 0; burst < 1'000'000; ++burst) {
+    const TransmitEngine engine = cost.Choose(1);
+    const uint64_t cycles = machine.Cost(engine, 1);
+    if (cost.Measures(1)) cost.Learn(engine, 1, cycles);
+    if (burst < 1000) continue;
+    looks += engine == TransmitEngine::kInject;
+    spent += cycles;
+    best += machine.Cost(TransmitEngine::kRing, 1);
+  }
+  EXPECT_LE(static_cast<double>(spent), 1.002 * static_cast<double>(best));
+  EXPECT_GT(looks, 40);
 }
 
 TEST(TransmitCost, EveryDepthHasAnEntryAndDeeperOnesNoSmallerOnes) {
