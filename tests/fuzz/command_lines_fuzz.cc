@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands of testpmd, a line each, in a session of two ports without a kernel behind them.
+// Commands of testpmd, a line each, as a file of commands in a session of two ports without a kernel behind them.
 #include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <absl/strings/match.h>
 
@@ -44,11 +46,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   AddPortCommands(table, **session);
   AddForeignCommands(table);
   AddControlCommands(table, **session, runner);
+  std::string commands;
   for (const std::string& line : input.Lines()) {
     if (!StaysInside(line)) continue;
     (void)table.Complete(line);
-    runner.Run(line);
+    commands += line + "\n";
   }
+  const int file = memfd_create("commands", MFD_CLOEXEC);
+  FUZZ_REQUIRE(file >= 0 && write(file, commands.data(), commands.size()) == static_cast<ssize_t>(commands.size()));
+  FUZZ_REQUIRE(runner.RunFile("/proc/self/fd/" + std::to_string(file)).ok());
+  close(file);
   if ((*session)->forwarding()) (void)(*session)->StopForwarding();
   FUZZ_REQUIRE((*session)->Close());
   return 0;

@@ -11,7 +11,6 @@
 
 namespace {
 
-constexpr int kChangedCopies = 2000;
 constexpr std::chrono::seconds kLongest(10);
 
 std::vector<uint8_t> Changed(std::vector<uint8_t> input, std::mt19937& random) {
@@ -40,8 +39,9 @@ std::vector<uint8_t> Changed(std::vector<uint8_t> input, std::mt19937& random) {
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-  if (argument_count != 2) {
-    std::fprintf(stderr, "usage: %s FOLDER (with --config=fuzz it is libFuzzer's)\n", arguments[0]);
+  const int copies = argument_count == 3 ? std::atoi(arguments[2]) : 0;
+  if (copies == 0) {
+    std::fprintf(stderr, "usage: %s FOLDER CHANGED-COPIES (with --config=fuzz it is libFuzzer's)\n", arguments[0]);
     return 2;
   }
   std::vector<std::filesystem::path> files;
@@ -60,7 +60,7 @@ int main(int argument_count, char** arguments) {
   std::mt19937 random(1);
   const auto end = std::chrono::steady_clock::now() + kLongest;
   std::size_t runs = inputs.size();
-  for (int copy = 0; copy < kChangedCopies && std::chrono::steady_clock::now() < end; ++copy, ++runs) {
+  for (int copy = 0; copy < copies && std::chrono::steady_clock::now() < end; ++copy, ++runs) {
     const std::vector<uint8_t> changed = Changed(inputs[random() % inputs.size()], random);
     LLVMFuzzerTestOneInput(changed.data(), changed.size());
   }

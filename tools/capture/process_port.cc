@@ -53,6 +53,12 @@ absl::StatusOr<std::vector<std::string>> SocketPaths(const std::string& prefix) 
   return paths;
 }
 
+// Of an object; "" where there is none, or another kind of value.
+std::string TextOf(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 struct Answer {
   json value;
   UniqueFd descriptor;
@@ -71,7 +77,8 @@ class Client {
       return ErrnoStatus(errno, absl::StrCat("connect(", path, ")"));
     absl::StatusOr<Answer> greeting = client.Receive();
     if (!greeting.ok()) return greeting.status();
-    client.pid_ = greeting->value.value("pid", 0);
+    if (const auto pid = greeting->value.find("pid"); pid != greeting->value.end() && pid->is_number_integer())
+      client.pid_ = pid->get<int>();
     return client;
   }
 
@@ -142,7 +149,7 @@ std::vector<std::pair<std::string, std::vector<std::string>>> PortsOf(Client& cl
   for (const json& number : list->value) {
     const absl::StatusOr<Answer> info = client.Ask(absl::StrCat("/ethdev/info,", number.dump()));
     if (!info.ok() || !info->value.is_object()) continue;
-    ports.push_back({number.dump(), {info->value.value("interface", ""), info->value.value("name", "")}});
+    ports.push_back({number.dump(), {TextOf(info->value, "interface"), TextOf(info->value, "name")}});
   }
   return ports;
 }

@@ -32,7 +32,8 @@ struct TappedPacket {
 
 class TapReader {
  public:
-  // INVALID_ARGUMENT: `memory` is smaller than that shape.
+  // INVALID_ARGUMENT: `memory` is not of that shape, or may get shorter. What is in there is the other process's to write at any time: it
+  // is looked at once, and trusted in nothing.
   static absl::StatusOr<std::unique_ptr<TapReader>> Map(const bpf::UniqueFd& memory, const TapShape& shape);
   ~TapReader();
 
@@ -52,13 +53,19 @@ class TapReader {
 
  private:
   TapReader(std::span<std::byte> memory, const TapShape& shape);
-  // Of the packet at the ring's front; null if it is empty.
-  absl::StatusOr<const pmd::TapRecord*> Front(std::size_t ring);
+  struct Front {
+    pmd::TapRecord record = {};
+    const std::byte* bytes = nullptr;  // null: the ring is empty
+  };
+  // The packet at the ring's front.
+  absl::StatusOr<Front> FrontOf(std::size_t ring);
 
   const std::span<std::byte> memory_;
   const TapShape shape_;
   pmd::TapRingHeader* const headers_;
-  std::size_t front_ring_ = 0;  // of the last Next
+  // Of the last Next.
+  std::size_t front_ring_ = 0;
+  uint32_t front_length_ = 0;  // 0: there is none
 };
 
 }  // namespace pollux::capture

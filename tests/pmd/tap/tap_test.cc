@@ -2,6 +2,7 @@
 // Both ends of a tap's rings, and the device that it hangs at.
 #include "pmd/tap/tap.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -224,6 +225,64 @@ TEST(TapTest, AReaderThatLiesHarmsItselfAlone) {
   EXPECT_GT(headers[0].dropped.load(), 3000u) << "a place that cannot be is no room";
   EXPECT_EQ(ftruncate(tap->descriptor(), 0), -1) << "the data path would get SIGBUS";
   munmap(memory, bytes);
+}
+
+TEST(TapTest, AProcessThatLiesIsFoundOut) {
+  const auto tap = MakeTap();
+  const std::size_t bytes = TapRingsOffset(tap->rings()) + tap->rings() * tap->ring_bytes();
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, tap->descriptor(), 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto& header = *reinterpret_cast<TapRingHeader*>(static_cast<std::byte*>(memory) + sizeof(TapHeader));
+  struct Lie {
+    uint64_t read, written;
+  };
+  // An empty record over and over, at places where no record can be, and behind what is written.
+  for (const Lie lie : {Lie{0, uint64_t{1} << 60}, Lie{tap->ring_bytes() - 4, tap->ring_bytes() + 64}, Lie{3, 100}, Lie{8, 0}}) {
+    const auto reader = MapOf(*tap);
+    header.read.store(lie.read);
+    header.written.store(lie.written);
+    const auto packet = reader->Next();
+    EXPECT_TRUE(absl::IsDataLoss(packet.status())) << lie.read << " " << packet.status();
+  }
+  munmap(memory, bytes);
+}
+
+TEST(TapTest, APacketIsAsLongAsItWasWhenItWasLookedAt) {
+  const auto tap = MakeTap();
+  void* const memory =
+      mmap(nullptr, TapRingsOffset(tap->rings()) + tap->ring_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, tap->descriptor(), 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto* const record = reinterpret_cast<TapRecord*>(static_cast<std::byte*>(memory) + TapRingsOffset(tap->rings()));
+  const auto reader = MapOf(*tap);
+  Pass(tap->rx(0), Burst({60, 61}));
+  const auto packet = reader->Next();
+  ASSERT_TRUE(packet.ok() && packet->has_value());
+  record->captured = record->length = UINT32_MAX;
+  EXPECT_EQ((*packet)->bytes.size(), 60u);
+  reader->Consume();
+  const auto next = reader->Next();
+  ASSERT_TRUE(next.ok() && next->has_value()) << next.status();
+  EXPECT_EQ((*next)->bytes.size(), 61u);
+  munmap(memory, TapRingsOffset(tap->rings()) + tap->ring_bytes());
+}
+
+TEST(TapTest, AShapeThatTheFileDoesNotHaveIsRefused) {
+  const auto map = [](uint64_t bytes, bool sealed, const capture::TapShape& shape) {
+    const bpf::UniqueFd file(memfd_create("tap", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    EXPECT_EQ(ftruncate(file.get(), static_cast<off_t>(bytes)), 0);
+    if (sealed) {
+      EXPECT_EQ(fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    }
+    return TapReader::Map(file, shape).status();
+  };
+  constexpr uint64_t kRing = 4096;
+  EXPECT_TRUE(map(TapRingsOffset(2) + 2 * kRing, true, {.rx_rings = 1, .rings = 2, .ring_bytes = kRing}).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(map(TapRingsOffset(2) + 2 * kRing, false, {.rx_rings = 1, .rings = 2, .ring_bytes = kRing})));
+  EXPECT_TRUE(absl::IsInvalidArgument(map(TapRingsOffset(2) + 2 * kRing, true, {.rx_rings = 3, .rings = 2, .ring_bytes = kRing})));
+  EXPECT_TRUE(absl::IsInvalidArgument(map(TapRingsOffset(2) + 2 * kRing, true, {.rx_rings = 1, .rings = 1, .ring_bytes = kRing})));
+  EXPECT_TRUE(absl::IsInvalidArgument(map(TapRingsOffset(1) + 8, true, {.rx_rings = 1, .rings = 1, .ring_bytes = 8})));
+  // 4096 rings of 2^52 bytes are 2^64, which is 0.
+  EXPECT_TRUE(absl::IsInvalidArgument(map(TapRingsOffset(4096), true, {.rx_rings = 1, .rings = 4096, .ring_bytes = uint64_t{1} << 52})));
 }
 
 TEST(PortTapsTest, TapsComeAndGoWhileAThreadForwards) {

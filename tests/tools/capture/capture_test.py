@@ -5,6 +5,7 @@
 import os
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -197,6 +198,27 @@ class CaptureTest(unittest.TestCase):
             done = subprocess.run([CAPTURE, *words], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
             self.assertEqual(done.returncode, code, (words, done.stderr))
             self.assertIn(error, done.stderr)
+
+    def test_a_process_that_answers_nonsense(self):
+        folder = os.path.join(self.folder, "dpdk", "odd")
+        os.mkdir(folder)
+        for greeting, info in ((b'{"pid":"seven"}', b'{"/ethdev/info,0":null}'), (b'{"pid":[]}', b'{"/ethdev/info":{"name":7,"interface":{}}}')):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+                path = os.path.join(folder, "dpdk_telemetry.v2")
+                server.bind(path)
+                server.listen()
+                server.settimeout(PATIENCE_S)
+                process = subprocess.Popen([CAPTURE, "p9", "-w", "/dev/null", "--file-prefix", "odd"], stderr=subprocess.PIPE, text=True)
+                with server.accept()[0] as client:
+                    client.settimeout(PATIENCE_S)
+                    client.send(greeting)
+                    for answer in (b'{"/ethdev/list":[0]}', info):
+                        client.recv(1024)
+                        client.send(answer)
+                    said = process.communicate(timeout=PATIENCE_S)[1]
+                self.assertEqual(process.returncode, 1, said)
+                self.assertIn("no process has a port p9", said)
+                os.unlink(path)
 
 
 if __name__ == "__main__":
