@@ -42,6 +42,41 @@ void Configure(Port& port, pollux_pool* pool, uint32_t queues) {
   port.tx = pollux_device_tx_queue(port.device, 0);
 }
 
+void Set(const Port& port, std::size_t value) {
+  const uint8_t mac[6] = {2, 0, 0, 0, 0, static_cast<uint8_t>(value)};
+  (void)pollux_device_set_mtu(port.device, static_cast<uint32_t>(40 * value));
+  (void)pollux_device_set_promiscuous(port.device, static_cast<int>(value % 2));
+  (void)pollux_device_set_mac(port.device, mac);
+  pollux_device_reset_stats(port.device);
+}
+
+void Ask(const Port& port, pollux_pool* pool) {
+  pollux_device_info info = POLLUX_DEVICE_INFO;
+  if (pollux_device_get_info(port.device, &info) == 0) FUZZ_REQUIRE(info.name[0] != '\0' && info.driver[0] != '\0');
+  pollux_link link = POLLUX_LINK;
+  (void)pollux_device_get_link(port.device, &link);
+  pollux_feature features[4];
+  const std::size_t there = std::min<std::size_t>(pollux_device_get_features(port.device, features, 4), 4);
+  for (std::size_t index = 0; index < there; ++index) FUZZ_REQUIRE(features[index].name[0] != '\0');
+  (void)pollux_device_require(port.device, "zerocopy,native");
+  (void)pollux_device_wants_visible(port.device);
+  pollux_pool_report report = POLLUX_POOL_REPORT;
+  FUZZ_REQUIRE(pollux_pool_get_report(pool, &report) == 0);
+}
+
+// The first packet that is held, to another place in its frame.
+void Move(const pollux_pool_layout& layout, std::size_t where) {
+  if (held.empty()) return;
+  pollux_packet& packet = held.front();
+  FUZZ_REQUIRE(pollux_pool_owns(&layout, packet.data) && packet.pool == layout.id);
+  FUZZ_REQUIRE(pollux_frame_number(&layout, packet.data) < kFrames);
+  packet.data = pollux_frame_start(packet.data, layout.frame_size) + 4 * where;
+  packet.length = std::min(packet.length, layout.frame_size - static_cast<uint32_t>(4 * where));
+  FUZZ_REQUIRE(pollux_packet_headroom(&packet, layout.frame_size) == 4 * where);
+  pollux_rx_metadata metadata = POLLUX_RX_METADATA;
+  FUZZ_REQUIRE(pollux_packet_get_rx_metadata(&packet, &metadata) == 0);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
@@ -51,12 +86,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   options.pages = POLLUX_PAGES_ORDINARY;
   pollux_pool* pool = nullptr;
   FUZZ_REQUIRE(pollux_pool_create(&options, &pool) == 0);
+  pollux_pool_layout layout = POLLUX_POOL_LAYOUT;
+  FUZZ_REQUIRE(pollux_pool_get_layout(pool, &layout) == 0 && layout.frame_count == kFrames);
   Port ports[2];
   while (!input.empty()) {
     const uint8_t call = input.Byte();
     Port& port = ports[call & 1];
     const std::size_t count = input.Byte();
-    switch (call / 2 % 12) {
+    switch (call / 2 % 16) {
       case 0:
         if (port.device == nullptr) {
           const char* const names[] = {"net_ring0", "net_ring1", "net_null0", "net_null1"};
@@ -91,11 +128,23 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
         break;
       case 8:
       case 9:
-        Send(port, count, call / 2 % 12 == 9);
+        Send(port, count, call / 2 % 16 == 9);
         break;
       case 10:
         (void)pollux_flush(port.tx);
         (void)pollux_tx_poll(port.tx);
+        break;
+      case 12:
+        pollux_pool_flush_thread(pool);
+        break;
+      case 13:
+        Set(port, count);
+        break;
+      case 14:
+        Ask(port, pool);
+        break;
+      case 15:
+        Move(layout, count);
         break;
       default: {
         pollux_stats stats = POLLUX_STATS;
