@@ -16,7 +16,7 @@ namespace pollux::pmd {
 absl::Status CheckFlowMatch(const FlowMatch& match);
 
 // The actions one after the other, as one: pops, then pushes, then fields. UNIMPLEMENTED names what cannot be done (a second output, the
-// ports of SCTP); INVALID_ARGUMENT what makes no sense (nothing at the end, a tag that may not be there).
+// ports of SCTP); INVALID_ARGUMENT what makes no sense (nothing at the end, a tag that may not be there); OUT_OF_RANGE a port.
 absl::StatusOr<flow_action> CompileFlowActions(const FlowMatch& match, const std::vector<FlowAction>& actions);
 
 }  // namespace pollux::pmd

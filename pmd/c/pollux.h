@@ -464,7 +464,7 @@ struct pollux_flow_statistics {
 #define POLLUX_FLOW_STATISTICS \
   { sizeof(struct pollux_flow_statistics), 0, 0, 0, 0 }
 
-// 0 if pollux_flow_add would take it, but for room. EINVAL, EOPNOTSUPP: the text names the part.
+// 0 if pollux_flow_add would take it, but for room. EINVAL, EOPNOTSUPP, ERANGE (a port that cannot be): the text names the part.
 int pollux_flow_validate(const struct pollux_flow* flow) POLLUX_NOEXCEPT;
 // EEXIST: there is a flow of this priority and match. ENOMEM: all flows, or all masks, are in use. An id is never 0 and never used again.
 int pollux_flow_add(pollux_flow_table* table, const struct pollux_flow* flow, uint64_t* id) POLLUX_NOEXCEPT;

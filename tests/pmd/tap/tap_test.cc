@@ -202,6 +202,12 @@ TEST(TapTest, UnsoundFiltersAndSizesAreRefused) {
   EXPECT_FALSE(PacketFilter::Of(std::as_bytes(std::span(endless)).first(5)).ok());
   const std::vector<bpf_insn> beyond = {BPF_STMT(BPF_JMP | BPF_JA, 9), BPF_STMT(BPF_RET | BPF_K, 0)};
   EXPECT_FALSE(PacketFilter::Of(std::as_bytes(std::span(beyond))).ok());
+  // Instructions of a kind that there is, which libpcap checks and cannot run: it would end the process.
+  for (const unsigned code :
+       {BPF_RET | BPF_X, BPF_LDX | BPF_W | BPF_ABS, BPF_LD | BPF_B | BPF_LEN, BPF_LDX | BPF_H | BPF_MSH, BPF_ST | BPF_X}) {
+    const std::vector<bpf_insn> unknown = {BPF_STMT(static_cast<u_short>(code), 0), BPF_STMT(BPF_RET | BPF_K, 0)};
+    EXPECT_FALSE(PacketFilter::Of(std::as_bytes(std::span(unknown))).ok()) << code;
+  }
   const std::vector<bpf_insn> too_long(PacketFilter::kMostInstructions + 1, BPF_STMT(BPF_RET | BPF_K, 0));
   EXPECT_FALSE(PacketFilter::Of(std::as_bytes(std::span(too_long))).ok());
   EXPECT_THAT(std::string(Tap::Create(1, 1, {.bytes = 1000}, Everything()).status().message()), HasSubstr("at least"));
