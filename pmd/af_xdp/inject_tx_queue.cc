@@ -39,8 +39,13 @@ std::size_t WholePackets(std::span<const Packet> packets, bool all) {
 InjectTxQueue::InjectTxQueue(std::shared_ptr<mempool::Pool> pool, const RingEnd& ring, Policy policy)
     : policy_(policy), ring_(*ring.queue), socket_(*ring.socket), owner_(*ring.owner), pool_(std::move(pool)) {}
 
+// What an idle poll executes is kept short: it sends an empty burst.
 std::size_t InjectTxQueue::Send(std::span<const Packet> packets) {
-  if (injection_ == nullptr) return ring_.Send(packets);
+  const bool ring_only = packets.empty() ? staged_count_ == 0 : injection_ == nullptr;
+  return ring_only ? ring_.Send(packets) : SendByCost(packets);
+}
+
+[[gnu::noinline]] std::size_t InjectTxQueue::SendByCost(std::span<const Packet> packets) {
   if (MustGoThroughRing(packets)) [[unlikely]]
     return SendInOrder(packets);
   if (staged_count_ == 0 && !PrefersInjection(packets.size())) return SendThroughRing(packets);

@@ -91,6 +91,7 @@ class alignas(lcore::kCacheLineBytes) InjectTxQueue final : public TxQueue {
  private:
   using Cycles = uint64_t;
 
+  std::size_t SendByCost(std::span<const Packet> packets);
   bool PrefersInjection(std::size_t depth);
   bool MustGoThroughRing(std::span<const Packet> packets);
   std::size_t SendInOrder(std::span<const Packet> packets);

@@ -10,10 +10,12 @@ namespace pollux::pmd::af_xdp {
 // What an idle poll executes is kept short: it sends an empty burst.
 std::size_t XskTxQueue::Send(std::span<const Packet> packets) {
   if (!packets.empty()) return SendSome(packets);
-  if (ring_.outstanding() != 0) {
-    Reclaim();
-    Push(XskTxRing::Push::kAsked);
-  }
+  return ring_.outstanding() == 0 ? 0 : FinishEarlierOnes();
+}
+
+[[gnu::noinline]] std::size_t XskTxQueue::FinishEarlierOnes() {
+  Reclaim();
+  Push(XskTxRing::Push::kAsked);
   return 0;
 }
 

@@ -26,6 +26,7 @@ class alignas(lcore::kCacheLineBytes) XskTxQueue final : public TxQueue {
 
  private:
   std::size_t SendSome(std::span<const Packet> packets);
+  std::size_t FinishEarlierOnes();
   std::size_t Take(std::span<const Packet> packets);
   void Push(XskTxRing::Push push);
   void Kick();

@@ -47,26 +47,27 @@ class alignas(lcore::kCacheLineBytes) TappedRxQueue final : public RxQueue {
   explicit TappedRxQueue(RxQueue& queue) : queue_(queue) {}
 
   std::size_t Receive(std::span<Packet> packets) override {
-    const std::size_t count = queue_.Receive(packets);
-    if (point.IsUsed() && count > 0) [[unlikely]]
-      Copy(packets.first(count));
-    return count;
+    if (point.IsUsed()) [[unlikely]]
+      return ReceiveAndCopy(packets);
+    return queue_.Receive(packets);
   }
   int PrepareToWait() override { return queue_.PrepareToWait(); }
 
   TapPoint point;
 
  private:
-  void Copy(std::span<const Packet> packets) {
-    TapRing* const ring = point.Enter();
-    if (ring == nullptr) return;
-    while (!packets.empty()) {
-      const auto part = mempool::WholePackets(packets, mempool::kMaximumBurst);
+  [[gnu::noinline]] std::size_t ReceiveAndCopy(std::span<Packet> packets) {
+    const std::size_t count = queue_.Receive(packets);
+    TapRing* const ring = count > 0 ? point.Enter() : nullptr;
+    if (ring == nullptr) return count;
+    for (std::span<const Packet> rest = packets.first(count); !rest.empty();) {
+      const auto part = mempool::WholePackets(rest, mempool::kMaximumBurst);
       ring->Write(part, /*received=*/true);
       ring->Publish(part.size());
-      packets = packets.subspan(part.size());
+      rest = rest.subspan(part.size());
     }
     point.Leave();
+    return count;
   }
 
   RxQueue& queue_;
@@ -77,12 +78,12 @@ class alignas(lcore::kCacheLineBytes) TappedTxQueue final : public TxQueue {
   explicit TappedTxQueue(TxQueue& queue) : queue_(queue) {}
 
   std::size_t Send(std::span<const Packet> packets) override {
-    if (point.IsUsed() && !packets.empty()) [[unlikely]]
+    if (point.IsUsed()) [[unlikely]]
       return Copy(packets, &TxQueue::Send);
     return queue_.Send(packets);
   }
   std::size_t SendMore(std::span<const Packet> packets) override {
-    if (point.IsUsed() && !packets.empty()) [[unlikely]]
+    if (point.IsUsed()) [[unlikely]]
       return Copy(packets, &TxQueue::SendMore);
     return queue_.SendMore(packets);
   }
@@ -94,8 +95,8 @@ class alignas(lcore::kCacheLineBytes) TappedTxQueue final : public TxQueue {
  private:
   // Before they are sent, as they are somebody else's afterwards; shown is what was taken. Of more than a tap can keep apart the first are
   // sent: the rest stays the caller's, as of any full queue.
-  std::size_t Copy(std::span<const Packet> packets, std::size_t (TxQueue::*send)(std::span<const Packet>)) {
-    TapRing* const ring = point.Enter();
+  [[gnu::noinline]] std::size_t Copy(std::span<const Packet> packets, std::size_t (TxQueue::*send)(std::span<const Packet>)) {
+    TapRing* const ring = packets.empty() ? nullptr : point.Enter();
     if (ring == nullptr) return (queue_.*send)(packets);
     packets = mempool::WholePackets(packets, mempool::kMaximumBurst);
     ring->Write(packets);

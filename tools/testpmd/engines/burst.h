@@ -31,6 +31,14 @@ void ForEachPacket(std::span<Packet> burst, Visit visit) {
   }
 }
 
+// Counts and shows a burst that was received; empty if it is.
+inline std::span<Packet> BurstReceived(Stream& stream, std::span<Packet> packets) {
+  if (packets.empty()) return {};
+  stream.stats.rx_packets.Add(PacketsOf(stream, packets));
+  if (stream.observer != nullptr) stream.observer->OnBurst(stream.rx_port, stream.rx_queue, true, packets);
+  return packets;
+}
+
 // Receives up to stream.burst packets to the front of `buffer`.
 inline std::span<Packet> ReceiveBurst(Stream& stream, BurstBuffer& buffer) {
   const uint64_t begin = stream.record_cycles ? lcore::ReadCycles() : 0;
@@ -41,11 +49,7 @@ inline std::span<Packet> ReceiveBurst(Stream& stream, BurstBuffer& buffer) {
     if (stream.busy) stream.stats.receive_cycles.Add(lcore::ReadCycles() - begin);
   }
   if (stream.record_bursts) stream.stats.rx_bursts.bursts[count].Add(1);
-  if (count == 0) return {};
-  const std::span<Packet> packets(buffer.data(), count);
-  stream.stats.rx_packets.Add(PacketsOf(stream, packets));
-  if (stream.observer != nullptr) stream.observer->OnBurst(stream.rx_port, stream.rx_queue, true, packets);
-  return packets;
+  return BurstReceived(stream, {buffer.data(), count});
 }
 
 // Frees packets that end here, and counts them as `cause`.

@@ -3,16 +3,16 @@
 
 namespace pollux::testpmd {
 
-// An idle poll sends an empty burst, so that nothing waits in the tx queue for the next packet (pmd/queue.h): SendBurst does both.
+// An idle poll sends an empty burst, so that nothing waits in the tx queue for the next packet (pmd/queue.h). What it executes is kept
+// short.
 std::size_t IoEngine::Poll(Stream& stream) {
-  const std::span<Packet> packets = ReceiveBurst(stream, buffer_);
-  if (!packets.empty()) [[likely]]
-    return Forward(stream, packets);
-  SendBurst(stream, {});
-  return 0;
+  if (stream.record_cycles) [[unlikely]]
+    return Forward(stream, ReceiveBurst(stream, buffer_));
+  const std::size_t count = stream.rx->Receive({buffer_.data(), stream.burst});
+  if (stream.record_bursts) stream.stats.rx_bursts.bursts[count].Add(1);
+  return count == 0 ? stream.tx->Send({}) : Forward(stream, BurstReceived(stream, {buffer_.data(), count}));
 }
 
-// By itself, so that an idle poll saves no register for it.
 [[gnu::noinline]] std::size_t IoEngine::Forward(Stream& stream, std::span<Packet> packets) {
   SendBurst(stream, packets, AfterBurst(stream, packets));
   return packets.size();
