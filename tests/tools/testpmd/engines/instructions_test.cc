@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What io forwarding between two AF_XDP queues costs in user space, counted in instructions, which no load of the machine changes: the
-// queues as a port with tx=auto has them, with a place for a tap. The bounds are what g++ 12 makes of today's code, and less than a tenth more: who needs more says here what for. tools/guest --instructions
-// counts the same with real zero-copy ports, beside DPDK's testpmd.
+// queues as a port with tx=auto has them, with a place for a tap. The bounds are what g++ 12 makes of today's code, and less than a tenth
+// more: who needs more says here what for. tools/guest --instructions counts the same with real zero-copy ports, beside DPDK's testpmd.
 #include <gtest/gtest.h>
 
 #include <atomic>
