@@ -9,7 +9,7 @@
 //     waiting = true                               taking = true
 //     taking? waiting = false, and no poll         waiting? taking = false, not now: wanted = true
 //     poll(2)                                      take packets back
-//     waiting = false                              taking = false, wanted = false
+//     waiting = false                              taking = false, wanted = false (true: some could not be had)
 //
 // Sequentially consistent, both sides: at least one of the two sees what the other has written, and goes back. Neither waits for the other.
 // A wait ends within IdleGovernor::kLongestSleepNs, and while something is wanted the next does not begin: what was refused is had by then.
@@ -32,6 +32,8 @@ class BasicPollGuard {
     return false;
   }
   void EndWait() { waiting_.store(false, std::memory_order_release); }
+  // Of the control path, while no thread uses the socket: a wait began, and its thread was told to stop before it ended it.
+  bool waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
   // Of the thread whose turn it is at the tx ring. True: nobody polls until EndTake.
   bool BeginTake() {
@@ -41,9 +43,10 @@ class BasicPollGuard {
     wanted_.store(true, std::memory_order_relaxed);
     return false;
   }
-  void EndTake() {
+  // `all`: nothing is left that should have been taken back. What is left goes on being wanted, so that no wait has the kernel take more.
+  void EndTake(bool all) {
     taking_.store(false, std::memory_order_release);
-    Forget();
+    all ? Forget() : wanted_.store(true, std::memory_order_relaxed);
   }
   // Nothing is wanted any more: the link is up.
   void Forget() {

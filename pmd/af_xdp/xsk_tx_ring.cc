@@ -273,7 +273,7 @@ inline void XskTxRing::CountUnsaid(int error, bool said_something) {
 std::size_t XskTxRing::TakeBack(std::span<mempool::FrameNumber> frames) {
   if (zero_copy_ || !guard_.BeginTake()) return 0;
   const std::size_t count = TakeBackNow(frames);
-  guard_.EndTake();
+  guard_.EndTake(says_what_it_sent_ || tx_.Waiting() == 0);
   return count;
 }
 
@@ -299,10 +299,18 @@ std::size_t XskTxRing::TakeBackNow(std::span<mempool::FrameNumber> frames) {
   return count;
 }
 
+// Entries at the head of the ring that were there when another thread's last poll(2) for packets of the socket ended. Before Linux 6.17 the
+// kernel may have sent any of them there and not said so, while their frames are still on their way: one such call looks at the ring
+// each time that it is woken, and once more at its end, so that not even their number has a bound.
+uint32_t XskTxRing::PolledAtHead(uint32_t waiting) const {
+  const uint32_t polled = polled_to_.load(std::memory_order_relaxed) - (tx_.next() - waiting);
+  return polled <= waiting ? polled : 0;
+}
+
 // What stays at the head of the ring: what the kernel may have taken already, in whole packets. What it took and dropped in another
 // thread's poll(2) is back from the completion ring, and so is not held any more.
 uint32_t XskTxRing::KeptAtHead(uint32_t waiting) {
-  uint32_t kept = std::min(unsaid_, waiting);
+  uint32_t kept = std::min(PolledAtHead(waiting) + unsaid_, waiting);
   while (kept < waiting && !held_.Contains(static_cast<mempool::FrameNumber>(tx_.At(kept - waiting).addr >> limits_.frame_shift))) ++kept;
   if (continuing_ == nullptr || waiting == 0) return kept;
   kept = std::max(kept, RestOfFirst(waiting));
@@ -349,6 +357,7 @@ void XskTxRing::Open(int socket, const RingMemory& tx, const RingMemory& complet
   stalled_ = false;
   unsaid_ = 0;
   says_what_it_sent_ = pace.says_what_it_sent;
+  polled_to_.store(tx_.submitted(), std::memory_order_relaxed);
   guard_.EndWait();  // of a thread that went to sleep, and then was told to stop
   guard_.Forget();
   device_gone_.store(false, std::memory_order_relaxed);
@@ -383,6 +392,7 @@ void XskTxRing::ReclaimAll() {
 }
 
 std::size_t XskTxRing::Drain() {
+  if (guard_.waiting()) EndWait();  // of a thread that was told to stop meanwhile
   ReclaimAll();
   if (outstanding_ > 0 && !device_gone()) {
     std::array<mempool::FrameNumber, 64> frames;

@@ -104,13 +104,17 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   [[nodiscard]] bool Kick(TxCounters& counters);
   // Takes packets back that the kernel has not taken, counted as dropped, after all that was completed was taken; returns how many of their
   // frames the caller is to return to the pool. 0 too where the kernel may look at the ring outside of our calls: in zero-copy, where they
-  // wait until the link is up, and while another thread waits for packets of the socket (poll_guard.h), where they wait for that.
+  // wait until the link is up, and while another thread waits for packets of the socket (poll_guard.h), where they wait for that. What the
+  // kernel may have taken and has not said so stays in the ring, and counted as pending, until the link is up or the socket closed.
   std::size_t TakeBack(std::span<mempool::FrameNumber> frames);
 
   // Of the thread that receives from the socket. True: until EndWait it may call poll(2), which has the kernel look at this ring. False:
   // not now, as packets are being taken back, or are to be.
   bool BeginWait() { return !(guard_.wanted() && tx_.Waiting() > 0) && guard_.BeginWait(); }
-  void EndWait() { guard_.EndWait(); }
+  void EndWait() {
+    if (!says_what_it_sent_) polled_to_.store(tx_.submitted(), std::memory_order_relaxed);
+    guard_.EndWait();
+  }
 
   // Any thread may ask these.
   // The packet is one of the pool's, neither too long nor too short, and asks nothing: it can be sent as it is, if there IsRoomBefore it.
@@ -198,6 +202,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   std::size_t TakeBackNow(std::span<mempool::FrameNumber> frames);
   uint32_t CountPackets(std::span<const uint64_t> addresses);
   uint32_t KeptAtHead(uint32_t waiting);
+  uint32_t PolledAtHead(uint32_t waiting) const;
   uint32_t RestOfFirst(uint32_t waiting);
   void CountUnsaid(int error, bool said_something);
   bool CallUntilDone(TxCounters& counters);
@@ -218,6 +223,7 @@ class alignas(lcore::kCacheLineBytes) XskTxRing {
   bool stalled_ = false;  // the last attempt used up its calls and moved nothing
   uint32_t unsaid_ = 0;   // entries at the ring's head, at most, that the kernel may have taken in copy mode and has not said so
   PollGuard guard_;
+  std::atomic<uint32_t> polled_to_{0};  // index before which entries may have been taken in another thread's poll(2) without a word
 
   // Read for every burst, by threads without the lock too.
   alignas(lcore::kCacheLineBytes) const Limits limits_;

@@ -96,6 +96,11 @@ class FakeKernel final : public pmd::af_xdp::XskCalls {
   int WakeRx(int) override { return ++rx_wakeups, rx_error; }
   uint64_t Nanoseconds() override { return now_ns; }
 
+  // As poll(2) of another thread does before Linux 6.17: the other end does not see that these packets were taken from the tx ring.
+  void SendUnsaid(uint32_t count) {
+    while (count-- > 0) SendOne(true, false);
+  }
+
   // Completes up to `count` of what was sent, the oldest first (or last, as some drivers may).
   void Complete(std::size_t count, bool newest_first = false) {
     for (; count > 0 && !in_flight.empty() && completion.room() > 0; --count) {

@@ -95,7 +95,7 @@ Outcome Play(const std::string& order) {
       outcome.took = true;
       steps.Step('t', [&] { takes = true, outcome.met |= polls; });
       steps.Step('t', [&] { takes = false; });
-      guard.EndTake();
+      guard.EndTake(true);
     }
     steps.End('t');
   });
@@ -132,12 +132,18 @@ TEST(PollGuard, WhatIsWantedIsForgottenOnceItIsHad) {
   guard.EndWait();
   EXPECT_TRUE(guard.BeginTake());
   EXPECT_FALSE(guard.BeginWait());
-  guard.EndTake();
+  guard.EndTake(true);
   EXPECT_FALSE(guard.wanted());
   EXPECT_TRUE(guard.BeginWait());
+  EXPECT_TRUE(guard.waiting());
   EXPECT_FALSE(guard.BeginTake());
   guard.Forget();
   EXPECT_FALSE(guard.wanted());
+  guard.EndWait();
+  EXPECT_FALSE(guard.waiting());
+  EXPECT_TRUE(guard.BeginTake());
+  guard.EndTake(false);
+  EXPECT_TRUE(guard.wanted()) << "some of it is left";
 }
 
 }  // namespace

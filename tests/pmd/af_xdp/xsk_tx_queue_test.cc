@@ -414,7 +414,7 @@ TEST_P(XskTxErrno, NothingIsTakenBackWhileAnotherThreadWaitsForPackets) {
   XskRxQueue rx(pool_, other);
   rx.SetTxRing(ring_);
   rx.Open(3, other.fill.memory(), other.rx.memory(), {.fewest = 8, .most = kRing});
-  ring_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength, {.zero_copy = false});
+  ring_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength, {.zero_copy = false, .says_what_it_sent = true});
   std::array<Packet, 8> none;
 
   ASSERT_EQ(rx.PrepareToWait(), 3);
@@ -450,6 +450,72 @@ TEST_P(XskTxErrno, NothingIsTakenBackWhileAnotherThreadWaitsForPackets) {
   EXPECT_EQ(ring_.Drain(), 0u);
   EXPECT_EQ(Accounted(), 24u);
   rx.Close();
+  EXPECT_TRUE(Balance().ok());
+}
+
+// Before Linux 6.17 nobody can tell what that call has sent: all that was in the ring stays there, and is pending, until the kernel says that
+// it has passed it. Meanwhile no further wait begins, so that it is not more each time.
+TEST_P(XskTxErrno, OfAnOlderKernelWhatWasInTheRingDuringAPollIsNotTakenBack) {
+  support::FakeKernel other(kRing, GetParam());
+  XskRxQueue rx(pool_, other);
+  rx.SetTxRing(ring_);
+  rx.Open(3, other.fill.memory(), other.rx.memory(), {.fewest = 8, .most = kRing});
+  Open({.flush_us = kMaximumFlushUs, .packets_a_call = 8, .zero_copy = false});
+  kernel_.completes_at_once = false;
+  std::array<Packet, 8> none;
+
+  ASSERT_EQ(queue_.SendMore(Make(20)), 20u);
+  ASSERT_EQ(rx.PrepareToWait(), 3);
+  EXPECT_EQ(rx.Receive(none), 0u) << "and now it may wait";
+  kernel_.SendUnsaid(12);
+  EXPECT_EQ(rx.Receive(none), 0u) << "it is awake";
+  ASSERT_EQ(queue_.SendMore(Make(5, 100)), 5u);
+  kernel_.errors = {ENETDOWN};
+  ASSERT_EQ(queue_.Send(Make(3, 100)), 3u);
+  EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 8u) << "what came later is taken back";
+  EXPECT_EQ(queue_.counters().pending(), 20u);
+  EXPECT_EQ(ring_.held().Count(), 20u);
+  EXPECT_EQ(rx.PrepareToWait(), -1) << "a poll could take what comes now";
+  kernel_.errors = {ENETDOWN};
+  ASSERT_EQ(queue_.Send(Make(4, 100)), 4u);
+  EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 12u);
+
+  // The link is up: what was not sent is, and each frame comes back once.
+  EXPECT_TRUE(PollUntil([this] { return kernel_.Complete(kRing), !queue_.Poll(); }));
+  ASSERT_EQ(kernel_.sent.size(), 20u);
+  for (const xdp_desc& sent : kernel_.sent) EXPECT_EQ(sent.len, 64u);
+  EXPECT_EQ(rx.PrepareToWait(), 3) << "nothing is in the ring";
+  EXPECT_EQ(Accounted(), 32u);
+  rx.Close();
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
+  EXPECT_TRUE(Balance().ok());
+}
+
+// The same where a thread was told to stop before it said that it is awake, and the link stays down until the socket is closed.
+TEST_P(XskTxErrno, OfAnOlderKernelWhatWasInTheRingDuringAPollIsHeldUntilTheSocketIsClosed) {
+  support::FakeKernel other(kRing, GetParam());
+  XskRxQueue rx(pool_, other);
+  rx.SetTxRing(ring_);
+  rx.Open(3, other.fill.memory(), other.rx.memory(), {.fewest = 8, .most = kRing});
+  Open({.flush_us = kMaximumFlushUs, .packets_a_call = 8, .zero_copy = false});
+  kernel_.completes_at_once = false;
+  std::array<Packet, 8> none;
+
+  ASSERT_EQ(queue_.SendMore(Make(20)), 20u);
+  ASSERT_EQ(rx.PrepareToWait(), 3);
+  EXPECT_EQ(rx.Receive(none), 0u);
+  kernel_.SendUnsaid(12);
+  kernel_.errors = {ENETDOWN, ENETDOWN};
+  EXPECT_EQ(ring_.Drain(), 20u);
+  kernel_.Complete(7);
+  EXPECT_EQ(ring_.Drain(), 13u);
+  EXPECT_EQ(queue_.counters().completed.sent.value(), 7u);
+  EXPECT_EQ(ring_.held().Count(), 13u) << "in no other's hands";
+  ring_.Close();
+  EXPECT_EQ(queue_.counters().dropped_at_stop.value(), 13u);
+  EXPECT_EQ(queue_.counters().pending(), 0u);
+  rx.Close();
+  EXPECT_EQ(pool_->FreeCount(), kFrames);
   EXPECT_TRUE(Balance().ok());
 }
 
