@@ -72,6 +72,36 @@ class Interfaces(ThreePorts):
         self.client.ping("10.0.0.2")
         pod.remove()
 
+    def test_unusable(self):
+        """an interface on which nothing starts as it is: status:error says what to do, and the port goes on once that is done"""
+        number = self.number("p0")
+        self.addCleanup(self.switch.await_polling, "p0")
+        self.addCleanup(self.switch.vsctl, "remove", "interface", "p0", "options", "frame-size", "--",
+                        "remove", "interface", "p0", "options", "n_txq_desc")
+        self.addCleanup(run, "ip", "link", "set", "dev", "p0", "mtu", 1500, "up")
+        self.switch.vsctl("clear", "interface", "p0", "mtu_request")
+        self.switch.vsctl("set", "interface", "p0", "options:frame-size=2048")
+        self.switch.await_polling("p0")
+        # More than its frames hold: for an older kernel any packet of several frames is.
+        run("ip", "link", "set", "dev", "p0", "mtu", 40000)
+        self.switch.vsctl("set", "interface", "p0", "options:n_txq_desc=1024")
+        self.await_error("p0", "has MTU 40000")
+        self.await_error("p0", "mtu_request=1774, or ip link set p0 mtu 1774")
+        self.third.ping("10.0.0.2")
+        run("ip", "link", "set", "dev", "p0", "mtu", 1500)
+        self.await_good("p0")
+        self.client.ping("10.0.0.2")
+        run("ip", "link", "set", "dev", "p0", "down")
+        self.switch.vsctl("set", "interface", "p0", "options:n_txq_desc=512")
+        self.await_error("p0", "p0 is down")
+        # Other options are tried, in vain.
+        self.switch.vsctl("set", "interface", "p0", "options:n_txq_desc=256")
+        self.await_error("p0", "p0 is down")
+        run("ip", "link", "set", "dev", "p0", "up")
+        self.await_good("p0")
+        self.client.ping("10.0.0.2")
+        self.equal("the port's number", self.number("p0"), number)
+
     def test_renamed(self):
         """a renamed interface is the same port"""
         run("ip", "link", "set", "p1", "name", "q1")

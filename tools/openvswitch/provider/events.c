@@ -5,6 +5,9 @@
 //      ^                                       |
 //      +--- one of that name is there, up -----+   with the options of now
 //
+// It waits in the same way for an interface on which nothing starts as it is (an MTU for which the kernel is too old, a link that is down),
+// until that changes, or the options do.
+//
 // The port stays in the datapath all the time, and so keeps its number and its flows. The main thread looks several times a second; queues
 // come and go in `reconfigure`, as always. So does a device whose queue stands still, where opening it anew may help (docs/watchdog.md).
 //
@@ -31,6 +34,7 @@ static bool any;  // there were ports when the main thread looked last
 void pollux_set_gone(struct netdev_pollux* port, const char* text) {
   free(port->gone);
   port->gone = nullable_xstrdup(text);
+  port->unusable = false;
   port->returned = false;
 }
 
@@ -45,10 +49,19 @@ static void Reopen(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
   netdev_request_reconfigure(&port->up.up);
 }
 
+// Perhaps something starts on it now. (Features change with what runs at a veth's other end, which may be a port that waits as well.)
+static bool MayBeUsable(const struct netdev_pollux* port, const struct pollux_event* event) {
+  return port->unusable && (event->kind == POLLUX_EVENT_MTU || event->kind == POLLUX_EVENT_LINK || event->kind == POLLUX_EVENT_QUEUES);
+}
+
 static void Handle(struct netdev_pollux* port, const struct pollux_event* event) OVS_REQUIRES(port->mutex) {
   struct netdev* netdev = &port->up.up;
   const bool is_bad = event->kind == POLLUX_EVENT_GONE || (event->kind == POLLUX_EVENT_STALLED && event->value);
   VLOG(is_bad ? VLL_WARN : VLL_INFO, "%s: %s", netdev_get_name(netdev), event->text);
+  if (MayBeUsable(port, event)) {
+    port->returned = true;
+    netdev_request_reconfigure(netdev);
+  }
   switch (event->kind) {
     case POLLUX_EVENT_GONE:
       pollux_set_gone(port, event->text);

@@ -7,6 +7,7 @@
 
 #include "netdev-vport.h"
 #include "offload.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "ovs-numa.h"
 #include "util.h"
@@ -99,10 +100,26 @@ static bool RunsAsAsked(const struct netdev_pollux* port) {
          port->scattered == pollux_needs_several_frames(&port->asked, info.mtu);
 }
 
+// Nothing starts on the interface that is there, because of `error`: the port waits, and says what to do.
+static void SayUnusable(struct netdev_pollux* port, const char* error) OVS_REQUIRES(port->mutex) {
+  const char* name = netdev_get_name(&port->up.up);
+  struct pollux_device_info info = POLLUX_DEVICE_INFO;
+  struct ds text = DS_EMPTY_INITIALIZER;
+  ds_put_format(&text, "the interface that is there now cannot be used: %s", error);
+  if (!pollux_device_get_info(port->device, &info) && pollux_needs_several_frames(&port->asked, info.mtu)) {
+    const int most = pollux_largest_mtu_in_one_frame(&port->asked);
+    ds_put_format(&text, "; up to MTU %d packets have one frame each (mtu_request=%d, or ip link set %s mtu %d)", most, most, name, most);
+  }
+  VLOG_ERR("%s: %s", name, ds_cstr(&text));
+  pollux_set_gone(port, ds_cstr(&text));
+  ds_destroy(&text);
+}
+
 // The interface is gone, or another one has its place: that one gets a device of its own, with what is asked for now. Until it has, the
 // old device waits, for it knows when there is something new.
 static void Replace(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
   const char* name = netdev_get_name(&port->up.up);
+  const bool unusable = port->unusable;
   StopQueues(port);
   if (!port->returned) return;
   port->returned = false;
@@ -110,21 +127,34 @@ static void Replace(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) {
   struct pollux_settings before = port->running;
   port->running = (struct pollux_settings){0};
   if (Start(port, &port->asked)) {
-    char* text = xasprintf("the interface that is there now cannot be used: %s", pollux_last_error());
-    VLOG_ERR("%s: %s", name, text);
-    pollux_set_gone(port, text);
-    free(text);
+    SayUnusable(port, pollux_last_error());
+    port->unusable = unusable;
     port->running = before;
     return;
   }
   VLOG_INFO("%s: goes on with the interface that is there now", name);
   pollux_set_gone(port, NULL);
+  if (unusable && !port->options_refused) SetError(port, NULL);
   pollux_settings_free(&before);
   pollux_device_close(gone);
 }
 
+// Nothing starts on the interface as it is. The port stays in the datapath without queues, with a device that knows when the interface
+// changes. Takes `settings`, those that ran before.
+static int AwaitChange(struct netdev_pollux* port, struct pollux_settings* settings) OVS_REQUIRES(port->mutex) {
+  pollux_device* device;
+  const int error = pollux_device_open("net_af_xdp", netdev_get_name(&port->up.up), settings->arguments, &device);
+  if (error) return error;
+  port->device = device;
+  port->running = *settings;
+  *settings = (struct pollux_settings){0};
+  SayUnusable(port, port->error);
+  port->unusable = true;
+  return 0;
+}
+
 // While it runs, no thread uses the port. What cannot be started is said, and not tried again until the options change: what ran before is
-// started again, and is what later calls keep to.
+// started again, and is what later calls keep to. If that cannot be either, the port waits.
 static int netdev_pollux_reconfigure(struct netdev* netdev) {
   struct netdev_pollux* port = netdev_pollux_cast(netdev);
   int error = 0;
@@ -147,6 +177,8 @@ static int netdev_pollux_reconfigure(struct netdev* netdev) {
         pollux_settings_free(&port->asked);
         pollux_settings_copy(&port->asked, &port->running);
         error = 0;
+      } else if (before.arguments != NULL) {
+        error = AwaitChange(port, &before);
       }
     } else if (!port->options_refused) {
       SetError(port, NULL);
@@ -178,6 +210,7 @@ static int netdev_pollux_set_config(struct netdev* netdev, const struct smap* op
   pollux_settings_free(&port->asked);
   port->asked = settings;
   port->options_refused = false;
+  port->returned |= port->unusable;
   SetError(port, NULL);
   smap_destroy(&port->options);
   smap_clone(&port->options, options);

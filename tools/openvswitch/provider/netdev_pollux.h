@@ -160,7 +160,8 @@ struct netdev_pollux {
   bool has_qos;
   struct smap options;        // as the user wrote them
   char* gone;                 // what became of the interface, or NULL: the device waits for another of that name, and has no queues
-  bool returned;              // that is there: to be started with
+  bool unusable;              // `gone` is of one that is there, on which nothing starts as it is
+  bool returned;              // that is there, or has changed: to be started with
   char* error;                // why the last reconfigure failed, or NULL
   bool options_refused;       // that was for `options`: not tried again, and the error stays, until they change
   char* stalled;              // what stands still and why, or NULL
@@ -208,6 +209,7 @@ void pollux_settings_free(struct pollux_settings*);
 uint32_t pollux_frame_size_for(const struct pollux_settings*, int mtu);
 bool pollux_needs_several_frames(const struct pollux_settings*, int mtu);
 int pollux_largest_mtu(const struct pollux_settings*);
+int pollux_largest_mtu_in_one_frame(const struct pollux_settings*);
 
 // Handles what happened to the port's interface (events.c); of every port, as part of the main loop.
 void pollux_watch(struct netdev_pollux*);

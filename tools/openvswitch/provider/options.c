@@ -219,6 +219,10 @@ static int LargestMtu(const struct pollux_settings* settings, uint32_t frames) {
   return MIN(frames * ((settings->frame_size != 0 ? settings->frame_size : 4096) - HEADROOM) - VLAN_HEADERS, LARGEST_MTU);
 }
 
+int pollux_largest_mtu_in_one_frame(const struct pollux_settings* settings) {
+  return LargestMtu(settings, 1);
+}
+
 bool pollux_needs_several_frames(const struct pollux_settings* settings, int mtu) {
   return !settings->one_frame && mtu > LargestMtu(settings, 1);
 }
