@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lcore/loop_watch.h"
 
+#include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -67,6 +71,15 @@ TEST_F(LoopWatchTest, ALoopThatEndedIsForgotten) {
   EXPECT_TRUE(Look().empty()) << "and is new when it begins again";
 }
 
+TEST_F(LoopWatchTest, AnotherLoopOnTheLcoreIsNew) {
+  Look();
+  Look();
+  PollLoopStats others;  // as many iterations as the one before had
+  const LoopWatch::Loop another{.lcore = 3, .thread = 17, .stats = &others};
+  for (int look = 0; look < 2; ++look) EXPECT_TRUE(watch_.Look({&another, 1}, now_ns_ += kTickNs).empty());
+  EXPECT_TRUE(watch_.stalls().empty());
+}
+
 TEST_F(LoopWatchTest, TheCauseIsNamed) {
   const auto stand = [this](std::optional<ThreadState> thread, uint64_t ticks) {
     stats_.iterations.Add(1);
@@ -102,6 +115,34 @@ TEST(ReadThreadStateTest, TellsWaitingFromRunning) {
   thread.join();
   EXPECT_FALSE(ReadThreadState(-1).has_value());
   close(event);
+}
+
+TEST(ReadThreadStateTest, TheNameMayHoldAnything) {
+  std::thread([] {
+    ASSERT_EQ(pthread_setname_np(pthread_self(), "a) Z 1 (b"), 0);
+    const auto state = ReadThreadState(gettid());
+    ASSERT_TRUE(state.has_value());
+    EXPECT_EQ(state->state, 'R');
+  }).join();
+}
+
+// A thread that is busy in the kernel is busy.
+TEST(ReadThreadStateTest, TimeInTheKernelCounts) {
+  std::thread([] {
+    constexpr double kSeconds = 0.3;
+    const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+    std::vector<char> bytes(1 << 20);
+    FILE* const zeros = std::fopen("/dev/zero", "r");
+    ASSERT_NE(zeros, nullptr);
+    rusage usage{};
+    do {
+      ASSERT_EQ(std::fread(bytes.data(), 1, bytes.size(), zeros), bytes.size());
+      ASSERT_EQ(getrusage(RUSAGE_THREAD, &usage), 0);
+    } while (seconds(usage.ru_stime) < kSeconds);
+    std::fclose(zeros);
+    const double ticks = static_cast<double>(ReadThreadState(gettid())->cpu_ticks);
+    EXPECT_GE(ticks / static_cast<double>(sysconf(_SC_CLK_TCK)), seconds(usage.ru_utime) + kSeconds / 2);
+  }).join();
 }
 
 }  // namespace

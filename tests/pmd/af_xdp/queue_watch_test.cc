@@ -127,6 +127,18 @@ TEST_F(QueueWatchTest, AnEmptyFillRing) {
   EXPECT_TRUE(Look());
 }
 
+TEST_F(QueueWatchTest, AQueueThatNobodyPollsWantsNoFrames) {
+  std::array<Packet, kRing> received;
+  for (uint32_t frame = 0; frame < kRing; ++frame) kernel_.Receive(64);
+  std::array<Packet, kFrames> kept;
+  const std::size_t count = pool_->Allocate({kept.data(), kFrames - kRing});
+  ASSERT_EQ(rx_.Receive(received), kRing);
+  ASSERT_EQ(rx_.outstanding(), 0u);
+  EXPECT_EQ(LooksUntilChange([] {}), 0u);
+  Pool::Free(received);
+  Pool::Free({kept.data(), count});
+}
+
 TEST_F(QueueWatchTest, AWakeUpThatTheKernelRefuses) {
   kernel_.fill.SetNeedsWakeup(true);
   kernel_.rx_error = ENXIO;
@@ -186,6 +198,14 @@ TEST_F(QueueWatchTest, ADriverThatCompletesNothing) {
   EXPECT_EQ(Tx(), StallCause::kNone);
 }
 
+TEST_F(QueueWatchTest, WhatIsCompletedWaitsForTheNextPackets) {
+  Send(8);
+  Look();
+  Send(8);
+  ASSERT_EQ(ring_.completed_waiting(), 16u);
+  EXPECT_EQ(LooksUntilChange([] {}), 0u) << "the driver did its part";
+}
+
 TEST_F(QueueWatchTest, WithTheLinkDownNothingShouldMove) {
   link_up_ = false;
   kernel_.errors.assign(100'000, EAGAIN);
@@ -208,6 +228,7 @@ TEST_F(QueueWatchTest, ANewSocketIsNotTheOldOne) {
   EXPECT_GT(LooksUntilChange([] {}), 0u);
   watch_.Forget();
   EXPECT_EQ(Rx(), StallCause::kNone);
+  EXPECT_EQ(watch_.rx_stalls(), 1u) << "which goes on counting";
 }
 
 }  // namespace

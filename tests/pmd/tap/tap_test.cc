@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
@@ -19,6 +20,7 @@
 #include "pmd/drivers.h"
 #include "pmd/rx_metadata.h"
 #include "pmd/tap/port_taps.h"
+#include "pmd/tap/tapped_queues.h"
 #include "tests/support/pool_fixture.h"
 #include "tools/capture/tap_reader.h"
 
@@ -176,6 +178,33 @@ TEST(TapTest, WhatTheQueueDidNotTakeIsNotShown) {
   }
   EXPECT_FALSE(reader->Next()->has_value());
   EXPECT_EQ(reader->totals().passed, 3u);
+}
+
+// Takes as many of a burst as it is told to.
+class FullQueue final : public TxQueue {
+ public:
+  std::size_t Send(std::span<const Packet> packets) override { return std::min(packets.size(), room); }
+  std::size_t room = 0;
+};
+
+TEST(TappedTxQueueTest, WhatTheQueueDidNotTakeIsNotShown) {
+  FullQueue full;
+  TappedTxQueue queue(full);
+  const auto tap = MakeTap();
+  const auto reader = MapOf(*tap);
+  queue.point.Set(&tap->tx(0));
+  const Burst burst({100, 101, 102});
+  for (const std::size_t room : {2, 0, 1}) {
+    full.room = room;
+    EXPECT_EQ(room == 1 ? queue.SendMore(burst) : queue.Send(burst), room);
+  }
+  for (const std::size_t length : {100, 101, 100}) {
+    const auto packet = reader->Next();
+    ASSERT_TRUE(packet.ok() && packet->has_value());
+    EXPECT_EQ((*packet)->bytes.size(), length);
+    reader->Consume();
+  }
+  EXPECT_FALSE(reader->Next()->has_value());
 }
 
 TEST(TapTest, FilterAndSnapLength) {
