@@ -18,10 +18,10 @@ RIG = pathlib.Path(os.environ["ovs_rig"])
 PATIENCE = 20
 
 
-def run(*command, timeout=60):
+def run(*command, timeout=60, env=None):
     """Returns what the command prints. It must succeed."""
     try:
-        done = subprocess.run([str(word) for word in command], text=True, capture_output=True, check=False, timeout=timeout)
+        done = subprocess.run([str(word) for word in command], text=True, capture_output=True, check=False, timeout=timeout, env=env)
     except subprocess.TimeoutExpired as late:
         raise AssertionError(f"{' '.join(map(str, command))}: not done after {timeout} s") from late
     if done.returncode != 0:
@@ -29,10 +29,10 @@ def run(*command, timeout=60):
     return done.stdout.strip()
 
 
-def attempt(*command, timeout=60):
+def attempt(*command, timeout=60, env=None):
     """Returns exit code and all words of the command."""
     done = subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                          timeout=timeout)
+                          timeout=timeout, env=env)
     return done.returncode, done.stdout.strip()
 
 
@@ -102,24 +102,37 @@ class Namespace:
 
 
 class Switch:
-    """ovsdb-server and ovs-vswitchd in $ovs_rig, started as tools/ovs does."""
+    """ovsdb-server and ovs-vswitchd in $ovs_rig, started as tools/ovs does: the machine's Open vSwitch, to all commands."""
 
     def __init__(self, *settings):
+        self._begin(RIG, (), settings)
+        os.environ.update(self.environment)
+
+    def _begin(self, folder, prefix, settings):
+        self.folder, self.prefix = folder, list(prefix)
+        tree, programs = os.environ["ovs_tree"], os.environ["ovs_programs"]
+        path = os.environ["PATH"] if programs in os.environ["PATH"] else \
+            f"{programs}:{tree}/build/utilities:{tree}/build/ovsdb:{os.environ['PATH']}"
+        self.environment = {**os.environ, "PATH": path, "ovs_rig": str(folder)}
+        for variable in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"):
+            self.environment[variable] = str(folder)
         # One way to start them: that of daemons.bash.
         self._daemons(f"ovs_settings=({' '.join(settings)}); ovs_start \"$ovs_rig\"")
-        for variable in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"):
-            os.environ[variable] = str(RIG)
-        tree, programs = os.environ["ovs_tree"], os.environ["ovs_programs"]
-        os.environ["PATH"] = f"{programs}:{tree}/build/utilities:{tree}/build/ovsdb:{os.environ['PATH']}"
 
-    @staticmethod
-    def _daemons(function):
+    def run(self, *command, **options):
+        return run(*command, env=self.environment, **options)
+
+    def attempt(self, *command, **options):
+        return attempt(*command, env=self.environment, **options)
+
+    def _daemons(self, function):
         script = 'source "$root/tools/console.bash"; source "$root/tools/openvswitch/daemons.bash"; ' + \
             f"ovs_environment; ovs_daemon_environment; {function}"
         # What a daemon keeps open of its standard output would keep a pipe open.
-        log = RIG / "daemons.log"
+        log = self.folder / "daemons.log"
         with open(log, "w", encoding="utf-8") as output:
-            done = subprocess.run(["bash", "-c", script], stdout=output, stderr=output, stdin=subprocess.DEVNULL, check=False, timeout=120)
+            done = subprocess.run([*self.prefix, "bash", "-c", script], stdout=output, stderr=output, stdin=subprocess.DEVNULL, check=False,
+                                  timeout=120, env=self.environment)
         if done.returncode != 0:
             raise AssertionError(f"the daemons: {log.read_text(encoding='utf-8').strip()[-500:]}")
 
@@ -136,22 +149,33 @@ class Switch:
 
     @property
     def pid(self):
-        return int((RIG / "ovs-vswitchd.pid").read_text())
+        return int((self.folder / "ovs-vswitchd.pid").read_text())
 
     @property
     def log(self):
-        return (RIG / "ovs-vswitchd.log").read_text(errors="replace")
+        return (self.folder / "ovs-vswitchd.log").read_text(errors="replace")
 
     def warnings(self):
         return [line for line in self.log.splitlines() if re.search(r"\|(WARN|ERR|EMER)\|", line)]
 
     def check_alive(self):
-        code, _ = attempt("ovs-appctl", "--timeout=10", "version")
+        code, _ = self.attempt("ovs-appctl", "--timeout=10", "version")
         if code != 0:
             raise AssertionError(f"ovs-vswitchd has ended: {' '.join(self.log.splitlines()[-2:])}")
 
+    def held(self):
+        """What must come back when ports have come and gone: files of ovs-vswitchd, and the XDP programs among them."""
+        process = pathlib.Path(f"/proc/{self.pid}")
+        programs = 0
+        for information in (process / "fdinfo").iterdir():
+            try:
+                programs += "\nprog_id:" in information.read_text()
+            except OSError:
+                pass  # closed meanwhile
+        return {"programs": programs, "files": len(list((process / "fd").iterdir()))}
+
     def vsctl(self, *arguments):
-        return run("ovs-vsctl", "--timeout=30", *arguments)
+        return self.run("ovs-vsctl", "--timeout=30", *arguments)
 
     def add_bridge(self, name):
         self.vsctl("add-br", name, "--", "set", "bridge", name, "datapath_type=netdev")
@@ -161,13 +185,13 @@ class Switch:
 
     def add_port(self, bridge, port, *columns):
         # With an error of the port's, ovs-vsctl ends with 0 or another code, by version.
-        attempt("ovs-vsctl", "--timeout=30", "add-port", bridge, port, "--", "set", "interface", port, "type=pollux", *columns)
+        self.attempt("ovs-vsctl", "--timeout=30", "add-port", bridge, port, "--", "set", "interface", port, "type=pollux", *columns)
         if self.errors():
             raise AssertionError(f"add-port {bridge} {port}: {self.errors()}")
 
     def get(self, port, what):
         """A column, or COLUMN:KEY, of table Interface; empty if there is no such key."""
-        return run("ovs-vsctl", "--timeout=30", "--if-exists", "get", "interface", port, what).strip('"')
+        return self.run("ovs-vsctl", "--timeout=30", "--if-exists", "get", "interface", port, what).strip('"')
 
     def await_statistic(self, port, name, fits):
         wait_for(lambda: f"{name} of {port} is '{self.get(port, f'statistics:{name}')}'",
@@ -176,13 +200,25 @@ class Switch:
     def await_polling(self, *ports):
         for port in ports:
             wait_for(lambda port=port: f"{port} is not polled: {self.errors()} {' '.join(self.warnings()[-3:])}",
-                     lambda port=port: re.search(f"port: {port} .*\\(enabled\\)", attempt("ovs-appctl", "dpif-netdev/pmd-rxq-show")[1]))
+                     lambda port=port: re.search(f"port: {port} .*\\(enabled\\)", self.attempt("ovs-appctl", "dpif-netdev/pmd-rxq-show")[1]))
 
     def set_flow(self, flow):
-        run("ovs-ofctl", "-O", "OpenFlow13", "add-flow", "br0", flow)
+        self.run("ovs-ofctl", "-O", "OpenFlow13", "add-flow", "br0", flow)
         # The datapath may act on its copy of the old flows until then.
-        run("ovs-appctl", "revalidator/wait")
+        self.run("ovs-appctl", "revalidator/wait")
 
     def delete_flow(self, flow):
-        run("ovs-ofctl", "-O", "OpenFlow13", "--strict", "del-flows", "br0", flow)
-        run("ovs-appctl", "revalidator/wait")
+        self.run("ovs-ofctl", "-O", "OpenFlow13", "--strict", "del-flows", "br0", flow)
+        self.run("ovs-appctl", "revalidator/wait")
+
+
+class OtherSwitch(Switch):
+    """Another one beside it, with a folder of its own; with `namespace` its interfaces are those of that one."""
+
+    def __init__(self, name, *settings, namespace=None):  # pylint: disable=super-init-not-called
+        folder = RIG / name
+        folder.mkdir()
+        self._begin(folder, namespace.command() if namespace else (), settings)
+
+    def end(self):
+        self._daemons("ovs_stop")

@@ -66,20 +66,9 @@ class Stress(unittest.TestCase):
         status = pathlib.Path(f"/proc/{self.switch.pid}/status").read_text()
         return int(re.search(r"^VmRSS:\s+(\d+)", status, re.MULTILINE).group(1))
 
-    def held(self):
-        """What must come back: files, and the XDP programs among them."""
-        process = pathlib.Path(f"/proc/{self.switch.pid}")
-        programs = 0
-        for information in (process / "fdinfo").iterdir():
-            try:
-                programs += "\nprog_id:" in information.read_text()
-            except OSError:
-                pass  # closed meanwhile
-        return {"programs": programs, "files": len(list((process / "fd").iterdir()))}
-
     def check_came_back(self, before, memory):
         # Sockets are closed at once, but RCU frees what belongs to them a moment later.
-        wait_for(lambda: f"before: {before}; afterwards: {self.held()}", lambda: self.held() == before, seconds=10)
+        wait_for(lambda: f"before: {before}; afterwards: {self.switch.held()}", lambda: self.switch.held() == before, seconds=10)
         grown = self.memory_kib() - memory
         if grown > MEMORY_SLACK_KIB:
             raise AssertionError(f"resident memory grew by {grown} KiB from {memory}")
@@ -89,7 +78,7 @@ class Stress(unittest.TestCase):
         for cycle in range(CYCLES):
             # What the first cycles allocate stays: buffers of the allocator, pools.
             if cycle == CYCLES // 10:
-                before, memory = self.held(), self.memory_kib()
+                before, memory = self.switch.held(), self.memory_kib()
             self.switch.vsctl("del-port", "br0", "p1")
             if attached("p1"):
                 raise AssertionError(f"cycle {cycle}: an XDP program is left on p1")
@@ -99,7 +88,7 @@ class Stress(unittest.TestCase):
 
     def test_vanishing_interface(self):
         """an interface that vanishes under traffic"""
-        before, memory = self.held(), self.memory_kib()
+        before, memory = self.switch.held(), self.memory_kib()
         for _ in range(10):
             run("ip", "link", "delete", "p1")
             self.switch.vsctl("del-port", "br0", "p1")
@@ -111,7 +100,7 @@ class Stress(unittest.TestCase):
     def test_replacement(self):
         """interfaces that are made again, and renamed, under traffic"""
         self.await_pings()
-        before, memory = self.held(), self.memory_kib()
+        before, memory = self.switch.held(), self.memory_kib()
         for cycle in range(REPLACEMENTS):
             run("ip", "link", "delete", "p1")
             self.server.attach("p1", "10.0.0.2", "02:00:00:00:00:02")
@@ -120,7 +109,7 @@ class Stress(unittest.TestCase):
             self.await_pings()
             run("ip", "link", "set", "q0", "name", "p0")
             if cycle == 0:
-                before, memory = self.held(), self.memory_kib()
+                before, memory = self.switch.held(), self.memory_kib()
         self.await_pings()
         self.check_came_back(before, memory)
 
@@ -136,7 +125,7 @@ class Stress(unittest.TestCase):
             # The first restart's figures are those of all.
             if cycle == 0:
                 self.await_pings()
-                before, memory = self.held(), self.memory_kib()
+                before, memory = self.switch.held(), self.memory_kib()
         self.await_pings()
         self.check_came_back(before, memory)
 
