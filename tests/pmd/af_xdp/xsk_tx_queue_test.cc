@@ -453,8 +453,8 @@ TEST_P(XskTxErrno, NothingIsTakenBackWhileAnotherThreadWaitsForPackets) {
   EXPECT_TRUE(Balance().ok());
 }
 
-// Before Linux 6.17 nobody can tell what that call has sent: all that was in the ring stays there, and is pending, until the kernel says that
-// it has passed it. Meanwhile no further wait begins, so that it is not more each time.
+// Before Linux 6.17 nobody can tell what that call has sent: all that was in the ring stays there, and is pending, until the kernel says
+// that it has passed it. Meanwhile no further wait begins, so that it is not more each time.
 TEST_P(XskTxErrno, OfAnOlderKernelWhatWasInTheRingDuringAPollIsNotTakenBack) {
   support::FakeKernel other(kRing, GetParam());
   XskRxQueue rx(pool_, other);
