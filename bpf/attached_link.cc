@@ -127,6 +127,7 @@ absl::StatusOr<AttachedLink> MakeLink(const std::string& interface, int ifindex,
   result.sockets = UniqueFd::Duplicate(object->map_fd(POLLUX_SOCKET_MAP));
   if (object->steering()) result.passed = UniqueFd::Duplicate(object->map_fd(POLLUX_PASSED_MAP));
   if (!object->custom()) {
+    result.wakes = UniqueFd::Duplicate(object->map_fd(POLLUX_WAKE_STAMPS_MAP));
     result.program = UniqueFd::Duplicate(object->program_fd());
     result.steering = object->steering();
   }
@@ -179,6 +180,11 @@ absl::StatusOr<std::optional<AttachedLink>> JoinLink(const std::string& interfac
   if (!sockets.ok()) return sockets.status();
   if (!*sockets) return absl::AlreadyExistsError(absl::StrCat(where, ", has our program's name but no map ", POLLUX_SOCKET_MAP));
   result.sockets = std::move(*sockets);
+  if (!object->custom()) {
+    absl::StatusOr<UniqueFd> wakes = FindMap(*info, POLLUX_WAKE_STAMPS_MAP);
+    if (!wakes.ok()) return wakes.status();
+    result.wakes = std::move(*wakes);
+  }
   if (object->steering()) {
     absl::StatusOr<UniqueFd> passed = FindMap(*info, POLLUX_PASSED_MAP);
     if (!passed.ok()) return passed.status();

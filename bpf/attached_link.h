@@ -20,6 +20,7 @@ struct AttachedLink {
   UniqueFd link;
   UniqueFd sockets;  // xsks_map
   UniqueFd passed;   // passed_packets; empty without rules
+  UniqueFd wakes;    // wake_stamps; empty of an object file, or of a program of an earlier version
   UniqueFd program;  // as attached; empty where it was joined, or is of an object file
   std::optional<steer_options> steering;
   uint32_t program_id = 0;

@@ -18,6 +18,7 @@
 #include "bpf/program_info.h"
 #include "bpf/program_object.h"
 #include "bpf/socket_map.h"
+#include "bpf/wake_stamps.h"
 
 namespace pollux::bpf {
 namespace {
@@ -37,7 +38,8 @@ class ChainedProgram final : public XdpProgram {
         fallback_reason_(std::move(fallback_reason)),
         object_(std::move(object)),
         program_(std::move(program)),
-        sockets_(interface, UniqueFd::Duplicate(object_.map_fd(POLLUX_SOCKET_MAP)), queues) {}
+        sockets_(interface, UniqueFd::Duplicate(object_.map_fd(POLLUX_SOCKET_MAP)), queues),
+        wakes_(object_.custom() ? -1 : object_.map_fd(POLLUX_WAKE_STAMPS_MAP)) {}
   ~ChainedProgram() override { Detach(); }
 
   // In vain where the interface is in another namespace by now: a chain is found by number.
@@ -53,6 +55,7 @@ class ChainedProgram final : public XdpProgram {
   std::string fallback_reason() const override { return fallback_reason_; }
   bool joined() const override { return false; }
   uint32_t program_id() const override { return xdp_program__id(program_.get()); }
+  uint64_t* wake_stamp(uint32_t queue) const override { return wakes_.At(queue); }
   uint64_t passed_packets() const override { return ReadPassedPackets(object_.steering() ? object_.map_fd(POLLUX_PASSED_MAP) : -1); }
 
  private:
@@ -63,6 +66,7 @@ class ChainedProgram final : public XdpProgram {
   ProgramObject object_;
   Program program_;
   SocketMap sockets_;
+  WakeStamps wakes_;
 };
 
 absl::Status ProbeFunctionReplacement() {

@@ -67,8 +67,8 @@ absl::Status Load(Skeleton* skeleton, const char* name, const LibraryMessages& m
 }
 
 template <typename Skeleton>
-absl::StatusOr<UniqueFd> LoadXdp(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed, int bound_to,
-                                 const bound_options& asked) {
+absl::StatusOr<UniqueFd> LoadXdp(const FlowHook& hook, const std::optional<steer_options>& steering, const FlowSharedMaps& maps,
+                                 int bound_to, const bound_options& asked) {
   LibraryMessages messages;
   auto skeleton = Open<Skeleton>(POLLUX_FLOWS_PROGRAM);
   if (!skeleton.ok()) return skeleton.status();
@@ -81,8 +81,9 @@ absl::StatusOr<UniqueFd> LoadXdp(const FlowHook& hook, const std::optional<steer
     bpf_program__set_flags(program, bpf_program__flags(program) | kXdpDeviceBoundOnly);
   }
   bpf_object* const object = (*skeleton)->obj;
-  absl::Status status = Reuse(object, POLLUX_SOCKET_MAP, sockets);
-  if (steering && status.ok()) status = Reuse(object, POLLUX_PASSED_MAP, passed);
+  absl::Status status = Reuse(object, POLLUX_SOCKET_MAP, maps.sockets);
+  if (steering && status.ok()) status = Reuse(object, POLLUX_PASSED_MAP, maps.passed);
+  if (maps.wakes >= 0 && status.ok()) status = Reuse(object, POLLUX_WAKE_STAMPS_MAP, maps.wakes);
   if (status.ok()) status = ReuseMaps(object, *hook.maps);
   if (status.ok()) status = Load(skeleton->get(), POLLUX_FLOWS_PROGRAM, messages);
   if (!status.ok()) return status;
@@ -91,10 +92,10 @@ absl::StatusOr<UniqueFd> LoadXdp(const FlowHook& hook, const std::optional<steer
 
 }  // namespace
 
-absl::StatusOr<UniqueFd> LoadFlowProgram(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed,
+absl::StatusOr<UniqueFd> LoadFlowProgram(const FlowHook& hook, const std::optional<steer_options>& steering, const FlowSharedMaps& maps,
                                          int bound_to, const bound_options& asked) {
-  return bound_to == 0 ? LoadXdp<xdp_flows_bpf>(hook, steering, sockets, passed, 0, asked)
-                       : LoadXdp<xdp_flows_tagged_bpf>(hook, steering, sockets, passed, bound_to, asked);
+  return bound_to == 0 ? LoadXdp<xdp_flows_bpf>(hook, steering, maps, 0, asked)
+                       : LoadXdp<xdp_flows_tagged_bpf>(hook, steering, maps, bound_to, asked);
 }
 
 absl::StatusOr<UniqueFd> LoadTcFlowProgram(const FlowHook& hook, int target) {

@@ -22,9 +22,16 @@ struct FlowHook {
   bool unfinished_checksums = false;
 };
 
-// Loads it, with the maps of the program that it replaces: `sockets`, and with rules `passed`. PERMISSION_DENIED; INTERNAL with the
-// verifier's words. `bound_to`: index of an interface that tells the program what `asked` says; 0: none.
-absl::StatusOr<UniqueFd> LoadFlowProgram(const FlowHook& hook, const std::optional<steer_options>& steering, int sockets, int passed,
+// Maps of the program that it replaces, which go on.
+struct FlowSharedMaps {
+  int sockets = -1;
+  int passed = -1;  // with rules
+  int wakes = -1;   // -1: it gets its own, which nobody reads
+};
+
+// Loads it. PERMISSION_DENIED; INTERNAL with the verifier's words. `bound_to`: index of an interface that tells the program what `asked`
+// says; 0: none.
+absl::StatusOr<UniqueFd> LoadFlowProgram(const FlowHook& hook, const std::optional<steer_options>& steering, const FlowSharedMaps& maps,
                                          int bound_to = 0, const bound_options& asked = {});
 
 // The one for TC; what no flow takes leaves by interface `target`. Checksums may be unfinished there, whatever the hook says.

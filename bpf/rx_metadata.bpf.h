@@ -11,6 +11,7 @@
 
 #include "bpf/rx_metadata_shared.h"
 #include "bpf/vlan_tag.bpf.h"
+#include "bpf/wake_stamp.bpf.h"
 
 #ifdef POLLUX_BOUND_PROGRAM
 
@@ -65,7 +66,10 @@ static __always_inline void leave_metadata(struct xdp_md* context) {
 // The end of every program: to the socket of the packet's receive queue; where there is none, to the kernel, without metadata of ours.
 static __always_inline int redirect_to_socket(struct xdp_md* context, void* sockets) {
   const int verdict = bpf_redirect_map(sockets, context->rx_queue_index, XDP_PASS);
-  if (verdict == XDP_REDIRECT) leave_metadata(context);
+  if (verdict == XDP_REDIRECT) {
+    stamp_arrival(context->rx_queue_index);
+    leave_metadata(context);
+  }
   return verdict;
 }
 

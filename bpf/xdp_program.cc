@@ -21,6 +21,7 @@
 #include "bpf/program_object.h"
 #include "bpf/socket_map.h"
 #include "bpf/tcx_programs.h"
+#include "bpf/wake_stamps.h"
 
 namespace pollux::bpf {
 namespace {
@@ -33,7 +34,7 @@ constexpr std::chrono::milliseconds kPause(10);
 class LinkedProgram final : public XdpProgram {
  public:
   LinkedProgram(const std::string& interface, AttachedLink link, uint32_t queues)
-      : interface_(interface), link_(std::move(link)), sockets_(interface, std::move(link_.sockets), queues) {}
+      : interface_(interface), link_(std::move(link)), sockets_(interface, std::move(link_.sockets), queues), wakes_(link_.wakes.get()) {}
 
   absl::Status AddSocket(uint32_t queue, int socket) override { return sockets_.Add(queue, socket); }
   absl::Status RemoveSocket(uint32_t queue) override { return sockets_.Remove(queue); }
@@ -53,11 +54,10 @@ class LinkedProgram final : public XdpProgram {
     UniqueFd flows;
     bool bound = false;
     if (hook.maps != nullptr) {
-      absl::StatusOr<UniqueFd> loaded =
-          LoadFlowProgram(hook, link_.steering, sockets_.descriptor(), link_.passed.get(), link_.bound_to, link_.bound);
+      absl::StatusOr<UniqueFd> loaded = LoadFlowProgram(hook, link_.steering, SharedMaps(), link_.bound_to, link_.bound);
       bound = link_.bound_to != 0 && loaded.ok();
       // Before Linux 6.16 a bound program may not send to other interfaces.
-      if (link_.bound_to != 0 && !bound) loaded = LoadFlowProgram(hook, link_.steering, sockets_.descriptor(), link_.passed.get());
+      if (link_.bound_to != 0 && !bound) loaded = LoadFlowProgram(hook, link_.steering, SharedMaps());
       if (!loaded.ok()) return loaded.status();
       flows = std::move(*loaded);
     }
@@ -78,13 +78,17 @@ class LinkedProgram final : public XdpProgram {
   uint32_t rx_metadata() const override { return flows_are_unbound_ ? 0 : link_.bound.rx_metadata; }
   bool joined() const override { return link_.joined; }
   uint32_t program_id() const override { return link_.program_id; }
+  uint64_t* wake_stamp(uint32_t queue) const override { return wakes_.At(queue); }
   uint64_t passed_packets() const override { return ReadPassedPackets(link_.passed.get()); }
 
  private:
+  FlowSharedMaps SharedMaps() const { return {.sockets = sockets_.descriptor(), .passed = link_.passed.get(), .wakes = link_.wakes.get()}; }
+
   const std::string interface_;
   AttachedLink link_;
   bool flows_are_unbound_ = false;
   SocketMap sockets_;
+  WakeStamps wakes_;
 };
 
 absl::StatusOr<std::unique_ptr<XdpProgram>> Hold(const std::string& interface, AttachedLink link) {

@@ -82,6 +82,12 @@ class XdpProgram {
   // Another process attached it.
   virtual bool joined() const = 0;
   virtual uint32_t program_id() const = 0;
+  // Where the program puts down when the first packet came to a queue (wake_stamps.h), for as long as this object lives. Null: it does not;
+  // an object file, or a program that another process has attached and of which no more than the sockets can be had.
+  virtual uint64_t* wake_stamp(uint32_t queue) const {
+    static_cast<void>(queue);
+    return nullptr;
+  }
   // Packets that the steering rules left to the kernel; 0 without rules.
   virtual uint64_t passed_packets() const = 0;
 };

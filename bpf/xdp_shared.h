@@ -19,9 +19,13 @@
 #define POLLUX_STEER_PROGRAM "pollux_steer"
 #define POLLUX_SOCKET_MAP "xsks_map"
 #define POLLUX_PASSED_MAP "passed_packets"
+#define POLLUX_WAKE_STAMPS_MAP "wake_stamps"
 
 /* Entries of the socket map, 8 bytes each: more receive queues than NICs have, and room for drivers that add some later. */
 #define POLLUX_MAXIMUM_QUEUES 4096
+
+/* A stamp that the next packet of its queue is to fill in: no time at which a packet comes. */
+enum { WAKE_STAMP_ARMED = 1 };
 
 enum {
   STEER_MAXIMUM_RULES = 16,

@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::size_t kMostDescriptors = 256;
 constexpr uint64_t kNanosecondsASecond = 1'000'000'000;
-constexpr uint64_t kWeight = 8;  // of what is known, against one sleep
+constexpr uint64_t kLongestWakeNs = 10 * kNanosecondsASecond;  // what is longer was measured by two clocks (a time namespace)
+constexpr uint64_t kWeight = 8;                                // of what is known, against one sleep
 
 }  // namespace
 
@@ -64,10 +65,28 @@ bool IdleGovernor::PrepareOrSleep(uint64_t now) {
   prepared_ = false;
   const uint64_t before = sleeper_.Nanoseconds();
   const bool woken = sleeper_.Sleep(descriptors_, kLongestSleepNs);
-  const uint64_t slept = sleeper_.Nanoseconds() - before;
+  const uint64_t now_ns = sleeper_.Nanoseconds();
+  const uint64_t slept = now_ns - before;
+  if (wakes_ != nullptr) wake_ns_ = TimeToWake(woken, now_ns);
   // A sleep that nobody ended should have lasted so long, and what it lasted longer is what a wake takes.
   if (!woken && slept >= kLongestSleepNs) Learn(slept - kLongestSleepNs);
   return true;
+}
+
+// Also of a sleep that lasted its time: the packet came at its end, or was slept over, which is to be seen.
+uint64_t IdleGovernor::TimeToWake(bool woken, uint64_t now_ns) const {
+  const uint64_t arrival_ns = first_arrival_();
+  if (arrival_ns != 0 && now_ns - arrival_ns < kLongestWakeNs) return std::max<uint64_t>(now_ns - arrival_ns, 1);
+  return woken ? kUnmeasured : 0;
+}
+
+void IdleGovernor::CountWake() {
+  if (wake_ns_ == kUnmeasured) {
+    wakes_->AddUnmeasured();
+  } else {
+    wakes_->Add(wake_ns_);
+  }
+  wake_ns_ = 0;
 }
 
 void IdleGovernor::Learn(uint64_t wake_ns) {

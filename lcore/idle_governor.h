@@ -18,10 +18,13 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
+
+#include "lcore/wake_histogram.h"
 
 namespace pollux::lcore {
 
@@ -58,14 +61,26 @@ class IdleGovernor {
 
   IdleGovernor(IdleMode mode, Prepare prepare, Sleeper& sleeper = Sleeper::Kernel());
 
+  // When the first packet came since Prepare, in nanoseconds of CLOCK_MONOTONIC; 0: none came, or nobody knows. Asked once a sleep.
+  using FirstArrival = std::function<uint64_t()>;
+  // From now on each sleep that packets ended is counted, by the time from the first packet until the thread was awake. `wakes` outlives
+  // the governor.
+  void MeasureWakes(FirstArrival first_arrival, WakeHistogram& wakes) {
+    first_arrival_ = std::move(first_arrival);
+    wakes_ = &wakes;
+  }
+
   // After a poll that moved packets.
   void Busy() {
     idle_since_ = 0;
     prepared_ = false;
+    if (wake_ns_ != 0) [[unlikely]]
+      CountWake();
   }
   // After one that moved none, at cycle `now`. True: the thread has slept.
   bool Idle(uint64_t now) {
     if (mode_ == IdleMode::kSpin) return false;
+    wake_ns_ = 0;
     if (idle_since_ == 0) idle_since_ = now;
     if (now - idle_since_ < spin_cycles_) return false;
     return PrepareOrSleep(now);
@@ -77,6 +92,10 @@ class IdleGovernor {
  private:
   bool PrepareOrSleep(uint64_t now);
   void Learn(uint64_t wake_ns);
+  uint64_t TimeToWake(bool woken, uint64_t now_ns) const;
+  void CountWake();
+
+  static constexpr uint64_t kUnmeasured = ~uint64_t{0};
 
   const IdleMode mode_;
   const Prepare prepare_;
@@ -84,8 +103,11 @@ class IdleGovernor {
   std::vector<int> descriptors_;
   uint64_t idle_since_ = 0;  // cycle of the first poll without packets; 0: the last had some
   bool prepared_ = false;    // and no packet was found since
+  uint64_t wake_ns_ = 0;     // of the sleep before this poll, to be counted if the poll finds packets; 0: it was not one, or no packet came
   uint64_t spin_ns_ = kFirstSpinNs;
   uint64_t spin_cycles_ = 0;
+  FirstArrival first_arrival_;
+  WakeHistogram* wakes_ = nullptr;
 };
 
 }  // namespace pollux::lcore

@@ -26,6 +26,7 @@ inline constexpr const char* kFeatureTxLaunchTime = "tx_launch_time";
 inline constexpr const char* kFeatureRxChecksum = "rx_checksum";
 inline constexpr const char* kFeatureRxVlan = "rx_vlan";
 inline constexpr const char* kFeatureScattered = "scattered";
+inline constexpr const char* kFeatureWakeLatency = "wake_latency";  // where it cannot be measured
 inline constexpr const char* kFeatureBroker = "broker";
 inline constexpr const char* kFeatureWholeCapture = "whole_capture";
 

@@ -258,6 +258,22 @@ std::vector<NamedCounter> FlowTable::Counters() const {
   return counters;
 }
 
+FlowTable::Page FlowTable::List(uint32_t first, std::size_t most, std::optional<uint32_t> port) const {
+  const std::lock_guard lock(lock_);
+  Page page;
+  const auto places = static_cast<uint32_t>(entries_.size());
+  const uint32_t end = first < places ? first + std::min(kPlacesOfPage, places - first) : first;
+  uint32_t place = first;
+  for (; place < end && page.flows.size() < most; ++place) {
+    const Entry& entry = entries_[place];
+    if (entry.id == 0 || (port.has_value() && ((*port ^ entry.match.value.port) & entry.match.mask.port) != 0)) continue;
+    const auto subtable = std::ranges::find(subtables_, entry.subtable, &Subtable::number);
+    page.flows.push_back({.flow = entry.id, .priority = subtable->priority, .match = entry.match, .statistics = Sum(place)});
+  }
+  if (place < places) page.next = place;
+  return page;
+}
+
 std::size_t FlowTable::flow_count() const {
   const std::lock_guard lock(lock_);
   return options_.flows - free_.size();

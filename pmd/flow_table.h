@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -66,6 +67,21 @@ class FlowTable {
   absl::StatusOr<FlowStatistics> Statistics(Id flow) const;
   // Of all ports: "flow_hits", "flow_misses", "flow_truncated" and so on.
   std::vector<NamedCounter> Counters() const;
+
+  // For those who look from outside: up to `most` flows, of places from `first` on, that packets of port `port` may match; all flows
+  // without one. Looks at kPlacesOfPage places, so that writers do not wait for long: `next` is where to go on, as long as there is more.
+  struct Listed {
+    Id flow = 0;
+    uint32_t priority = 0;
+    FlowMatch match;
+    FlowStatistics statistics;
+  };
+  struct Page {
+    std::vector<Listed> flows;
+    std::optional<uint32_t> next;
+  };
+  static constexpr uint32_t kPlacesOfPage = 16384;
+  Page List(uint32_t first, std::size_t most, std::optional<uint32_t> port = std::nullopt) const;
 
   std::size_t flow_count() const;
   std::size_t mask_count() const;

@@ -13,6 +13,7 @@
 #include "lcore/core_set.h"
 #include "lcore/loop_watch.h"
 #include "lcore/poll_loop.h"
+#include "lcore/wake_histogram.h"
 #include "mempool/pool.h"
 #include "pmd/device.h"
 
@@ -26,8 +27,11 @@ struct PortView {
   DeviceConfig config;      // of the last Configure
   bool configured = false;  // else there are no queues, and nothing is counted
   bool started = false;
-  uint64_t reopened = 0;     // times that a watchdog did, for a queue that stood still
-  PortTaps* taps = nullptr;  // null: its packets cannot be captured
+  uint64_t reopened = 0;                   // times that a watchdog did, for a queue that stood still
+  PortTaps* taps = nullptr;                // null: its packets cannot be captured
+  std::shared_ptr<const FlowTable> flows;  // null: it uses none (Device::UseFlows)
+  uint32_t flow_port = 0;                  // its number there
+  FlowRole flow_role = FlowRole::kOutput;
 };
 
 struct LcoreView {
@@ -36,6 +40,7 @@ struct LcoreView {
   lcore::CoreSet cpus;
   std::optional<unsigned> numa_node;
   const lcore::PollLoopStats* loop = nullptr;      // null: it polls nothing
+  const lcore::WakeHistogram* wakes = nullptr;     // null: it never sleeps, or nobody measures
   const lcore::LoopWatch::Stall* stall = nullptr;  // null: it does not stand still, or nobody watches
 };
 

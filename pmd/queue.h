@@ -18,6 +18,7 @@
 #define PMD_QUEUE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "mempool/packet.h"
@@ -40,6 +41,10 @@ class RxQueue {
   // return. After this call Receive is to be called once more; if it returns 0, poll(2) may wait for the descriptor, which asks the driver
   // for a wake-up if it needs to be asked. -1: there is none, or not now, and only polling finds packets. Of the queue's thread.
   virtual int PrepareToWait() { return -1; }
+
+  // When the first packet came since PrepareToWait was called last, in nanoseconds of CLOCK_MONOTONIC, as seen by the XDP program, before
+  // the packet was put into a ring. 0: none came, or nobody knows. Of the queue's thread.
+  virtual uint64_t FirstArrivalNs() { return 0; }
 };
 
 class TxQueue {

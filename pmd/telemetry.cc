@@ -37,6 +37,7 @@ class TelemetryServer final : public Telemetry {
     telemetry::AddEthdevCommands(commands_, view);
     telemetry::AddProcessCommands(commands_, view);
     telemetry::AddPolluxCommands(commands_, view);
+    telemetry::AddFlowCommands(commands_, view);
     commands_.Add("/info", "Returns DPDK Telemetry information. No parameters",
                   [this](absl::string_view) -> absl::StatusOr<std::string> { return greeting_; });
     // The client that asks for one is known where requests come in, and here is none.

@@ -67,6 +67,7 @@ class AfXdpDevice final : public Device {
   FeatureState RxVlan() const;
   uint32_t AskedRxMetadata() const { return options_.rx_metadata.value_or(config_.rx_metadata); }
   FeatureState RxMetadataState() const;
+  std::string WhyNoWakeLatency() const;
   std::string WhyNoTxMetadata() const;
   std::string WhyNoZeroCopy(std::size_t mtu) const;
   absl::StatusOr<uint32_t> AvailableQueues(const InterfaceFacts& facts) const;

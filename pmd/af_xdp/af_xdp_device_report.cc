@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an AfXdpDevice tells of itself: statistics, features, frames.
+#include <utility>
+
 #include <absl/strings/str_cat.h>
 
 #include "pmd/af_xdp/af_xdp_device.h"
@@ -85,6 +87,9 @@ std::vector<FeatureState> AfXdpDevice::Features() const {
   features.push_back(RxVlan());
   features.push_back(RxMetadataState());
   features.push_back(Scattering());
+  if (std::string why = WhyNoWakeLatency(); !why.empty()) {
+    features.push_back({.feature = kFeatureWakeLatency, .asked = "auto", .got = "not measured", .reason = std::move(why)});
+  }
   engines_->AppendFeatures(features);
   const mempool::RegionReport& memory = config_.pool->region().report();
   const bool huge = memory.pages == mempool::PageKind::kHuge2M || memory.pages == mempool::PageKind::kHuge1G;
@@ -140,6 +145,15 @@ FeatureState AfXdpDevice::RxMetadataState() const {
                                     " (Linux 6.3, vlan 6.8, with flows 6.16; not with xdp_prog= or dispatcher=, nor in "
                                     "generic mode)");
   return state;
+}
+
+// "": the program stamps what ends a sleep (lcore/idle_governor.h).
+std::string AfXdpDevice::WhyNoWakeLatency() const {
+  if (program_->wake_stamp(options_.start_queue) != nullptr) return "";
+  return !options_.broker.empty()                ? "the broker keeps its program's stamps to itself"
+         : !options_.program.object_file.empty() ? "the program of xdp_prog= stamps no packets"
+         : program_->joined()                    ? "the process that attached the program is of a version that stamps no packets"
+                                                 : "the program's stamps could not be mapped";
 }
 
 void AfXdpDevice::CollectFrames(mempool::FrameAudit& audit) const {

@@ -42,6 +42,7 @@ class CompanionProgram final : public bpf::XdpProgram {
   bool joined() const override { return false; }
   uint32_t program_id() const override { return in_ != nullptr ? in_->program_id() : 0; }
   bool puts_vlan_tags() const override { return far_->puts_vlan_tags(); }
+  uint64_t* wake_stamp(uint32_t queue) const override { return far_->wake_stamp(queue); }
   uint64_t passed_packets() const override { return 0; }
 
  private:

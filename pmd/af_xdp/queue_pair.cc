@@ -91,6 +91,7 @@ absl::Status QueuePair::Start(const XskSocket* first, bpf::XdpProgram& program, 
     return status;
   }
   if (limits.fewest != limits.most && !socket.zero_copy()) rx_.Limit(LimitsOfFill(false));
+  rx_.SetWakeStamp(options_.receives ? program.wake_stamp(options_.queue) : nullptr);
   rx_.SetBusyPolling(options_.busy_polling.budget > 0 && busy_polling_refused_.empty());
   tx_ring_.Open(socket.descriptor(), socket.tx(), socket.completion(), maximum_length,
                 {.flush_us = options_.flush_us,
@@ -140,6 +141,7 @@ void QueuePair::Stop(bpf::XdpProgram& program, int interface_index, int patience
   if (socket_ == nullptr) return;
   if (options_.receives) program.RemoveSocket(options_.queue).IgnoreError();  // gone already where the device is
   for (int waited_ms = 0; tx_ring_.Drain() > 0 && waited_ms < patience_ms && !tx_ring_.device_gone(); ++waited_ms) poll(nullptr, 0, 1);
+  rx_.SetWakeStamp(nullptr);
   rx_.Discard();
   Accumulate(closed_sockets_, socket_->Statistics());
   CloseSocket(std::move(socket_), interface_index);

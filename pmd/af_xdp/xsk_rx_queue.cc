@@ -3,11 +3,13 @@
 #include "pmd/af_xdp/xsk_rx_queue.h"
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <utility>
 
 #include "bpf/rx_metadata_shared.h"
 #include "bpf/uapi.h"
+#include "bpf/xdp_shared.h"
 #include "pmd/af_xdp/checksum_completion.h"
 #include "pmd/af_xdp/two_words.h"
 
@@ -146,7 +148,14 @@ int XskRxQueue::PrepareToWait() {
     receives_until_awake_ = tx_ring_->BeginWait() ? 2 : 0;
     if (receives_until_awake_ == 0) return -1;
   }
+  if (wake_stamp_ != nullptr) std::atomic_ref(*wake_stamp_).store(WAKE_STAMP_ARMED, std::memory_order_relaxed);
   return socket_;
+}
+
+uint64_t XskRxQueue::FirstArrivalNs() {
+  if (wake_stamp_ == nullptr) return 0;
+  const uint64_t stamp = std::atomic_ref(*wake_stamp_).load(std::memory_order_relaxed);
+  return stamp == WAKE_STAMP_ARMED ? 0 : stamp;
 }
 
 // A descriptor and a Packet are 16 bytes each: the address first, and then the length with 32 bits that say other things. So both are

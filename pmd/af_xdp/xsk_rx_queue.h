@@ -42,6 +42,7 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
 
   std::size_t Receive(std::span<Packet> packets) override;
   int PrepareToWait() override;
+  uint64_t FirstArrivalNs() override;
 
   // Takes the rings of a socket that is not bound yet, and fills up to limits.fewest; returns the frames that were to be had.
   // limits.most is not above the fill ring's size.
@@ -52,6 +53,8 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   void SetBusyPolling(bool on) { busy_polling_ = on; }
   // The tx ring of the socket, which a wait for the socket has the kernel look at. Before the first Open; it outlives this.
   void SetTxRing(XskTxRing& ring) { tx_ring_ = &ring; }
+  // Where the program puts down when a packet came (bpf/wake_stamps.h); null: nowhere. While no thread receives.
+  void SetWakeStamp(uint64_t* stamp) { wake_stamp_ = stamp; }
   // Unfinished checksums are finished before the caller sees them (checksum_completion.h).
   void SetChecksumCompletion(bool on) { completes_checksums_ = on; }
   // The program leaves metadata in front of packets, and those that have it get Packet::kRxMetadata. While no thread receives.
@@ -109,6 +112,7 @@ class alignas(lcore::kCacheLineBytes) XskRxQueue final : public RxQueue {
   const std::shared_ptr<mempool::Pool> pool_;
   XskCalls& calls_;
   XskTxRing* tx_ring_ = nullptr;
+  uint64_t* wake_stamp_ = nullptr;
   std::vector<std::byte> whole_packet_;  // for the checksum of a scattered one
 };
 

@@ -249,11 +249,17 @@ int pollux_device_set_mac(pollux_device* device, const uint8_t mac[6]) noexcept 
 }
 
 int pollux_device_use_flows(pollux_device* device, pollux_flow_table* table, uint32_t port, uint32_t role) noexcept {
-  return c::ChangeDevice(device, "pollux_device_use_flows", [&](Device& to, pollux::pmd::PortView&) {
+  return c::ChangeDevice(device, "pollux_device_use_flows", [&](Device& to, pollux::pmd::PortView& view) {
     if (role > POLLUX_FLOW_INPUT_AND_OUTPUT)
       return absl::InvalidArgumentError(
           absl::StrCat("pollux_device_use_flows: role ", role, ": there are 0 and 1 (enum pollux_flow_role)"));
-    return to.UseFlows(table == nullptr ? nullptr : table->table, port, static_cast<pollux::pmd::FlowRole>(role));
+    const std::shared_ptr<pollux::pmd::FlowTable> flows = table == nullptr ? nullptr : table->table;
+    absl::Status status = to.UseFlows(flows, port, static_cast<pollux::pmd::FlowRole>(role));
+    if (!status.ok()) return status;
+    view.flows = flows;
+    view.flow_port = port;
+    view.flow_role = static_cast<pollux::pmd::FlowRole>(role);
+    return status;
   });
 }
 

@@ -52,6 +52,7 @@ class alignas(lcore::kCacheLineBytes) TappedRxQueue final : public RxQueue {
     return queue_.Receive(packets);
   }
   int PrepareToWait() override { return queue_.PrepareToWait(); }
+  uint64_t FirstArrivalNs() override { return queue_.FirstArrivalNs(); }
 
   TapPoint point;
 

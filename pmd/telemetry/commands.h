@@ -13,8 +13,10 @@ void AddEthdevCommands(CommandTable& table, const ProcessView& view);
 // DPDK's: /eal/lcore/list, info, usage; /mempool/list, info; /ring/list, info.
 void AddProcessCommands(CommandTable& table, const ProcessView& view);
 // What DPDK has nothing for: /pollux/report (what was asked and what was got), /pollux/accounting (every loss by its name),
-// /pollux/watchdog (what stands still).
+// /pollux/watchdog (what stands still), /pollux/wakes (how long sleeping lcores take to wake).
 void AddPolluxCommands(CommandTable& table, const ProcessView& view);
+// /pollux/flows: flow tables, and the flows of a port, a page at a time.
+void AddFlowCommands(CommandTable& table, const ProcessView& view);
 
 }  // namespace pollux::pmd::telemetry
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // /pollux/...
+#include <utility>
+
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
@@ -90,6 +92,23 @@ absl::StatusOr<std::string> Watchdog(const ProcessView& view) {
   return JsonText(answer);
 }
 
+// Bounds are of all lcores; the last count is of what was longer than the last bound.
+absl::StatusOr<std::string> Wakes(const ProcessView& view) {
+  using lcore::WakeHistogram;
+  json answer = {{"bounds_ns", json::array()}, {"lcores", json::array()}};
+  for (std::size_t bucket = 0; bucket + 1 < WakeHistogram::kBuckets; ++bucket) {
+    answer["bounds_ns"].push_back(WakeHistogram::LongestOf(bucket));
+  }
+  for (const LcoreView& lcore : view.Lcores()) {
+    if (lcore.wakes == nullptr) continue;
+    json counts = json::array();
+    for (std::size_t bucket = 0; bucket < WakeHistogram::kBuckets; ++bucket) counts.push_back(lcore.wakes->count(bucket));
+    answer["lcores"].push_back(
+        {{"lcore", lcore.id}, {"counts", std::move(counts)}, {"sum_ns", lcore.wakes->sum_ns()}, {"unmeasured", lcore.wakes->unmeasured()}});
+  }
+  return answer.dump();
+}
+
 }  // namespace
 
 void AddPolluxCommands(CommandTable& table, const ProcessView& view) {
@@ -99,6 +118,8 @@ void AddPolluxCommands(CommandTable& table, const ProcessView& view) {
             [&view](absl::string_view) { return Accounting(view); });
   table.Add("/pollux/watchdog", "Returns lcores and queues that stand still while they should move, and why. No parameters",
             [&view](absl::string_view) { return Watchdog(view); });
+  table.Add("/pollux/wakes", "Returns how long lcores that slept took from a packet's arrival until they were awake. No parameters",
+            [&view](absl::string_view) { return Wakes(view); });
 }
 
 }  // namespace pollux::pmd::telemetry

@@ -88,7 +88,7 @@ class FlowTest : public testing::Test {
   void Load(bool unfinished) {
     unfinished_ = unfinished;
     const FlowHook hook = {.maps = &table_->maps(), .port = 0, .unfinished_checksums = unfinished};
-    auto program = at_tc_ ? LoadTcFlowProgram(hook, kLoopbackIndex) : LoadFlowProgram(hook, std::nullopt, sockets_.get(), -1);
+    auto program = at_tc_ ? LoadTcFlowProgram(hook, kLoopbackIndex) : LoadFlowProgram(hook, std::nullopt, {.sockets = sockets_.get()});
     ASSERT_TRUE(program.ok()) << program.status();
     program_ = *std::move(program);
   }

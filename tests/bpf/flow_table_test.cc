@@ -237,6 +237,40 @@ TEST_F(FlowTableTest, AllOf65536FlowsAndNoMore) {
   EXPECT_EQ(Run(Udp(0)).verdict, XDP_PASS);
 }
 
+TEST_F(FlowTableTest, FlowsAreListedByPagesOfPlaces) {
+  MakeTable({.flows = 2 * FlowTable::kPlacesOfPage + 10});
+  FlowMatch by_port = UdpTo(7);
+  by_port.value.port = 1;
+  by_port.mask.port = ~0u;
+  std::vector<FlowTable::Id> flows;
+  for (uint16_t port = 1; port <= 3; ++port) flows.push_back(*table_->Add({.priority = port, .match = UdpTo(port), .actions = {Drop()}}));
+  ASSERT_TRUE(table_->Add({.match = by_port, .actions = {Drop()}}).ok());
+  Run(Udp(2));
+  const FlowTable::Page first = table_->List(0, 2);
+  ASSERT_EQ(first.flows.size(), 2u);
+  EXPECT_EQ(first.flows[1].flow, flows[1]);
+  EXPECT_EQ(first.flows[1].priority, 2u);
+  EXPECT_EQ(first.flows[1].match.value.destination_port, Wire16(2));
+  EXPECT_EQ(first.flows[1].statistics.packets, 1u);
+  EXPECT_EQ(first.flows[0].statistics.packets, 0u);
+  ASSERT_TRUE(first.next.has_value());
+  EXPECT_EQ(table_->List(*first.next, 100).flows.size(), 2u);
+  EXPECT_EQ(table_->List(0, 100, 0).flows.size(), 3u) << "one is of port 1 alone";
+  EXPECT_EQ(table_->List(0, 100, 1).flows.size(), 4u);
+  // To the end, without a flow more.
+  std::size_t pages = 0, listed = 0;
+  for (std::optional<uint32_t> next = 0; next.has_value(); ++pages) {
+    const FlowTable::Page page = table_->List(*next, 100);
+    listed += page.flows.size();
+    next = page.next;
+  }
+  EXPECT_EQ(listed, 4u);
+  EXPECT_EQ(pages, 3u);
+  const FlowTable::Page beyond = table_->List(~0u, 100);
+  EXPECT_TRUE(beyond.flows.empty());
+  EXPECT_FALSE(beyond.next.has_value());
+}
+
 TEST_F(FlowTableTest, TheSameTwiceIsRefused) {
   Add(UdpTo(5), {Drop()}, 1);
   EXPECT_EQ(table_->Add({.priority = 1, .match = UdpTo(5), .actions = {Output()}}).status().code(), absl::StatusCode::kAlreadyExists);

@@ -27,6 +27,7 @@ TEST_F(ProgramObjectTest, AttachesAndIsSharedByItsCode) {
   auto program = XdpProgram::Attach("p0", File("custom_redirect.bpf.o"));
   ASSERT_TRUE(program.ok()) << program.status();
   EXPECT_EQ(Attached().at(0).name, "custom_redirect");
+  EXPECT_EQ((*program)->wake_stamp(0), nullptr) << "its maps are its own business";
   auto second = XdpProgram::Attach("p0", File("custom_redirect.bpf.o"));
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_TRUE((*second)->joined());

@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "bpf/xdp_shared.h"
 #include "tests/bpf/attachment_fixture.h"
 #include "tests/bpf/holder_process.h"
 #include "tests/bpf/unbound_socket.h"
@@ -132,6 +133,20 @@ TEST_F(XdpProgramTest, TheMissingCapabilityIsNamed) {
   HolderProcess second("p0", {}, {}, [] { GiveUp({CAP_SYS_ADMIN}); });
   EXPECT_EQ(second.Report().code, static_cast<int>(absl::StatusCode::kPermissionDenied));
   EXPECT_THAT(std::string(second.Report().message), HasSubstr("CAP_SYS_ADMIN"));
+}
+
+TEST_F(XdpProgramTest, StampsAreSharedWithTheProgram) {
+  auto first = XdpProgram::Attach("p0", {});
+  ASSERT_TRUE(first.ok()) << first.status();
+  auto second = XdpProgram::Attach("p0", {});
+  ASSERT_TRUE(second.ok()) << second.status();
+  ASSERT_TRUE((*second)->joined());
+  volatile uint64_t* const stamp = (*first)->wake_stamp(3);
+  ASSERT_NE(stamp, nullptr);
+  ASSERT_NE((*second)->wake_stamp(3), nullptr);
+  *stamp = 77;
+  EXPECT_EQ(*static_cast<volatile uint64_t*>((*second)->wake_stamp(3)), 77u);
+  EXPECT_EQ((*first)->wake_stamp(POLLUX_MAXIMUM_QUEUES), nullptr);
 }
 
 TEST_F(XdpProgramTest, TheDispatcherOrAClearRefusal) {

@@ -203,6 +203,93 @@ TEST(IdleGovernorTest, PacketsMakeItSpinAgain) {
   EXPECT_EQ(kernel.whole_sleeps(), 0);
 }
 
+// Sleeps that packets end `wake_ns` after they came, or that last their time.
+class StampedPacket final : public Sleeper {
+ public:
+  bool Sleep(std::span<const int>, uint64_t nanoseconds) override {
+    now_ns_ += 1'000'000;
+    arrival_ns = now_ns_ * stamps;
+    now_ns_ += woken ? wake_ns : nanoseconds;
+    return woken;
+  }
+  uint64_t Nanoseconds() override { return now_ns_; }
+
+  uint64_t wake_ns = 3000;
+  uint64_t stamps = 1;  // 0: nobody says when a packet came
+  bool woken = true;
+  uint64_t arrival_ns = 0;
+
+ private:
+  uint64_t now_ns_ = 1;
+};
+
+class WakeTest : public testing::Test {
+ protected:
+  WakeTest()
+      : governor_(
+            IdleMode::kSleep, [](std::vector<int>&) { return true; }, kernel_) {
+    governor_.MeasureWakes([this] { return kernel_.arrival_ns; }, wakes_);
+  }
+  void Sleep() {
+    while (!governor_.Idle(++now_)) {
+    }
+  }
+  uint64_t Measured() const {
+    uint64_t sum = 0;
+    for (std::size_t bucket = 0; bucket < WakeHistogram::kBuckets; ++bucket) sum += wakes_.count(bucket);
+    return sum;
+  }
+
+  StampedPacket kernel_;
+  WakeHistogram wakes_;
+  IdleGovernor governor_;
+  uint64_t now_ = 0;
+};
+
+TEST_F(WakeTest, IsMeasuredFromThePacketToTheThreadThatIsAwake) {
+  Sleep();
+  EXPECT_EQ(Measured(), 0u) << "whether there is a packet is not known yet";
+  governor_.Busy();
+  EXPECT_EQ(wakes_.count(WakeHistogram::BucketOf(3000)), 1u);
+  EXPECT_EQ(wakes_.sum_ns(), 3000u);
+  governor_.Busy();
+  EXPECT_EQ(Measured(), 1u) << "the next burst ended no sleep";
+}
+
+TEST_F(WakeTest, APacketThatWasNotReceivedAfterwardsIsNone) {
+  Sleep();  // stamped, and dropped by the kernel
+  EXPECT_FALSE(governor_.Idle(++now_));
+  governor_.Busy();
+  EXPECT_EQ(Measured() + wakes_.unmeasured(), 0u);
+}
+
+TEST_F(WakeTest, APacketThatWasSleptOverIsSeen) {
+  kernel_.woken = false;
+  Sleep();
+  governor_.Busy();
+  EXPECT_EQ(wakes_.count(WakeHistogram::BucketOf(IdleGovernor::kLongestSleepNs)), 1u);
+}
+
+TEST_F(WakeTest, WithoutAStampItIsCountedAsNotMeasured) {
+  kernel_.stamps = 0;
+  Sleep();
+  governor_.Busy();
+  EXPECT_EQ(wakes_.unmeasured(), 1u);
+  kernel_.woken = false;  // the packet came after the sleep
+  Sleep();
+  governor_.Busy();
+  EXPECT_EQ(wakes_.unmeasured(), 1u);
+  EXPECT_EQ(Measured(), 0u);
+}
+
+TEST_F(WakeTest, AnotherClockIsNoMeasure) {
+  kernel_.stamps = 1'000'000;  // of a machine that runs for longer than this time namespace
+  Sleep();
+  governor_.Busy();
+  EXPECT_EQ(wakes_.unmeasured(), 1u);
+  EXPECT_EQ(Measured(), 0u);
+}
+
 TEST(SleeperTest, ADescriptorThatCanBeReadEndsTheSleepAlsoIfItCouldBefore) {
   const int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   ASSERT_GE(event, 0);

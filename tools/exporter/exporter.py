@@ -2,6 +2,7 @@
 """pollux exporter: what processes tell by telemetry, as text for Prometheus, over HTTP."""
 
 import argparse
+import itertools
 import pathlib
 import signal
 import sys
@@ -9,7 +10,7 @@ import threading
 
 try:
     from prometheus_client import CollectorRegistry, start_http_server
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 except ImportError:
     sys.exit("pollux exporter: the client library of Prometheus is missing: apt install python3-prometheus-client")
 
@@ -65,6 +66,8 @@ class Telemetry:
             GaugeMetricFamily("pollux_port_feature_in_effect", "1: on all queues", labels=[*PORT, "feature"]),
             CounterMetricFamily("pollux_port_lost_packets", "Packets lost, by cause", labels=[*PORT, "cause"]),
             CounterMetricFamily("pollux_lcore_packets", "Packets that the lcore moved", labels=LCORE),
+            HistogramMetricFamily("pollux_lcore_wake_seconds", "From a packet's arrival until the lcore, asleep, was awake", labels=LCORE),
+            CounterMetricFamily("pollux_lcore_unmeasured_wakes", "Wakes by packets of which nobody knows when they came", labels=LCORE),
             GaugeMetricFamily("pollux_pool_frames", "Frames of the pool", labels=POOL),
             GaugeMetricFamily("pollux_pool_free_frames", "Of these, those that nobody holds", labels=POOL),
         ]
@@ -100,11 +103,22 @@ class Telemetry:
                     families[metric].add_metric([name, str(number)], lcore[key] / hertz)
             if "packets" in lcore:
                 families["pollux_lcore_packets"].add_metric([name, str(number)], lcore["packets"])
+        wakes = process.ask("/pollux/wakes") or {}
+        for lcore in wakes.get("lcores", []):
+            labels = [name, str(lcore["lcore"])]
+            families["pollux_lcore_wake_seconds"].add_metric(labels, buckets(wakes["bounds_ns"], lcore["counts"]), lcore["sum_ns"] / 1e9)
+            families["pollux_lcore_unmeasured_wakes"].add_metric(labels, lcore["unmeasured"])
         for pool in process.ask("/mempool/list") or []:
             info = process.ask(f"/mempool/info,{pool}") or {}
             families["pollux_pool_frames"].add_metric([name, pool], info.get("size", 0))
             families["pollux_pool_free_frames"].add_metric([name, pool], info.get("free_count", info.get("common_pool_count", 0)))
         families["pollux_process_up"].add_metric([name], 1)
+
+
+def buckets(bounds_ns, counts):
+    """As Prometheus has them: each with all that are shorter, in seconds."""
+    ends = [repr(bound / 1e9) for bound in bounds_ns] + ["+Inf"]
+    return list(zip(ends, itertools.accumulate(counts)))
 
 
 def name_of(process):

@@ -59,6 +59,7 @@ class Watcher:
             "report": {port["port"]: port for port in report.get("ports", [])},
             "cycles_per_second": report.get("cycles_per_second"),
             "stalls": stalls(process.ask("/pollux/watchdog") or {}),
+            "wakes": wakes_of(process.ask("/pollux/wakes") or {}),
             "account": {port["port"]: port for port in (process.ask("/pollux/accounting") or {}).get("ports", [])},
             "ports": {number: process.ask(f"/ethdev/stats,{number}") or {} for number in process.ask("/ethdev/list") or []},
             "lcores": {number: process.ask(f"/eal/lcore/info,{number}") or {} for number in process.ask("/eal/lcore/list") or []},
@@ -74,6 +75,34 @@ def stalls(answer):
     return told
 
 
+def wakes_of(answer):
+    """By lcore; the bounds of the counts beside each."""
+    return {lcore["lcore"]: {**lcore, "bounds_ns": answer["bounds_ns"]} for lcore in answer.get("lcores", [])}
+
+
+def wakes_view(now, before, seconds):
+    """Of the wakes since the last look, where there were any; else of all. None: the lcore has never been woken by a packet."""
+    counts, unmeasured = now["counts"], now["unmeasured"]
+    if not sum(counts) + unmeasured:
+        return None
+    recent = [count - earlier for count, earlier in zip(counts, before["counts"])] if before else counts
+    begun_anew = before and (min(recent) < 0 or unmeasured < before["unmeasured"])
+    per_second = None if not seconds or not before or begun_anew else (sum(recent) + unmeasured - before["unmeasured"]) / seconds
+    shown = counts if begun_anew or not any(recent) else recent
+    return {"per_second": per_second, "unmeasured": unmeasured,
+            **{f"p{share}_us": quantile_us(shown, now["bounds_ns"], share / 100) for share in (50, 99)}}
+
+
+def quantile_us(counts, bounds_ns, share):
+    """The end of the bucket that it is in. None: nothing was measured, or it is in the last one, which has no end."""
+    left = share * sum(counts)
+    for count, bound in zip(counts, bounds_ns):
+        left -= count
+        if count and left <= 0:
+            return bound / 1000
+    return None
+
+
 def rate(now, before, key, seconds):
     """A second; None without a sample before, or where the counter began anew."""
     if not seconds or before is None or key not in before or now.get(key, 0) < before[key]:
@@ -82,7 +111,7 @@ def rate(now, before, key, seconds):
 
 
 def view(path, now, before, seconds):
-    before = before if before and before["pid"] == now["pid"] else {"ports": {}, "account": {}, "lcores": {}}
+    before = before if before and before["pid"] == now["pid"] else {"ports": {}, "account": {}, "lcores": {}, "wakes": {}}
     ports = []
     for number, stats in now["ports"].items():
         report = now["report"].get(number, {})
@@ -103,7 +132,8 @@ def view(path, now, before, seconds):
             "queue_rx_packets": stats.get("q_ipackets", []),
         })
     return {"process": now["name"], "pid": now["pid"], "socket": path, "ports": ports, "stalls": now.get("stalls", []),
-            "lcores": [lcore_view(lcore, before["lcores"].get(number), seconds, now["cycles_per_second"])
+            "lcores": [{**lcore_view(lcore, before["lcores"].get(number), seconds, now["cycles_per_second"]),
+                        "wakes": wakes_view(now["wakes"][number], before.get("wakes", {}).get(number), seconds) if number in now.get("wakes", {}) else None}
                        for number, lcore in now["lcores"].items() if "total_cycles" in lcore],
             "pools": [{"pool": name, "frames": pool.get("size", 0), "free": pool.get("free_count", pool.get("common_pool_count", 0))}
                       for name, pool in now["pools"].items()]}

@@ -23,6 +23,10 @@ def share(value):
     return "  -" if value is None else f"{100 * value:3.0f}"
 
 
+def within(microseconds):
+    return "-" if microseconds is None else f"{microseconds:.0f} us" if microseconds < 10000 else f"{microseconds / 1000:.0f} ms"
+
+
 def drops_per_second(port):
     """None before there is a second look."""
     if port["rx_packets_per_second"] is None:
@@ -65,6 +69,13 @@ def overview(view, sort="port"):
             lines.append(f"{name_of(process):<16} {lcore['lcore']:>5} {','.join(map(str, lcore['cpus']))[:6]:<6} "
                          f"{share(lcore['busy_share']):>6} {share(idle):>6} {share(lcore['asleep_share']):>8} "
                          f"{amount(lcore['packets_per_second']):>8} {amount(lcore['cycles_per_packet']):>13}")
+    slept = [(process, lcore) for process in processes for lcore in process["lcores"] if lcore.get("wakes")]
+    if slept:
+        lines += ["", f"{'PROCESS':<16} {'LCORE':>5} {'WAKE/s':>6} {'50% WITHIN':>11} {'99% WITHIN':>11} {'NOT MEASURED':>12}"]
+    for process, lcore in slept:
+        wakes = lcore["wakes"]
+        lines.append(f"{name_of(process):<16} {lcore['lcore']:>5} {amount(wakes['per_second']):>6} {within(wakes['p50_us']):>11} "
+                     f"{within(wakes['p99_us']):>11} {amount(wakes['unmeasured']):>12}")
     lines += ["", f"{'PROCESS':<16} {'POOL':>5} {'FREE FRAMES':<12}"]
     for process in processes:
         for pool in process["pools"]:

@@ -6,6 +6,7 @@
 #include <array>
 #include <random>
 
+#include "bpf/xdp_shared.h"
 #include "tests/support/fake_kernel.h"
 #include "tests/support/pool_fixture.h"
 
@@ -187,6 +188,22 @@ TEST_P(XskRxQueueTest, WaitsForItsSocketUnlessOnlyPollsHelp) {
   EXPECT_EQ(queue_.PrepareToWait(), 3);
   EXPECT_EQ(queue_.outstanding(), kRing) << "filled before it waits";
   Pool::Free({packets_.data(), 8});
+}
+
+TEST_P(XskRxQueueTest, EachWaitArmsTheStampAnew) {
+  EXPECT_EQ(queue_.FirstArrivalNs(), 0u) << "no program stamps";
+  uint64_t stamp = 12;  // of a wait long ago
+  queue_.SetWakeStamp(&stamp);
+  EXPECT_EQ(queue_.PrepareToWait(), -1) << "closed";
+  EXPECT_EQ(stamp, 12u);
+  Open();
+  ASSERT_EQ(queue_.PrepareToWait(), 3);
+  EXPECT_EQ(stamp, static_cast<uint64_t>(WAKE_STAMP_ARMED));
+  EXPECT_EQ(queue_.FirstArrivalNs(), 0u) << "nothing came";
+  stamp = 345;
+  EXPECT_EQ(queue_.FirstArrivalNs(), 345u);
+  ASSERT_EQ(queue_.PrepareToWait(), 3);
+  EXPECT_EQ(queue_.FirstArrivalNs(), 0u);
 }
 
 TEST_P(XskRxQueueTest, StopLosesNoFrame) {

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "tests/pmd/c/expect.h"
 #include "tests/pmd/c/pollux_cases.h"
+#include "tests/pmd/c/telemetry_client.h"
 
 enum { BURST = 16, TX_QUEUES = 3, LENGTH = 100 };
 
@@ -101,6 +103,17 @@ static const char* settings_and_features(pollux_device* device, const char* inte
 }
 
 // Packets that come in by port 1 are dropped by a flow, counted, and let through again when it is gone.
+// What telemetry says of the flows of port 1, which has the number 1 in the table as well.
+static const char* flows_are_shown(const char* expected) {
+  char folder[] = "/tmp/plxXXXXXX", path[108], text[8192];
+  const int client = start_telemetry(folder, path, sizeof path);
+  EXPECT(client >= 0);
+  EXPECT(send(client, "/pollux/flows,1", 15, 0) == 15 && await_answer(client, text, sizeof text) > 0);
+  EXPECT(strstr(text, expected) != NULL);
+  stop_telemetry(folder, client);
+  return NULL;
+}
+
 static const char* flows(pollux_pool* pool, pollux_device* here, pollux_device* there) {
   struct pollux_flow_table_options options = POLLUX_FLOW_TABLE_DEFAULTS;
   struct pollux_flow_statistics statistics = POLLUX_FLOW_STATISTICS;
@@ -156,9 +169,13 @@ static const char* flows(pollux_pool* pool, pollux_device* here, pollux_device* 
   EXPECT(pollux_send(pollux_device_tx_queue(here, 0), packets, 1) == 1);
   EXPECT(receive_all(there, packets, 1) == 1);
   pollux_free(packets, 1);
+  const char* wrong = flows_are_shown("\"match\":\"port=1\"");
+  if (wrong != NULL) return wrong;
   EXPECT(pollux_flow_remove(table, id, &statistics) == 0 && statistics.packets >= BURST);
   EXPECT_ERROR(pollux_flow_remove(table, id, NULL), ENODEV, "there is no flow");
   EXPECT(pollux_device_use_flows(there, NULL, 0, 0) == 0);
+  wrong = flows_are_shown("port 1 uses no flow table");
+  if (wrong != NULL) return wrong;
   pollux_flow_table_release(table);  // the output still holds it
   return NULL;
 }

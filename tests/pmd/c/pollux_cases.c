@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#define _GNU_SOURCE  // memfd_create, mkdtemp, setenv, SOCK_CLOEXEC
+#define _GNU_SOURCE  // memfd_create
 #include "tests/pmd/c/pollux_cases.h"
 
 #include <errno.h>
 #include <linux/filter.h>
-#include <poll.h>
 #include <pollux.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -14,10 +13,10 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/pmd/c/expect.h"
+#include "tests/pmd/c/telemetry_client.h"
 
 _Static_assert(sizeof(struct pollux_packet) == 16, "a packet is as large as a descriptor");
 
@@ -415,60 +414,17 @@ static const char* error_texts_are_the_threads(void) {
   return NULL;
 }
 
-// Lets the library answer what a client has sent; the length of the answer, or -1. `descriptor`: what came with it, or -1.
-static long await_answer_and(int client, char* text, size_t capacity, int* descriptor) {
-  for (int tries = 0; tries < 1000; ++tries) {
-    struct pollfd ready = {pollux_telemetry_descriptor(), POLLIN, 0};
-    char control[CMSG_SPACE(sizeof(int))];
-    struct iovec place = {text, capacity - 1};
-    struct msghdr message = {.msg_iov = &place, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    pollux_telemetry_poll();
-    const long length = recvmsg(client, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (length >= 0) {
-      const struct cmsghdr* const head = CMSG_FIRSTHDR(&message);
-      *descriptor = -1;
-      if (head != NULL && head->cmsg_type == SCM_RIGHTS) memcpy(descriptor, CMSG_DATA(head), sizeof *descriptor);
-      text[length] = '\0';
-      return length;
-    }
-    poll(&ready, 1, 20);
-  }
-  return -1;
-}
-
-static long await_answer(int client, char* text, size_t capacity) {
-  int descriptor;
-  const long length = await_answer_and(client, text, capacity, &descriptor);
-  if (descriptor >= 0) close(descriptor);
-  return length;
-}
-
-// A client, greeted, of telemetry that was started in `folder`, or -1.
-static int start_telemetry(char* folder, char* path, size_t capacity) {
+static int answers(int client, const char* question, const char* expected) {
   char text[4096];
-  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = ""};
-  const int client = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  if (mkdtemp(folder) == NULL || setenv("RUNTIME_DIRECTORY", folder, 1) != 0 || pollux_telemetry_start("cases", NULL) != 0) return -1;
-  pollux_telemetry_get_path(address.sun_path, sizeof address.sun_path);
-  snprintf(path, capacity, "%s", address.sun_path);
-  if (connect(client, (const struct sockaddr*)&address, sizeof address) != 0) return -1;
-  return await_answer(client, text, sizeof text) > 0 && strstr(text, "\"version\":\"Pollux ") != NULL ? client : -1;
-}
-
-static void stop_telemetry(const char* folder, int client) {
-  char parent[64];
-  pollux_telemetry_stop();
-  close(client);
-  snprintf(parent, sizeof parent, "%s/dpdk", folder);
-  rmdir(parent);
-  rmdir(folder);
-  unsetenv("RUNTIME_DIRECTORY");
+  const size_t length = strlen(question);
+  return send(client, question, length, 0) == (ssize_t)length && await_answer(client, text, sizeof text) > 0 &&
+         strstr(text, expected) != NULL;
 }
 
 static const char* telemetry_shows_the_open_devices(void) {
-  char folder[] = "/tmp/plxXXXXXX", path[108], text[4096];
+  char folder[] = "/tmp/plxXXXXXX", path[108];
   pollux_pool* const pool = make_pool();
-  pollux_device* device = NULL;
+  pollux_device *device = NULL, *second = NULL, *third = NULL;
   const char* const wrong = make_loopback(pool, 1, &device);
   if (wrong != NULL) return wrong;
   EXPECT(pollux_telemetry_descriptor() == -1);
@@ -480,15 +436,23 @@ static const char* telemetry_shows_the_open_devices(void) {
   EXPECT(client >= 0 && strstr(path, "/dpdk/cases/dpdk_telemetry.v2") != NULL);
   EXPECT(pollux_telemetry_start("cases", NULL) == EBUSY && strstr(pollux_last_error(), "runs already") != NULL);
   EXPECT(pollux_telemetry_descriptor() >= 0);
-  EXPECT(send(client, "/ethdev/list", 12, 0) == 12);
-  EXPECT(await_answer(client, text, sizeof text) > 0 && strcmp(text, "{\"/ethdev/list\":[0]}") == 0);
-  EXPECT(send(client, "/ethdev/stats,0", 15, 0) == 15);
-  EXPECT(await_answer(client, text, sizeof text) > 0 && strstr(text, "\"ipackets\":0") != NULL);
-  EXPECT(send(client, "/pollux/watchdog", 16, 0) == 16);
-  EXPECT(await_answer(client, text, sizeof text) > 0 && strstr(text, "\"queues\":[]") != NULL);
+  EXPECT(answers(client, "/ethdev/list", "{\"/ethdev/list\":[0]}"));
+  EXPECT(answers(client, "/ethdev/stats,0", "\"ipackets\":0"));
+  EXPECT(answers(client, "/pollux/watchdog", "\"queues\":[]"));
+  EXPECT(answers(client, "/mempool/list", "[\"mb_pool_"));
+  EXPECT(answers(client, "/ethdev/info,0", "\"dev_started\":1"));
+  EXPECT(pollux_device_stop(device) == 0 && answers(client, "/ethdev/info,0", "\"dev_started\":0"));
+  EXPECT(pollux_device_start(device) == 0 && answers(client, "/ethdev/info,0", "\"dev_started\":1"));
+  // The lowest number that is free.
+  EXPECT(pollux_device_open("net_null1", NULL, NULL, &second) == 0);
+  EXPECT(answers(client, "/ethdev/list", "[0,1]") && answers(client, "/ethdev/info,1", "\"dev_configured\":0"));
   pollux_device_close(device);
-  EXPECT(send(client, "/ethdev/list", 12, 0) == 12);
-  EXPECT(await_answer(client, text, sizeof text) > 0 && strcmp(text, "{\"/ethdev/list\":[]}") == 0);
+  EXPECT(answers(client, "/ethdev/list", "[1]") && answers(client, "/mempool/list", "[]"));
+  EXPECT(pollux_device_open("net_null2", NULL, NULL, &third) == 0 && answers(client, "/ethdev/list", "[0,1]"));
+  EXPECT(answers(client, "/ethdev/info,0", "\"name\":\"net_null2\""));
+  pollux_device_close(second);
+  pollux_device_close(third);
+  EXPECT(answers(client, "/ethdev/list", "{\"/ethdev/list\":[]}"));
   pollux_pool_release(pool);
   EXPECT(pollux_pools_lingering() == 0);
   stop_telemetry(folder, client);
@@ -506,6 +470,7 @@ static const char* packets_are_captured(void) {
   pollux_pool* const pool = make_pool();
   pollux_device* device = NULL;
   struct pollux_packet packets[4];
+  uint64_t ended = 1;
   int rings = -1;
   const char* const wrong = make_loopback(pool, 1, &device);
   if (wrong != NULL) return wrong;
@@ -525,8 +490,10 @@ static const char* packets_are_captured(void) {
   pollux_free(packets, 4);
   EXPECT(send(client, "/pollux/capture", 15, 0) == 15);
   EXPECT(await_answer(client, text, sizeof text) > 0 && strstr(text, "\"packets\":8") != NULL && strstr(text, "\"taken\":8") != NULL);
-  // A device that goes takes its capture with it; what was captured stays the client's.
+  // A device that goes ends its capture, and says so in the first word of the file; what was captured stays the client's.
+  EXPECT(pread(rings, &ended, sizeof ended, 0) == sizeof ended && ended == 0);
   pollux_device_close(device);
+  EXPECT(pread(rings, &ended, sizeof ended, 0) == sizeof ended && ended != 0);
   pollux_pool_release(pool);
   EXPECT(pollux_pools_lingering() == 0);
   stop_telemetry(folder, client);

@@ -53,6 +53,20 @@ TEST_F(CommandsTest, LcoresThatPollHaveCycles) {
   EXPECT_EQ(Value("/eal/lcore/info,3").at("cpuset"), json({1}));
 }
 
+TEST_F(CommandsTest, WakesAreCountedByTheirLength) {
+  const json wakes = Value("/pollux/wakes");
+  EXPECT_EQ(wakes.at("bounds_ns").front(), 1024);
+  EXPECT_EQ(wakes.at("bounds_ns").back(), 33'554'432);
+  ASSERT_EQ(wakes.at("lcores").size(), 1u) << "lcore 0 does not sleep";
+  const json& lcore = wakes.at("lcores").front();
+  EXPECT_EQ(lcore.at("lcore"), 3);
+  ASSERT_EQ(lcore.at("counts").size(), wakes.at("bounds_ns").size() + 1);
+  EXPECT_EQ(lcore.at("counts").at(1), 1) << "1500 ns";
+  EXPECT_EQ(lcore.at("counts").back(), 1) << "50 ms";
+  EXPECT_EQ(lcore.at("sum_ns"), 50'001'500);
+  EXPECT_EQ(lcore.at("unmeasured"), 1);
+}
+
 TEST_F(CommandsTest, PoolsHaveTheirFreeFrames) {
   const std::string name = absl::StrCat("mb_pool_", view_.pool().id());
   EXPECT_EQ(Value("/mempool/list"), json({name}));
@@ -92,7 +106,7 @@ TEST_F(CommandsTest, EveryCommandIsListedAndHasHelp) {
     const json help = Value(absl::StrCat("/help,", name.get<std::string>()));
     EXPECT_FALSE(help.at(name.get<std::string>()).get<std::string>().empty()) << name;
   }
-  EXPECT_EQ(Value("/").size(), 19u);
+  EXPECT_EQ(Value("/").size(), 20u);
 }
 
 TEST_F(CommandsTest, ARequestMayEndWithItsTerminator) {

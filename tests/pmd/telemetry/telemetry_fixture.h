@@ -24,6 +24,9 @@ class TwoPorts final : public ProcessView {
     }
     loop_.busy_cycles.Add(30);
     loop_.idle_cycles.Add(70);
+    wakes_.Add(1500);
+    wakes_.Add(50'000'000);
+    wakes_.AddUnmeasured();
   }
 
   std::vector<PortView> Ports() const override {
@@ -33,22 +36,29 @@ class TwoPorts final : public ProcessView {
                        .device = devices_[number].get(),
                        .config = {.rx_queues = 2, .tx_queues = 2, .pool = pool_},
                        .configured = configured,
-                       .started = configured});
+                       .started = configured,
+                       .flows = flows,
+                       .flow_port = static_cast<uint32_t>(10 + number),
+                       .flow_role = number == 0 ? FlowRole::kOutput : FlowRole::kInputAndOutput});
     }
     return views;
   }
   std::vector<std::shared_ptr<const mempool::Pool>> Pools() const override { return {pool_}; }
-  std::vector<LcoreView> Lcores() const override { return {{.id = 0, .main = true, .cpus = {0}}, {.id = 3, .cpus = {1}, .loop = &loop_}}; }
+  std::vector<LcoreView> Lcores() const override {
+    return {{.id = 0, .main = true, .cpus = {0}}, {.id = 3, .cpus = {1}, .loop = &loop_, .wakes = &wakes_}};
+  }
 
   Device& device(std::size_t number) { return *devices_[number]; }
   const mempool::Pool& pool() const { return *pool_; }
 
   bool configured = true;
+  std::shared_ptr<const FlowTable> flows;
 
  private:
   std::shared_ptr<mempool::Pool> pool_;
   std::vector<std::unique_ptr<Device>> devices_;
   lcore::PollLoopStats loop_;
+  lcore::WakeHistogram wakes_;
 };
 
 }  // namespace pollux::pmd

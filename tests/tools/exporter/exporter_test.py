@@ -73,6 +73,8 @@ class ExporterTest(unittest.TestCase):
         self.assertEqual(second["pollux_process_up", 'process="two"'], 1)
         self.assertEqual(second["pollux_pool_frames", 'pool="mb_pool_0",process="two"'], 8192)
         self.assertGreater(second["pollux_lcore_busy_seconds_total", 'lcore="1",process="one"'], 0)
+        self.assertEqual(second["pollux_lcore_wake_seconds_count", 'lcore="1",process="one"'], 0, "it spins")
+        self.assertEqual(second["pollux_lcore_wake_seconds_bucket", 'lcore="1",le="+Inf",process="one"'], 0)
         self.assertNotIn("pid", text)
 
     def test_without_a_process_there_is_an_empty_answer(self):
@@ -82,7 +84,8 @@ class ExporterTest(unittest.TestCase):
         _, text = self.metrics(self.start_exporter())
         declared = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
         dashboard = json.loads(DASHBOARD.read_text())
-        asked = {name for panel in dashboard["panels"] for target in panel["targets"] for name in re.findall(r"pollux_[a-z_]+", target["expr"])}
+        asked = {name for panel in dashboard["panels"] for target in panel["targets"]
+                 for name in re.findall(r"pollux_[a-z_]+?(?=_bucket|\b)", target["expr"])}
         self.assertGreater(len(asked), 8)
         self.assertEqual(asked - declared, set())
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""testpmd --idle: lcores without packets sleep, and packets pass as before: idle_test.py TESTPMD CLIENT.PY"""
+"""testpmd --idle: lcores without packets sleep, and packets pass as before: idle_test.py TESTPMD CLIENT.PY PROGRAM.BPF.O
+
+PROGRAM: an XDP program of somebody else."""
 
 import json
 import os
@@ -13,7 +15,7 @@ import tempfile
 import time
 import unittest
 
-TESTPMD, CLIENT = map(os.path.abspath, sys.argv[1:3])
+TESTPMD, CLIENT, PROGRAM = map(os.path.abspath, sys.argv[1:4])
 del sys.argv[1:]
 sys.path.insert(0, os.path.dirname(CLIENT))
 import client
@@ -100,6 +102,52 @@ class IdleTest(unittest.TestCase):
                 self.ping(200, 0.002)  # both sides of how long it spins
                 self.ping(20, 0.05)
                 self.stop_balanced()
+
+    def wakes(self):
+        """{"counts": by length, "unmeasured": ...} of lcore 1."""
+        return next(lcore for lcore in self.process.ask("/pollux/wakes")["lcores"] if lcore["lcore"] == 1)
+
+    def test_how_long_packets_wait_for_a_sleeping_lcore_is_measured(self):
+        self.start("sleep")
+        self.ping(20, 0.05)
+        wakes = self.wakes()
+        # Each request and each answer, but for those that come while it is awake.
+        self.assertGreaterEqual(sum(wakes["counts"]), 10)
+        self.assertGreater(wakes["sum_ns"], 0)
+        self.assertEqual(wakes["unmeasured"], 0)
+        self.testpmd.stdin.write("show fwd wakes\n")
+        self.testpmd.stdin.flush()
+        self.stop_balanced()
+
+    def test_flows_share_the_stamps_of_the_program_that_they_replace(self):
+        self.start("sleep")
+        self.testpmd.stdin.write("flow create 0 ingress pattern eth type is 0x88cc / end actions drop / end\n")
+        self.testpmd.stdin.flush()
+        # The rule is in effect when its port has the program with flows.
+        self.wait_for(lambda: "pollux_flows" in run("ip", "-n", self.switch, "-details", "link", "show", "p0"), "no program with flows")
+        before = self.wakes()
+        self.ping(20, 0.05)
+        after = self.wakes()
+        self.assertGreaterEqual(sum(after["counts"]) - sum(before["counts"]), 10)
+        self.assertEqual(after["unmeasured"], 0)
+        self.stop_balanced()
+
+    def test_a_program_of_somebody_else_stamps_nothing_and_that_is_said(self):
+        self.start("sleep", f"net_af_xdp0,iface=p0,xdp_prog={PROGRAM}", f"net_af_xdp1,iface=p1,xdp_prog={PROGRAM}")
+        self.ping(20, 0.05)
+        wakes = self.wakes()
+        self.assertEqual(sum(wakes["counts"]), 0)
+        self.assertGreaterEqual(wakes["unmeasured"], 10)
+        features = {state["feature"]: state for state in self.process.ask("/pollux/report")["ports"][0]["features"]}
+        self.assertEqual(features["wake_latency"]["got"], "not measured")
+        self.assertIn("xdp_prog=", features["wake_latency"]["reason"])
+        self.stop_balanced()
+
+    def wait_for(self, condition, text):
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, text)
+            time.sleep(0.05)
 
     def test_processors_do_not_sleep_deeper_than_they_may(self):
         words = [TESTPMD, "--lcores", "0@0,1@0", "--no-huge", "--vdev", "net_null0", "--vdev", "net_null1", "--", "--total-num-mbufs=8192", "--json", "-i",

@@ -41,6 +41,26 @@ class Samples(unittest.TestCase):
         lcore = sample.view("s", now, before, 1.0)["lcores"][0]
         self.assertEqual((lcore["busy_share"], lcore["asleep_share"], lcore["cycles_per_packet"]), (0.25, 0.5, 25))
 
+    BOUNDS_NS = [1024, 2048, 4096]
+
+    def wakes(self, *counts, unmeasured=0):
+        return sample.wakes_of({"bounds_ns": self.BOUNDS_NS, "lcores": [{"lcore": 1, "counts": list(counts), "sum_ns": 9, "unmeasured": unmeasured}]})[1]
+
+    def test_wakes_are_those_since_the_last_look(self):
+        view = sample.wakes_view(self.wakes(100, 99, 1, 0, unmeasured=4), self.wakes(100, 0, 0, 0), 2.0)
+        self.assertEqual(view, {"per_second": 52, "unmeasured": 4, "p50_us": 2.048, "p99_us": 2.048})
+        quiet = sample.wakes_view(self.wakes(98, 1, 1, 0), self.wakes(98, 1, 1, 0), 2.0)
+        self.assertEqual((quiet["per_second"], quiet["p50_us"], quiet["p99_us"]), (0, 1.024, 2.048), "of all, while there are no others")
+
+    def test_wakes_without_a_last_look_or_that_were_counted_anew_have_no_rate(self):
+        for before in (None, self.wakes(5, 0, 0, 0)):
+            view = sample.wakes_view(self.wakes(1, 0, 0, 0), before, 1.0)
+            self.assertEqual((view["per_second"], view["p99_us"]), (None, 1.024))
+
+    def test_a_wake_beyond_the_last_bound_has_none_and_no_wake_no_line(self):
+        self.assertIsNone(sample.wakes_view(self.wakes(0, 0, 0, 1), None, None)["p50_us"])
+        self.assertIsNone(sample.wakes_view(self.wakes(0, 0, 0, 0), None, None))
+
     def test_the_engine_is_named(self):
         features = [{"feature": "zerocopy", "present": False}, {"feature": "native", "present": True}, {"feature": "inject", "present": True}]
         self.assertEqual(sample.engine({"features": features}), "copy+inject")
@@ -61,12 +81,17 @@ def port(name, packets, drops=0):
 class Screens(unittest.TestCase):
     VIEW = {"processes": [{"process": "ovs-vswitchd", "pid": 4194304, "ports": [port("an-interface-1", 1e6), port("eth1", 2e6, 99)],
                            "lcores": [{"lcore": 127, "cpus": [127], "busy_share": 0.5, "asleep_share": 0.25, "packets_per_second": 1e6,
-                                       "cycles_per_packet": 512.5}],
+                                       "cycles_per_packet": 512.5, "wakes": {"per_second": 1e6, "p50_us": 8.192, "p99_us": 33554.4, "unmeasured": 7}}],
                            "pools": [{"pool": "mb_pool_0", "frames": 65536, "free": 32768}]}]}
 
     def test_no_line_is_longer_than_80_columns(self):
         for line in screen.overview(self.VIEW) + screen.of_port(self.VIEW["processes"][0], port("an-interface-1", 1e6)):
             self.assertLessEqual(len(line), 80, line)
+
+    def test_how_long_wakes_take_is_shown_where_there_are_any(self):
+        self.assertRegex("\n".join(screen.overview(self.VIEW)), r"ovs-vswit 4194304 +127 +1M +8 us +34 ms +7")
+        never = {"processes": [{**self.VIEW["processes"][0], "lcores": [{**self.VIEW["processes"][0]["lcores"][0], "wakes": None}]}]}
+        self.assertNotIn("WAKE", "\n".join(screen.overview(never)))
 
     def test_ports_are_sorted_by_what_was_asked(self):
         for sort, first in (("port", "an-interface-1"), ("packets", "eth1"), ("bits", "eth1"), ("drops", "eth1")):

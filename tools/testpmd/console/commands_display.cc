@@ -131,6 +131,10 @@ void AddDisplayCommands(CommandTable& table, Session& session) {
     session.Print(FormatForwardStats(session.Report()));
     return absl::OkStatus();
   });
+  add("show fwd wakes", "Display how long packets waited for lcores that slept (--idle), since forwarding started.", [&](const Words&) {
+    session.Print(session.WakesText());
+    return absl::OkStatus();
+  });
   add("clear fwd stats all", "Count them from here on.", [&](const Words&) {
     session.ClearForwardStats();
     return absl::OkStatus();

@@ -156,6 +156,7 @@ int Forwarder::Run(LcoreUse& use) {
   std::vector<RunningStream*> streams;
   for (std::size_t index : use.streams) streams.push_back(streams_[index].get());
   lcore::IdleGovernor governor(config_.idle, [&streams](std::vector<int>& descriptors) { return PrepareToSleep(streams, descriptors); });
+  governor.MeasureWakes([&streams] { return FirstArrivalNs(streams); }, use.wakes);
   const auto poll = [&streams] {
     std::size_t packets = 0;
     for (RunningStream* running : streams) packets += Poll(*running);
@@ -195,6 +196,16 @@ bool Forwarder::PrepareToSleep(const std::vector<RunningStream*>& streams, std::
     descriptors.push_back(descriptor);
   }
   return true;
+}
+
+// 0: none came, or nobody knows.
+uint64_t Forwarder::FirstArrivalNs(const std::vector<RunningStream*>& streams) {
+  uint64_t first = 0;
+  for (const RunningStream* running : streams) {
+    const uint64_t arrival = running->stream.rx->FirstArrivalNs();
+    if (first == 0 || (arrival != 0 && arrival < first)) first = arrival;
+  }
+  return first;
 }
 
 absl::Status Forwarder::Stop() {

@@ -18,6 +18,7 @@
 #include "lcore/idle_governor.h"
 #include "lcore/launcher.h"
 #include "lcore/poll_loop.h"
+#include "lcore/wake_histogram.h"
 #include "tools/testpmd/engines/forward_engine.h"
 #include "tools/testpmd/forwarding/port.h"
 #include "tools/testpmd/forwarding/port_topology.h"
@@ -56,6 +57,7 @@ struct LcoreUse {
   std::vector<std::size_t> streams;
   std::atomic<int> thread{0};  // gettid(2), once it runs
   lcore::PollLoopStats stats;
+  lcore::WakeHistogram wakes;
 };
 
 // Belongs to the main lcore; the lcores see only their streams.
@@ -104,6 +106,7 @@ class Forwarder {
     return running.engine->Poll(running.stream);
   }
 
+  static uint64_t FirstArrivalNs(const std::vector<RunningStream*>& streams);
   static bool PrepareToSleep(const std::vector<RunningStream*>& streams, std::vector<int>& descriptors);
   absl::Status MakeStreams(BurstObserver* observer);
   void SetScattered(Stream& stream) const;

@@ -39,6 +39,9 @@ class Port {
   absl::Status Reopen();
   // Device::UseFlows, under the port's number; of a device that is opened anew, too.
   absl::Status UseFlows(std::shared_ptr<pmd::FlowTable> flows, pmd::FlowRole role);
+  // Null: it uses none.
+  const std::shared_ptr<pmd::FlowTable>& flows() const { return flows_; }
+  pmd::FlowRole flow_role() const { return flow_role_; }
 
   std::size_t number() const { return number_; }
   const std::string& text() const { return text_; }

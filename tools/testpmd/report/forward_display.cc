@@ -121,6 +121,33 @@ std::string FormatForwardStats(const ForwardReport& report) {
   return text;
 }
 
+std::string FormatWakes(unsigned lcore, const lcore::WakeHistogram& wakes) {
+  using lcore::WakeHistogram;
+  std::string rows;
+  uint64_t measured = 0;
+  for (std::size_t bucket = 0; bucket < WakeHistogram::kBuckets; ++bucket) {
+    const uint64_t count = wakes.count(bucket);
+    if (count == 0) continue;
+    measured += count;
+    const uint64_t longest = WakeHistogram::LongestOf(bucket);
+    const std::string length =
+        longest == WakeHistogram::kEndless ? "longer" : absl::StrFormat("up to %7.1f us", static_cast<double>(longest) / 1000);
+    absl::StrAppend(&rows, absl::StrFormat("  %-16s %12u\n", length, count));
+  }
+  std::string text =
+      absl::StrFormat("Lcore %u: %u wakes by packets, from the arrival of the first until the lcore was awake\n", lcore, measured);
+  absl::StrAppend(&text, rows);
+  if (measured > 0) {
+    const double average_us = static_cast<double>(wakes.sum_ns()) / 1000 / static_cast<double>(measured);
+    absl::StrAppend(&text, absl::StrFormat("  %-16s %12.1f us\n", "on average", average_us));
+  }
+  if (wakes.unmeasured() > 0) {
+    absl::StrAppend(&text,
+                    absl::StrFormat("  %-16s %12u (wake_latency in the report at start says why)\n", "not measured", wakes.unmeasured()));
+  }
+  return text;
+}
+
 std::string FormatForwardConfig(const ForwardConfig& config, const NodeName& lcore_node, const NodeName& port_node) {
   const std::vector<StreamEnds> streams = config.Streams();
   const std::vector<LcoreStreams> assignment = config.Assignment();

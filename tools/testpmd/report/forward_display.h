@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "lcore/wake_histogram.h"
 #include "pmd/device_stats.h"
 #include "tools/testpmd/forwarding/forwarder.h"
 #include "tools/testpmd/forwarding/stream_totals.h"
@@ -27,6 +28,9 @@ struct ForwardReport {
 
 // Lines for every stream (if a port has several), a block for every port, the sum of them, and cycles a packet.
 std::string FormatForwardStats(const ForwardReport& report);
+
+// `show fwd wakes`: how long packets waited for an lcore that slept, a line for each length that there was.
+std::string FormatWakes(unsigned lcore, const lcore::WakeHistogram& wakes);
 
 // NUMA node in words of a port or lcore.
 using NodeName = std::function<std::string(std::size_t)>;

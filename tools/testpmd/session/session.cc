@@ -668,6 +668,12 @@ void Session::ClearForwardStats() {
   stream_base_ = forwarder_->Totals();
 }
 
+std::string Session::WakesText() const {
+  std::string text;
+  for (const auto& use : forwarder_->lcores()) absl::StrAppend(&text, FormatWakes(use->lcore, use->wakes));
+  return text.empty() ? "No lcore has forwarded yet (start)\n" : text;
+}
+
 std::string Session::ForwardConfigText() const {
   const auto lcore_node = [&](std::size_t lcore) { return lcore::NodeName(numa_.NodeOfLcore(static_cast<unsigned>(lcore))); };
   const auto port_node = [&](std::size_t port) { return lcore::NodeName(MemoryNodeOf(*ports_[port])); };

@@ -97,6 +97,7 @@ class Session {
   ForwardReport Report() const;
   void ClearForwardStats();
   std::string ForwardConfigText() const;
+  std::string WakesText() const;
   std::string RxTxText() const;
   std::string PoolsText() const;
   // One line a pool: how many frames are where. Only while nothing forwards.

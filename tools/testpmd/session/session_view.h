@@ -33,7 +33,10 @@ class SessionView final : public pmd::ProcessView {
                        .configured = port->configured(),
                        .started = port->started(),
                        .reopened = ReopenedOf(port->number()),
-                       .taps = &port->taps()});
+                       .taps = &port->taps(),
+                       .flows = port->flows(),
+                       .flow_port = static_cast<uint32_t>(port->number()),
+                       .flow_role = port->flow_role()});
     }
     return views;
   }
@@ -50,7 +53,9 @@ class SessionView final : public pmd::ProcessView {
       views.push_back(
           {.id = lcore.id, .main = lcore.id == launcher_.plan().main_lcore, .cpus = lcore.cpus, .numa_node = numa_.NodeOfLcore(lcore.id)});
       for (const auto& use : forwarder_.lcores()) {
-        if (use->lcore == lcore.id) views.back().loop = &use->stats;
+        if (use->lcore != lcore.id) continue;
+        views.back().loop = &use->stats;
+        views.back().wakes = &use->wakes;
       }
       if (const auto stall = watchdog_.lcores().find(lcore.id); stall != watchdog_.lcores().end()) views.back().stall = &stall->second;
     }

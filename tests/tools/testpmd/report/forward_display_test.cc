@@ -112,5 +112,28 @@ TEST(FormatRxTx, BeginsAsDpdks) {
             "    RX desc=2049 - TX desc=512\n");
 }
 
+TEST(FormatWakes, OnlyLengthsThatThereWere) {
+  lcore::WakeHistogram wakes;
+  wakes.Add(1000);
+  wakes.Add(3000);
+  wakes.Add(4000);
+  wakes.Add(50'000'000);
+  EXPECT_EQ(FormatWakes(2, wakes),
+            "Lcore 2: 4 wakes by packets, from the arrival of the first until the lcore was awake\n"
+            "  up to     1.0 us            1\n"
+            "  up to     4.1 us            2\n"
+            "  longer                      1\n"
+            "  on average            12502.0 us\n");
+}
+
+TEST(FormatWakes, WhatIsNotMeasuredIsSaid) {
+  lcore::WakeHistogram wakes;
+  EXPECT_EQ(FormatWakes(1, wakes), "Lcore 1: 0 wakes by packets, from the arrival of the first until the lcore was awake\n");
+  wakes.AddUnmeasured();
+  EXPECT_EQ(FormatWakes(1, wakes),
+            "Lcore 1: 0 wakes by packets, from the arrival of the first until the lcore was awake\n"
+            "  not measured                1 (wake_latency in the report at start says why)\n");
+}
+
 }  // namespace
 }  // namespace pollux::testpmd
