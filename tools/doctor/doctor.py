@@ -13,6 +13,7 @@ import client
 import interface_checks
 import machine_checks
 import process_checks
+import switch_checks
 from finding import BROKEN, COSTS, LEVELS, NOTE, RIGHT, Finding
 from machine import Machine
 
@@ -32,7 +33,8 @@ def look(machine, interfaces, paths=None):
         for interface in interfaces or sorted(name for name in ports if machine.link(name)):
             findings += look_at_interface(machine, interface, ports.get(interface, []))
         for process in alive:
-            findings += [*process_checks.shortfalls(process), *process_checks.losses(process)]
+            findings += [*process_checks.shortfalls(process), *process_checks.losses(process), *process_checks.stalls(process)]
+        findings += switch_checks.look(machine, alive)
     finally:
         for process in alive:
             process.close()

@@ -7,12 +7,12 @@ import re
 import stat
 
 import leftover_daemons
-from finding import COSTS, NOTE, RIGHT, Finding
+from finding import BROKEN, COSTS, NOTE, RIGHT, Finding
 
 STATE_FOLDER = "/run/pollux"
 RECORD = re.compile(r"[^/ ]+-[0-9]+")  # NAMESPACE-INDEX: pmd/af_xdp/saved_settings.h
 # Features whose absence is told elsewhere, or costs nothing.
-TOLD_ELSEWHERE = {"zerocopy", "native", "busy_poll", "hugepages", "rx_checksum", "need_wakeup"}
+TOLD_ELSEWHERE = {"zerocopy", "native", "busy_poll", "hugepages", "rx_checksum", "need_wakeup", "wake_latency"}
 LOSSES = {
     "rx_ring_full": ("the lcore did not come back in time: its rx ring was full", "more lcores or queues (--nb-cores, --rxq), or a longer ring (--rxd)"),
     "rx_dropped": ("the kernel found no frame to put packets into", "more frames: --total-num-mbufs"),
@@ -69,6 +69,19 @@ def losses(process):
                           "more frames: --total-num-mbufs (Open vSwitch: other_config:pollux-frames)")
     if account.get("ports") and not lost:
         yield Finding("losses", RIGHT, subject, "no packet was lost for a cause that has a cure")
+
+
+def stalls(process):
+    """What its watchdog has noticed (docs/watchdog.md)."""
+    subject = f"{process.name} ({process.pid})"
+    answer = process.ask("/pollux/watchdog") or {}
+    for stall in answer.get("lcores", []):
+        yield Finding("stands-still", BROKEN, subject, f"lcore {stall['lcore']} has not polled for {stall['milliseconds']} ms: {stall['text']}",
+                      "docs/watchdog.md has the causes; a debugger or a frozen control group lets it go on, other work on its CPU has to leave")
+    for stall in answer.get("queues", []):
+        yield Finding("stands-still", BROKEN, subject,
+                      f"{stall['direction']} queue {stall['queue']} of port {stall['port']} has not moved for {stall['milliseconds']} ms "
+                      f"({stall['cause']}): {stall['text']}", "docs/watchdog.md has the causes; testpmd: port stop N, port start N")
 
 
 def dead_sockets(paths):

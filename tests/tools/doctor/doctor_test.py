@@ -11,9 +11,11 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -181,6 +183,127 @@ class MadeUpMachines(Case):
         self.expect(found, "pool", "costs", text="3 of 4096")
 
 
+    def test_stands_still(self):
+        sys.path[:0] = [os.path.dirname(DOCTOR), os.path.join(os.path.dirname(os.path.dirname(DOCTOR)), "telemetry")]
+        import process_checks
+
+        class Asked:
+            name, pid = "testpmd", 7
+            lcores, queues = [], []
+
+            def ask(self, command):
+                return {"lcores": self.lcores, "queues": self.queues, "reopened": []} if command == "/pollux/watchdog" else None
+
+        self.assertEqual(list(process_checks.stalls(Asked())), [])
+        asked = Asked()
+        asked.lcores = [{"lcore": 3, "milliseconds": 700, "text": "its thread is stopped (a debugger, or a frozen group)"}]
+        self.expect([vars(finding) for finding in process_checks.stalls(asked)], "stands-still", "broken", text="lcore 3 has not polled for 700 ms")
+        asked = Asked()
+        asked.queues = [{"port": 0, "direction": "rx", "queue": 2, "cause": "no-frames", "milliseconds": 600, "text": "the pool gives none"}]
+        self.expect([vars(finding) for finding in process_checks.stalls(asked)], "stands-still", "broken", text="rx queue 2 of port 0", command="port stop")
+
+
+class Daemon:
+    """Answers one question a connection, as Open vSwitch's daemons do, in parts; `answers` by method and first parameter."""
+
+    def __init__(self, path, answers):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(path)
+        self._socket.listen()
+        self._answers = answers
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                question = json.loads(connection.recv(65536))
+                text = json.dumps({"id": question["id"], "result": self._answers(question), "error": None}).encode()
+                connection.sendall(b'{"id":"echo","method":"echo","params":[]}')
+                connection.sendall(text[:10])
+                time.sleep(0.01)
+                connection.sendall(text[10:])
+
+    def close(self):
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+
+class OpenVSwitch(Case):
+    """An ovs-vswitchd by what it answers: telemetry, its control socket, its database."""
+    POLLED = "pmd thread numa_id 0 core_id 1:\n  isolated : false\n  port: p0                queue-id:  0 (enabled)   pmd usage:  0 %\n"
+
+    def findings(self, *, polled=POLLED, settings=None, options=None, queues=1, tables=()):
+        sys.path[:0] = [os.path.dirname(DOCTOR)]
+        import switch_checks
+        folder = self.scratch()
+
+        def database(question):
+            operation = question["params"][1]
+            if operation["table"] == "Open_vSwitch":
+                return [{"rows": [{"other_config": ["map", [list(pair) for pair in (settings or {}).items()]]}]}]
+            self.assertEqual(operation["where"], [["type", "==", "pollux"]])
+            return [{"rows": [{"name": "p0", "options": ["map", [list(pair) for pair in (options or {}).items()]]}]}]
+
+        for path, answers in ((f"{folder}/db.sock", database), (f"{folder}/ctl", lambda question: polled)):
+            self.addCleanup(Daemon(path, answers).close)
+
+        class Files:
+            def read(self, path):
+                return f"ovs-vswitchd\0unix:{folder}/db.sock\0--unixctl={folder}/ctl" if path == "/proc/7/cmdline" else None
+
+        class Asked:
+            name, pid = "ovs-vswitchd", 7
+
+            def ask(self, command):
+                ports = [{"interface": "p0", "rx_queues": queues, "started": True}, {"interface": "p1", "rx_queues": 1, "started": False}]
+                return {"/pollux/report": {"ports": ports}, "/pollux/flows": {"tables": list(tables)}}[command]
+
+        class Other(Asked):
+            name = "testpmd"
+
+        return [vars(finding) for finding in switch_checks.look(Files(), [Other(), Asked()])]
+
+    def test_unpolled(self):
+        self.expect(self.findings(), "ovs-unpolled", "right", text="all 1 rx queue")
+        self.expect(self.findings(queues=2), "ovs-unpolled", "broken", text="queue 1 of p0", command="pmd-cpu-mask")
+        self.expect(self.findings(polled=""), "ovs-unpolled", "broken", text="queue 0 of p0")
+
+    def test_offload(self):
+        self.expect(self.findings(), "ovs-offload", "note", command="hw-offload=true")
+        self.expect(self.findings(settings={"hw-offload": "true"}), "ovs-offload", "costs", text="no port has a flow table", command="anew")
+        table = {"flows": 3, "most_flows": 65536}
+        self.expect(self.findings(settings={"hw-offload": "true"}, tables=[table]), "ovs-offload", "right", text="3 of 65536")
+
+    def test_sleep(self):
+        self.expect(self.findings(), "ovs-sleep", "note", command="pmd-sleep-max")
+        self.expect(self.findings(settings={"pmd-sleep-max": "0"}), "ovs-sleep", "note")
+        for name in ("pmd-sleep-max", "pmd-maxsleep"):
+            self.expect(self.findings(settings={name: "50"}), "ovs-sleep", "costs", text="up to 50 us", command="p0 options:n_rxq_desc")
+        self.expect(self.findings(settings={"pmd-sleep-max": "50"}, options={"n_rxq_desc": "8192"}), "ovs-sleep", "right")
+
+    def test_what_does_not_answer_is_no_finding(self):
+        sys.path[:0] = [os.path.dirname(DOCTOR)]
+        import switch_checks
+
+        class Files:
+            def read(self, path):
+                return "ovs-vswitchd\0unix:/nowhere/db.sock" if path.endswith("cmdline") else "OVS_RUNDIR=/nowhere"
+
+        class Asked:
+            name, pid = "ovs-vswitchd", 7
+
+            def ask(self, command):
+                return {}
+
+        self.assertEqual(list(switch_checks.look(Files(), [Asked()])), [])
+
+
 class RealMachines(Case):
     def setUp(self):
         self.namespace = f"plxdoctor{os.getpid()}"
@@ -346,5 +469,5 @@ class Words(unittest.TestCase):
 
 if __name__ == "__main__":
     # The page last: by then every finding was seen.
-    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case) for case in (MadeUpMachines, RealMachines, Words, Page))
+    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case) for case in (MadeUpMachines, OpenVSwitch, RealMachines, Words, Page))
     sys.exit(not unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful())

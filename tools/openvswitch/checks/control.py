@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user sets, and what he is told."""
 
+import json
 import os
 import re
 import subprocess
@@ -115,6 +116,28 @@ class Control(ThreePorts):
             process.close()
         view = run(ROOT / "tools" / "pollux", "top", "--once", "-d", "0.2")
         self.contains("the live view", view, f"ovs-vswit {self.switch.pid}")
+
+    def doctor(self):
+        """{name of a finding about the switch: [level, text]}"""
+        _, said = attempt(ROOT / "tools" / "pollux", "doctor", "--json")
+        subject = f"ovs-vswitchd ({self.switch.pid})"
+        return {found["name"]: [found["level"], found["text"]] for found in json.loads(said)["findings"] if found["subject"] == subject}
+
+    def test_doctor(self):
+        """the doctor finds the switch, and says what its PMD threads leave alone"""
+        found = self.doctor()
+        self.equal("what is said of its queues", found.get("ovs-unpolled", [""])[0], "right")
+        self.equal("what is said of its sleep", found.get("ovs-sleep", [""])[0], "note")
+        self.equal("what is said of offload", "ovs-offload" in found, True)
+        self.addCleanup(self.switch.vsctl, "remove", "Open_vSwitch", ".", "other_config", "pmd-sleep-max")
+        self.switch.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-sleep-max=50")
+        self.contains("what is said of ports without long rings", " ".join(self.doctor()["ovs-sleep"]), "up to 50 us")
+        # A PMD thread that has a queue to itself leaves the others alone; where it is the only one, nobody polls them.
+        self.addCleanup(self.switch.vsctl, "remove", "interface", "p0", "other_config", "pmd-rxq-affinity")
+        self.addCleanup(self.switch.vsctl, "remove", "Open_vSwitch", ".", "other_config", "pmd-cpu-mask")
+        self.switch.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-cpu-mask=1")
+        self.switch.vsctl("set", "interface", "p0", "other_config:pmd-rxq-affinity=0:0")
+        wait_for("a queue that nobody polls is not said", lambda: self.doctor().get("ovs-unpolled", [""])[0] == "broken")
 
     def test_capture(self):
         """pollux capture sees what a port receives and sends; a port that starts anew ends it"""
