@@ -47,6 +47,7 @@ class CampaignRunner {
       if (Searches(work)) SearchRow(index);
       if (options_.instructions) CountRow(index);
       if (options_.cost) RunCostRow(index);
+      if (options_.idle) RunIdleRow(index);
       if (HasLatency(work)) RunLatencyRows(index);
     }
     return std::move(results_);
@@ -74,7 +75,7 @@ class CampaignRunner {
     const double step_s = conditions.warm_up_s + conditions.measure_s + conditions.system_call_s + kStartAndStop_s;
     const int round = options_.rounds * Participants(work);
     const bool source = HasSource(work.kind);
-    progress_.Expect(round * (1 + (source && options_.cost) + 2 * HasLatency(work)) + source, step_s);
+    progress_.Expect(round * (1 + (source && options_.cost) + (source && options_.idle) + 2 * HasLatency(work)) + source, step_s);
     if (Searches(work)) progress_.Expect(round, kSearchTrials * conditions.trial_s + 2 * conditions.warm_up_s + kStartAndStop_s);
     if (source && options_.instructions) progress_.Expect(Participants(work), kCallgrind_s);
   }
@@ -91,7 +92,7 @@ class CampaignRunner {
   size_t RunRow(const Work& work) {
     Row row{.work = work, .source_alone = std::nullopt, .cells = std::vector<Cell>(contenders_.size())};
     for (size_t i = 0; i < contenders_.size(); ++i) row.cells[i].not_applicable = !TakesPart(i, work);
-    if (HasSource(work.kind) && !work.latency && !work.cycles) row.source_alone = MeasureAlone(work);
+    if (HasSource(work.kind) && !work.latency && !work.cycles && !work.idle) row.source_alone = MeasureAlone(work);
     for (int round = 0; round < options_.rounds; ++round) {
       for (size_t i = 0; i < contenders_.size(); ++i) {
         if (!row.cells[i].not_applicable) MeasureOnce(*contenders_[i], work, round, &row.cells[i]);
@@ -116,6 +117,7 @@ class CampaignRunner {
     auto measured = Measure(contender, work, options_.conditions);
     if (measured.ok()) {
       progress_.End(work.kind == WorkKind::kTcp ? absl::StrFormat("%.2f Gbit/s", measured->bits_per_second / 1e9)
+                    : work.idle                 ? absl::StrFormat("%.2f %% of a CPU", measured->idle_cores.value_or(0) * 100)
                                                 : absl::StrFormat("%.3f Mpps", measured->delivered_pps / 1e6));
       cell->rounds.emplace_back(*std::move(measured));
     } else {
@@ -166,6 +168,13 @@ class CampaignRunner {
     Work work = results_.rows[index].work;
     work.offered_pps = 0.5 * results_.rows[index].source_alone->delivered_pps;
     work.cycles = true;
+    RunRow(work);
+  }
+
+  void RunIdleRow(size_t index) {
+    Work work = results_.rows[index].work;
+    work.offered_pps = 0;
+    work.idle = true;
     RunRow(work);
   }
 

@@ -209,6 +209,7 @@ Measures forwarders against each other on a rig of veth pairs: every contender d
   --loss-free           search the highest rate without any loss, too
   --latency             latency at 10 and 50 percent of the smallest loss-free rate, too (receiver xdp)
   --cost                what a packet costs at half of what the source can, too
+  --idle                CPU time of forwarders while nothing comes, too
   --quick               one short round of 64 bytes with latency and cost: done within three minutes
   --source-cpu=N        (0)      --forwarder-cpu=N     (1)
   --instructions        count user-space instructions a packet under callgrind, too
@@ -236,6 +237,8 @@ absl::StatusOr<CampaignOptions> ParseCampaignOptions(const std::vector<std::stri
       options.latency = true;
     } else if (name == "--cost") {
       options.cost = true;
+    } else if (name == "--idle") {
+      options.idle = true;
     } else if (name == "--instructions") {
       options.instructions = true;
     } else if (name == "--quick") {

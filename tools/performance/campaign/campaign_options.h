@@ -21,6 +21,7 @@ struct CampaignOptions {
   bool loss_free = false;        // search the highest rate without loss, for every row and contender
   bool latency = false;          // the latency at 10 and 50 percent of the smallest of them; receivers that run XDP
   bool cost = false;             // the cost of a packet at half of what the source can
+  bool idle = false;             // the CPU time of forwarders while nothing comes
   double deadline_s = 0;         // what would begin later is left out, and counted; 0: none
   bool instructions = false;     // user-space instructions a packet under callgrind, for contenders that are programs
   std::string callgrind_folder;  // where the profiles go; empty: nowhere

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -52,6 +53,28 @@ absl::Status CountSystemCalls(Testbed* testbed, pid_t worker, double seconds, Me
   const uint64_t packets = testbed->Delivered(*end) - testbed->Delivered(*begin);
   if (packets > 0) result->system_calls_per_packet = static_cast<double>(last - first) / static_cast<double>(packets);
   return absl::OkStatus();
+}
+
+// It has forwarded, and all of that is over.
+absl::StatusOr<Measurement> MeasureIdle(const Contender& contender, const Work& work, const Conditions& conditions) {
+  Testbed testbed(work, conditions);
+  if (absl::Status status = testbed.Start(&contender); !status.ok()) return status;
+  if (absl::Status status = testbed.Settle().status(); !status.ok()) return status;
+  Sleep(conditions.warm_up_s);
+  Measurement result;
+  if (const pid_t process = testbed.forwarder()->process(); process > 0) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto before_s = ReadProcessSeconds(process);
+    if (!before_s.ok()) return before_s.status();
+    Sleep(conditions.measure_s);
+    const auto after_s = ReadProcessSeconds(process);
+    if (!after_s.ok()) return after_s.status();
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    result.idle_cores = (*after_s - *before_s) / result.seconds;
+  }
+  if (absl::Status status = testbed.forwarder()->Check(); !status.ok()) return status;
+  if (absl::Status status = testbed.End(); !status.ok()) return status;
+  return result;
 }
 
 absl::StatusOr<Measurement> MeasureSession(const Contender* contender, const Work& work, const Conditions& conditions) {
@@ -128,7 +151,8 @@ Measurement Compare(const Testbed& testbed, const Work& work, const Moment& begi
 }
 
 absl::StatusOr<Measurement> Measure(const Contender& contender, const Work& work, const Conditions& conditions) {
-  return work.kind == WorkKind::kTcp ? MeasureTcp(contender, work, conditions) : MeasureSession(&contender, work, conditions);
+  if (work.kind == WorkKind::kTcp) return MeasureTcp(contender, work, conditions);
+  return work.idle ? MeasureIdle(contender, work, conditions) : MeasureSession(&contender, work, conditions);
 }
 
 absl::StatusOr<Measurement> MeasureSource(const Work& work, const Conditions& conditions) {

@@ -42,6 +42,7 @@ struct Measurement {
   double kernel_ns_per_packet = 0;
   double foreign_share = 0;  // of the forwarder's CPU, used by nobody of the run: a disturbed measurement
   std::optional<double> system_calls_per_packet;
+  std::optional<double> idle_cores;              // CPUs that the forwarder kept busy while nothing came; nothing where that is no process
   std::optional<double> busy_cycles_per_packet;  // the forwarder's own words: cycles of rounds that had packets, polls of none left out
   std::string busy_stages;                       // likewise: how they are made up; empty if it does not tell
 

@@ -45,6 +45,7 @@ std::string WorkNameWithoutSize(const Work& work) {
   if (work.offered_pps > 0) words.push_back(absl::StrFormat("%.3g Mpps offered", work.offered_pps / 1e6));
   if (work.latency) words.push_back("latency");
   if (work.cycles) words.push_back("cost");
+  if (work.idle) words.push_back("nothing comes");
   return absl::StrJoin(words, ", ");
 }
 

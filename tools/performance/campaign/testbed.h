@@ -27,6 +27,7 @@ struct Work {
   uint32_t queue_count = 1;  // of each port, all for the one worker; a flow stays in its queue
   double offered_pps = 0;    // 0: all that the source can
   bool latency = false;      // order and latency as well, at a cost
+  bool idle = false;         // nothing comes, and the CPU time that the forwarder takes all the same is measured
   bool cycles = false;       // what the forwarder itself says a packet costs, where it can say so
   uint32_t end_cpus = 1;     // of tcp: 1: both pods on the source's CPU, 2: the receiving one on the forwarder's
   bool operator==(const Work&) const = default;

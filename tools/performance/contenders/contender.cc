@@ -17,6 +17,8 @@ const std::vector<std::string> kDpdkEalOptions = {"--no-shconf", "--no-telemetry
 // For what takes a pod's packets as they are, with checksums that it leaves to a device.
 constexpr char kFinishedChecksums[] = "tx off";
 
+constexpr int kTelemetryReads = 1000;
+
 std::unique_ptr<Contender> MakeContender(const std::string& name, const ContenderOptions& options) {
   for (const bool worker : {false, true}) {
     for (const std::string engine : {"", "ring", "inject"}) {
@@ -28,6 +30,13 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
                                    .probed_key = engine.empty() ? "" : "tx",
                                    .rx_ring = options.rx_ring});
     }
+  }
+  for (const char* idle : {"adaptive", "sleep"}) {
+    if (name != absl::StrCat("testpmd-", idle)) continue;
+    return MakeTestpmdContender({.name = name, .program = options.testpmd, .rx_ring = options.rx_ring, .idle = idle});
+  }
+  if (name == "testpmd-read") {
+    return MakeTestpmdContender({.name = name, .program = options.testpmd, .rx_ring = options.rx_ring, .telemetry_reads = kTelemetryReads});
   }
   if (name == "testpmd-offload") {
     return MakeTestpmdContender({.name = name, .program = options.testpmd, .rx_ring = options.rx_ring, .offload = true});
@@ -87,6 +96,9 @@ std::vector<std::string> ContenderNames() {
           "testpmd",
           "testpmd-ring",
           "testpmd-inject",
+          "testpmd-adaptive",
+          "testpmd-sleep",
+          "testpmd-read",
           "testpmd-offload",
           "testpmd-worker",
           "testpmd-worker-ring",

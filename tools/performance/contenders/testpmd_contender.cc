@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <absl/strings/match.h>
@@ -17,6 +18,7 @@
 #include <absl/strings/str_join.h>
 
 #include "lcore/errno_status.h"
+#include "tools/performance/contenders/telemetry_reader.h"
 #include "tools/support/child_process.h"
 #include "tools/support/network_namespace.h"
 
@@ -79,6 +81,16 @@ class WorkerPlace {
   std::unique_ptr<support::NetworkNamespace> network_;
 };
 
+absl::StatusOr<std::unique_ptr<TelemetryReader>> StartReader(support::ChildProcess* testpmd, int reads_per_second, int cpu) {
+  if (absl::Status status = testpmd->WaitForText("Telemetry: "); !status.ok()) return status;
+  std::string path;
+  for (int tries = 0; tries < 100 && path.empty(); ++tries) {
+    path = FindTelemetrySocket(testpmd->Output());
+    if (path.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(10));  // the rest of the line
+  }
+  return TelemetryReader::Start(path, reads_per_second, cpu);
+}
+
 absl::Status MakeFlows(support::ChildProcess* testpmd) {
   absl::Status status = testpmd->Write(
       "flow create 0 ingress pattern eth / end actions port_id id 1 / end\n"
@@ -90,8 +102,9 @@ absl::Status MakeFlows(support::ChildProcess* testpmd) {
 
 class TestpmdForwarder final : public RunningContender {
  public:
-  TestpmdForwarder(std::string name, std::unique_ptr<support::ChildProcess> child, std::unique_ptr<WorkerPlace> place)
-      : name_(std::move(name)), place_(std::move(place)), child_(std::move(child)) {}
+  TestpmdForwarder(std::string name, std::unique_ptr<support::ChildProcess> child, std::unique_ptr<WorkerPlace> place,
+                   std::unique_ptr<TelemetryReader> reader)
+      : name_(std::move(name)), place_(std::move(place)), child_(std::move(child)), reader_(std::move(reader)) {}
   pid_t process() const override { return child_->pid(); }
   absl::Status Check() override {
     if (child_->running()) return absl::OkStatus();
@@ -99,11 +112,12 @@ class TestpmdForwarder final : public RunningContender {
                                             support::LastWords(child_->Output())));
   }
   absl::Status Stop() override {
+    const absl::Status read = reader_ != nullptr ? reader_->Stop() : absl::OkStatus();
     if (const int code = child_->Stop(kStopTimeout); code != 0) {
       return absl::InternalError(
           absl::StrCat(name_, " ended with exit code ", code, ", its last words:\n", support::LastWords(child_->Output())));
     }
-    return absl::OkStatus();
+    return read;
   }
   std::string Output() const override { return child_->Output(); }
 
@@ -111,6 +125,7 @@ class TestpmdForwarder final : public RunningContender {
   std::string name_;
   std::unique_ptr<WorkerPlace> place_;  // outlives the child
   std::unique_ptr<support::ChildProcess> child_;
+  std::unique_ptr<TelemetryReader> reader_;
 };
 
 class TestpmdContender final : public Contender {
@@ -118,7 +133,9 @@ class TestpmdContender final : public Contender {
   explicit TestpmdContender(const TestpmdContenderOptions& options) : options_(options) {}
   const std::string& name() const override { return options_.name; }
   std::string Description() const override {
-    return absl::StrJoin(TestpmdCommand(options_, std::filesystem::path(options_.program).filename(), {}), " ");
+    const std::string command = absl::StrJoin(TestpmdCommand(options_, std::filesystem::path(options_.program).filename(), {}), " ");
+    if (options_.telemetry_reads == 0) return command;
+    return absl::StrCat(command, "; its telemetry is asked ", options_.telemetry_reads, " times a second");
   }
   std::string Version() const override {
     if (!options_.tells_version) return "";
@@ -165,7 +182,13 @@ class TestpmdContender final : public Contender {
     if (options_.offload) {
       if (absl::Status status = MakeFlows(child->get()); !status.ok()) return status;
     }
-    return std::make_unique<TestpmdForwarder>(options_.name, *std::move(child), std::move(place));
+    std::unique_ptr<TelemetryReader> reader;
+    if (options_.telemetry_reads > 0) {
+      auto started = StartReader(child->get(), options_.telemetry_reads, assignment.other_cpu);
+      if (!started.ok()) return started.status();
+      reader = *std::move(started);
+    }
+    return std::make_unique<TestpmdForwarder>(options_.name, *std::move(child), std::move(place), std::move(reader));
   }
 
  private:
@@ -204,6 +227,7 @@ std::vector<std::string> TestpmdCommand(const TestpmdContenderOptions& options, 
                                      "--inh-caps=-all", "--no-new-privs"});
   }
   if (options.offload) command.push_back("-i");
+  if (!options.idle.empty()) command.push_back(absl::StrCat("--idle=", options.idle));
   if (options.rx_ring > 0) command.push_back(absl::StrCat("--rxd=", options.rx_ring));
   if (assignment.record_cycles) command.push_back("--record-core-cycles");
   if (interfaces.size() == 1) command.push_back("--port-topology=loop");

@@ -22,6 +22,8 @@ struct TestpmdContenderOptions {
   bool tells_version = false;            // by its package
   int rx_ring = 0;                       // descriptors; 0: the program's default
   std::string pod_settings;              // what PodSettings says
+  std::string idle;                      // --idle: adaptive, sleep; "": its default, which is to spin
+  int telemetry_reads = 0;               // a second, by a client on the source's CPU
   bool offload = false;                  // two flows forward, from each port to the other; between pods with attach=tc
 };
 

@@ -47,7 +47,7 @@ std::string Machine(const Results& results) {
 }
 
 bool IsFullRate(const Work& work) {
-  return work.offered_pps == 0 && work.kind != WorkKind::kTcp;
+  return work.offered_pps == 0 && work.kind != WorkKind::kTcp && !work.idle;
 }
 
 // By size, where there are three sizes or more: one plot for each work that differs in nothing else.
@@ -156,6 +156,28 @@ std::string BusyCycles(const Results& results, const RowSummaries& summaries) {
       BarPlot(groups, "cycles/packet"));
 }
 
+std::string Idle(const Results& results, const RowSummaries& summaries) {
+  std::vector<BarGroup> groups;
+  for (size_t row = 0; row < results.rows.size(); ++row) {
+    if (!results.rows[row].work.idle) continue;
+    BarGroup group{.title = WorkName(results.rows[row].work)};
+    for (size_t i = 0; i < summaries[row].size(); ++i) {
+      if (!summaries[row][i] || !summaries[row][i]->idle_cores) continue;
+      const Spread& cores = *summaries[row][i]->idle_cores;
+      group.bars.push_back({.series = i,
+                            .name = results.contenders[i].name,
+                            .parts = {cores.median * 100},
+                            .minimum = cores.minimum * 100,
+                            .maximum = cores.maximum * 100,
+                            .label = absl::StrFormat("%.2f", cores.median * 100)});
+    }
+    if (!group.bars.empty()) groups.push_back(std::move(group));
+  }
+  if (groups.empty()) return "";
+  return absl::StrCat("<h2>CPU time while nothing comes</h2><p>Of the whole process. Shorter is better.</p>",
+                      BarPlot(groups, "% of a CPU"));
+}
+
 std::string Cost(const Results& results, const RowSummaries& summaries) {
   std::vector<BarGroup> groups;
   for (size_t row = 0; row < results.rows.size(); ++row) {
@@ -240,6 +262,7 @@ std::vector<std::string> TcpTableCells(const std::string& name, const Summary& s
 std::string Table(const Results& results, const RowSummaries& summaries) {
   std::string html = "<h2>Figures</h2>";
   for (size_t row = 0; row < results.rows.size(); ++row) {
+    if (results.rows[row].work.idle) continue;  // one figure, which has its plot
     std::vector<std::vector<std::string>> lines = {{"contender", "Mpps", "from, to", "ratio", "from, to", "loss %", "user ns", "kernel ns",
                                                     "busy cycles", "calls/packet", "usr/sys/sft/idle %", "no loss, Mpps", "p50 us",
                                                     "p90 us", "p99 us", "p99.9 us", "packets by queue", kNotes}};
@@ -270,8 +293,8 @@ std::string HtmlReport(const Results& results, const std::string& command) {
   for (const Row& row : results.rows) summaries.push_back(Summarize(row));
   return absl::StrCat(plot::PageBegin("Pollux performance"), "<h1>Forwarders, measured by turns</h1><p><code>", EscapeHtml(command),
                       "</code></p>", ThroughputBySize(results, summaries), Throughput(results, summaries), Tcp(results, summaries),
-                      BusyCycles(results, summaries), Cost(results, summaries), Latency(results, summaries), Table(results, summaries),
-                      Contenders(results), Machine(results), plot::kPageEnd);
+                      BusyCycles(results, summaries), Idle(results, summaries), Cost(results, summaries), Latency(results, summaries),
+                      Table(results, summaries), Contenders(results), Machine(results), plot::kPageEnd);
 }
 
 }  // namespace pollux::performance

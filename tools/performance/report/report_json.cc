@@ -45,6 +45,7 @@ Json MeasurementJson(const Measurement& m) {
     json["retransmissions"] = m.retransmissions;
     json["pod_settings"] = m.pod_settings;
   }
+  if (m.idle_cores) json["idle_cores"] = *m.idle_cores;
   if (m.system_calls_per_packet) json["system_calls_per_packet"] = *m.system_calls_per_packet;
   if (m.busy_cycles_per_packet) json["busy_cycles_per_packet"] = *m.busy_cycles_per_packet;
   if (!m.busy_stages.empty()) json["busy_cycles_stages"] = m.busy_stages;
@@ -70,6 +71,7 @@ Json CellJson(const std::string& name, const Cell& cell, const std::optional<Sum
     json["user_ns_per_packet"] = summary->user_ns_per_packet;
     json["kernel_ns_per_packet"] = summary->kernel_ns_per_packet;
     if (summary->busy_cycles_per_packet) json["busy_cycles_per_packet"] = *summary->busy_cycles_per_packet;
+    if (summary->idle_cores) json["idle_cores"] = SpreadJson(*summary->idle_cores);
     if (summary->loss_free_pps.count > 0) json["loss_free_pps"] = SpreadJson(summary->loss_free_pps);
   }
   if (cell.instructions_per_packet) json["instructions_per_packet"] = *cell.instructions_per_packet;
@@ -92,6 +94,7 @@ std::string JsonReport(const Results& results, const std::string& command) {
                   {"frame_bytes", row.work.frame_bytes}, {"flows", row.work.flow_count},
                   {"queues", row.work.queue_count},      {"offered_pps", row.work.offered_pps},
                   {"contenders", Json::array()}};
+    if (row.work.idle) entry["idle"] = true;
     if (row.work.kind == WorkKind::kTcp) entry["end_cpus"] = row.work.end_cpus;
     if (row.source_alone) entry["source_alone"] = MeasurementJson(*row.source_alone);
     const auto summaries = Summarize(row);

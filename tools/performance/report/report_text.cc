@@ -72,6 +72,10 @@ void AppendExtras(const Results& results, const Row& row, const std::vector<std:
                             results.contenders[i].name, *summary.busy_cycles_per_packet, summary.busy_stages.empty() ? "" : ": ",
                             summary.busy_stages);
     }
+    if (summary.idle_cores) {
+      absl::StrAppendFormat(text, "    CPU time while nothing comes, %s: %.2f %% of a CPU (%.2f to %.2f)\n", results.contenders[i].name,
+                            summary.idle_cores->median * 100, summary.idle_cores->minimum * 100, summary.idle_cores->maximum * 100);
+    }
     if (row.work.latency) {
       absl::StrAppendFormat(text, "    latency one way, %s: %s; %d reordered\n", results.contenders[i].name,
                             Percentiles(summary.latency_ns), summary.reordered);
@@ -98,9 +102,11 @@ std::string TextReport(const Results& results, const std::string& command) {
       absl::StrAppendFormat(&text, "; the source alone delivers %.3f Mpps, longest pause %.0f us, %d of %d batches over 100 us",
                             row.source_alone->delivered_pps / 1e6, row.source_alone->source_pause_us, row.source_alone->source_pauses,
                             row.source_alone->source_batches);
-    AppendHead(row, &text);
     const auto summaries = Summarize(row);
+    if (row.work.idle) absl::StrAppend(&text, "\n");
+    if (!row.work.idle) AppendHead(row, &text);
     for (size_t i = 0; i < summaries.size(); ++i) {
+      if (summaries[i] && row.work.idle) continue;  // it has no packets: below
       if (summaries[i]) {
         (row.work.kind == WorkKind::kTcp ? AppendTcpCell : AppendCell)(results.contenders[i].name, *summaries[i], &text);
       } else if (!row.cells[i].not_applicable) {

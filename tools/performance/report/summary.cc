@@ -111,6 +111,9 @@ std::vector<std::optional<Summary>> Summarize(const Row& row) {
         }
       }
     }
+    if (std::any_of(cell.rounds.begin(), cell.rounds.end(), [](const auto& round) { return round && round->idle_cores; })) {
+      summary.idle_cores = SpreadOfRounds(cell, [](const Measurement& m) { return m.idle_cores.value_or(0); });
+    }
     for (const auto& round : cell.rounds) {
       if (!round) continue;
       summary.latency_ns.Merge(round->latency_ns);

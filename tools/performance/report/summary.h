@@ -23,6 +23,7 @@ struct Summary {
   Spread user_ratio;  // of user_ns_per_packet, likewise
   std::optional<double> system_calls_per_packet;
   std::optional<double> busy_cycles_per_packet;
+  std::optional<Spread> idle_cores;
   std::string busy_stages;                                                     // of the round that is the median
   double user_share = 0, system_share = 0, softirq_share = 0, idle_share = 0;  // of the forwarder's CPU
   Spread loss_free_pps;

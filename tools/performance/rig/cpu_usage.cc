@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 
@@ -136,6 +137,15 @@ absl::StatusOr<CpuTimes> ReadCpuTimes(int cpu) {
                     .steal_s = steal * tick_s};
   }
   return absl::NotFoundError(absl::StrCat("/proc/stat has no ", name));
+}
+
+absl::StatusOr<double> ReadProcessSeconds(pid_t process) {
+  clockid_t clock;
+  timespec used;
+  int error = clock_getcpuclockid(process, &clock);
+  if (error == 0 && clock_gettime(clock, &used) != 0) error = errno;
+  if (error != 0) return absl::NotFoundError(absl::StrCat("clock_getcpuclockid(", process, "): ", std::strerror(error)));
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
 }
 
 absl::StatusOr<std::unique_ptr<CpuSampler>> CpuSampler::Start(int cpu) {

@@ -21,6 +21,9 @@ struct CpuTimes {
 };
 absl::StatusOr<CpuTimes> ReadCpuTimes(int cpu);
 
+// That all threads of the process have used since it began, to the nanosecond; a kernel thread's likewise. NOT_FOUND: it is gone.
+absl::StatusOr<double> ReadProcessSeconds(pid_t process);
+
 // Samples of one CPU, 4,000 a second by the kernel's cpu-clock: finer than the tick that /proc counts with, and it tells threads
 // and modes apart. Costs the CPU about one percent.
 class CpuSampler {

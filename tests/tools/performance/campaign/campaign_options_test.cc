@@ -65,6 +65,11 @@ TEST(OptionsTest, QuickIsShort) {
   EXPECT_LE(options->deadline_s, 170);
 }
 
+TEST(OptionsTest, IdleIsOnRequest) {
+  EXPECT_TRUE(ParseCampaignOptions({"--idle", "--contenders=testpmd,testpmd-adaptive"})->idle);
+  EXPECT_FALSE(ParseCampaignOptions({})->idle);
+}
+
 TEST(OptionsTest, ATrialLastsAsLongAsAMeasurement) {
   EXPECT_EQ(ParseCampaignOptions({"--seconds=2.5"})->conditions.trial_s, 2.5);
 }

@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include <absl/strings/match.h>
+
 #include "tools/performance/campaign/loss_free_rate.h"
 
 namespace pollux::performance {
@@ -66,6 +68,33 @@ TEST_F(MeasurementTest, APacedMeasurementHasOrderAndLatency) {
   EXPECT_GT(measured->latency_ns.count(), 0u);
   EXPECT_GT(measured->latency_ns.Percentile(0.5), 500u);
   EXPECT_EQ(measured->round_trip_ns.count(), 0u);  // it sends nothing back
+}
+
+// Shares of a CPU that others use as well: a spinning loop has less than the whole of it.
+TEST_F(MeasurementTest, AForwarderThatSleepsUsesLessThanOneThatSpins) {
+  const auto idle_cores = [&](const char* name) {
+    auto measured = Measure(*Make(name), {.idle = true}, conditions_);
+    EXPECT_TRUE(measured.ok()) << name << ": " << measured.status();
+    return measured.ok() ? measured->idle_cores.value_or(-1) : -1;
+  };
+  const double spinning = idle_cores("testpmd"), asleep = idle_cores("testpmd-sleep");
+  EXPECT_GT(spinning, 0);
+  EXPECT_GE(asleep, 0);
+  EXPECT_LT(asleep, spinning / 2);
+  EXPECT_EQ(idle_cores("redirect"), -1) << "no process";
+}
+
+TEST_F(MeasurementTest, AForwarderThatIsAskedByTelemetryForwards) {
+  const auto contender = Make("testpmd-read");
+  Testbed testbed({.offered_pps = 1000}, conditions_);
+  const absl::Status started = testbed.Start(contender.get());
+  ASSERT_TRUE(started.ok()) << started;
+  const auto settled = testbed.Settle();
+  ASSERT_TRUE(settled.ok()) << settled.status();
+  EXPECT_GT(testbed.Delivered(*settled), 0u);
+  // With other tests beside it not all answers are there in time; that they are right is told apart.
+  const absl::Status ended = testbed.End();
+  EXPECT_TRUE(ended.ok() || absl::StrContains(ended.message(), " answers of ")) << ended;
 }
 
 TEST_F(MeasurementTest, OneWorkerServesTwoQueues) {

@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tools/performance/contenders/telemetry_reader.h"
+
 namespace pollux::performance {
 namespace {
 
@@ -62,6 +64,11 @@ TEST(TestpmdCommandTest, PodsPortsWithFlowsAreAtTc) {
   EXPECT_EQ(Command(offload, {}).find("attach"), std::string::npos);
 }
 
+TEST(TestpmdCommandTest, LcoresSleepOnRequest) {
+  EXPECT_NE(Command({.name = "ours", .program = "testpmd", .idle = "adaptive"}, {}).find(" --idle=adaptive"), std::string::npos);
+  EXPECT_EQ(Command({.name = "ours", .program = "testpmd"}, {}).find("--idle"), std::string::npos);
+}
+
 TEST(TestpmdCommandTest, CyclesAreRecordedOnRequest) {
   EXPECT_NE(Command({.name = "ours", .program = "testpmd"}, {.record_cycles = true}).find(" --record-core-cycles"), std::string::npos);
 }
@@ -79,6 +86,17 @@ TEST(TestpmdContenderTest, AnUnknownDeviceArgumentIsMissing) {
 TEST(TestpmdContenderTest, AMissingProgramIsNamed) {
   const absl::Status status = MakeTestpmdContender({.name = "x", .program = "no-such-testpmd"})->Available();
   EXPECT_EQ(status.message(), "no-such-testpmd is not installed");
+}
+
+TEST(TestpmdContenderTest, WhoIsAskedByTelemetrySaysSo) {
+  const auto contender = MakeTestpmdContender({.name = "x", .program = "testpmd", .telemetry_reads = 1000});
+  EXPECT_NE(contender->Description().find("--nb-cores=1; its telemetry is asked 1000 times a second"), std::string::npos);
+}
+
+TEST(TelemetrySocketTest, IsInTheLineThatNamesIt) {
+  EXPECT_EQ(FindTelemetrySocket("Hello\nTelemetry: /run/dpdk/rte/dpdk_telemetry.v2:1\nport 0"), "/run/dpdk/rte/dpdk_telemetry.v2:1");
+  EXPECT_EQ(FindTelemetrySocket("Telemetry: /run/dpdk/rt"), "") << "the rest is still to come";
+  EXPECT_EQ(FindTelemetrySocket("Hello"), "");
 }
 
 }  // namespace

@@ -57,6 +57,25 @@ TEST(ReportTest, TextNamesEveryContenderAndWhatIsMissing) {
   EXPECT_THAT(text, HasSubstr("latency one way, dpdk: p50"));
 }
 
+TEST(ReportTest, TimeWhileNothingComesHasNoPacketsBesideIt) {
+  Results results;
+  results.contenders = {{.name = "testpmd", .description = "", .version = "", .missing = ""},
+                        {.name = "testpmd-adaptive", .description = "", .version = "", .missing = ""}};
+  Row row{.work = {.idle = true}, .source_alone = std::nullopt, .cells = std::vector<Cell>(2)};
+  Measurement measurement;
+  measurement.idle_cores = 1.0;
+  row.cells[0].rounds = {measurement};
+  measurement.idle_cores = 0.0042;
+  row.cells[1].rounds = {measurement};
+  results.rows = {row};
+  const std::string text = TextReport(results, "perf");
+  EXPECT_THAT(text, HasSubstr("1 flow, 1 queue, receiver xdp, nothing comes\n"));
+  EXPECT_THAT(text, HasSubstr("CPU time while nothing comes, testpmd-adaptive: 0.42 % of a CPU (0.42 to 0.42)"));
+  EXPECT_THAT(text, Not(HasSubstr("Mpps")));
+  EXPECT_THAT(HtmlReport(results, "perf"), HasSubstr("<h2>CPU time while nothing comes</h2>"));
+  EXPECT_THAT(JsonReport(results, "perf"), HasSubstr("\"idle_cores\": 0.0042"));
+}
+
 TEST(ReportTest, TcpIsInBitsAndSaysWhatPodsNeed) {
   Results results;
   results.contenders = {{.name = "bridge", .description = "", .version = "", .missing = ""},

@@ -34,6 +34,21 @@ TEST(SummaryTest, RatiosAreToTheFirstThatTookPart) {
   EXPECT_EQ(summaries[2]->softirq_share, 0.5);
 }
 
+TEST(SummaryTest, TimeWhileNothingComesIsTheMedianOfWhatWasMeasured) {
+  Row row{.work = {.idle = true}, .source_alone = std::nullopt, .cells = std::vector<Cell>(2)};
+  for (double cores : {0.004, 0.9, 0.002}) {
+    Measurement measurement;
+    measurement.idle_cores = cores;
+    row.cells[0].rounds.emplace_back(measurement);
+  }
+  row.cells[1].rounds = {Measurement{}};  // the kernel itself
+  const auto summaries = Summarize(row);
+  ASSERT_TRUE(summaries[0]->idle_cores);
+  EXPECT_EQ(summaries[0]->idle_cores->median, 0.004);
+  EXPECT_EQ(summaries[0]->idle_cores->maximum, 0.9);
+  EXPECT_FALSE(summaries[1]->idle_cores);
+}
+
 TEST(SummaryTest, AFailedRoundIsLeftOutOfBothAndNoted) {
   Row row{.work = {}, .source_alone = std::nullopt, .cells = std::vector<Cell>(2)};
   row.cells[0].rounds = {std::nullopt, At(1e6, 0)};
