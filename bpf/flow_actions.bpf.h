@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // What a flow does to its packets: what both hooks have in common. All that can fail comes first: a packet that goes up is as it came.
-// send_by_flow is in flow_actions_xdp.bpf.h and flow_actions_tc.bpf.h.
+// send_as_it_is and send_by_flow are in flow_actions_xdp.bpf.h and flow_actions_tc.bpf.h.
 #ifndef BPF_FLOW_ACTIONS_BPF_H_
 #define BPF_FLOW_ACTIONS_BPF_H_
 

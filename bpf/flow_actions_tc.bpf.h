@@ -22,12 +22,12 @@ static __always_inline __u32 bytes_in_front(const struct flow_packet* packet) {
 
 // 0, or the flow_counter that says why the packet goes up.
 static __always_inline int read_packet(struct __sk_buff* context, struct flow_packet* packet, const volatile struct flow_options* options) {
+  (void)options;
   int reason = parse_flow(context, packet, 0);
   if (reason == FLOW_COUNT_TRUNCATED && packet->paged) {
     const __u32 length = context->len;
     if (bpf_skb_pull_data(context, length < FLOW_HEADERS_PULLED ? length : FLOW_HEADERS_PULLED)) return reason;
     __builtin_memset(packet, 0, sizeof(*packet));
-    packet->key.port = options->port;
     reason = parse_flow(context, packet, 0);
   }
   if (reason || !packet->segment) return reason;
@@ -142,35 +142,45 @@ static __always_inline int change_tags(struct __sk_buff* context, const struct f
   return error;
 }
 
+// 0 and the output's interface, or the flow_counter that says why the packet goes up. It leaves longer by `shift` than it came.
+static __always_inline int find_output(const struct flow_packet* packet, __u32 output, int shift, __u32* ifindex) {
+  const struct flow_port* port = bpf_map_lookup_elem(&flow_ports, &output);
+  const __u32 maximum_length = port ? *(volatile __u32*)&port->maximum_buffer_length : 0;
+  *ifindex = port ? *(volatile __u32*)&port->ifindex : 0;
+  if (maximum_length == 0) return FLOW_COUNT_NOT_READY;
+  const __u32 longest = packet->segment ? bytes_in_front(packet) + packet->segment : packet->length;
+  return longest + shift > maximum_length ? FLOW_COUNT_TOO_LONG : 0;
+}
+
+static __always_inline int send_as_it_is(struct __sk_buff* context, const struct flow_packet* packet, __u32 output) {
+  (void)context;
+  __u32 ifindex;
+  const int reason = find_output(packet, output, 0, &ifindex);
+  if (reason) return reason;
+  return bpf_redirect(ifindex, 0) == TC_ACT_REDIRECT ? 0 : FLOW_LOST;
+}
+
 // A global function, as parse_flow: 0, or the flow_counter that says why the packet, as it came, goes up; or FLOW_LOST.
 __attribute__((noinline)) int send_by_flow(struct __sk_buff* context, const struct flow_packet* packet, const struct flow_action* action) {
   if (!packet || !action) return FLOW_COUNT_MISS;
-  __u32 output = action->output;
-  const struct flow_port* port = bpf_map_lookup_elem(&flow_ports, &output);
-  const __u32 maximum_length = port ? *(volatile __u32*)&port->maximum_buffer_length : 0;
-  const __u32 ifindex = port ? *(volatile __u32*)&port->ifindex : 0;
-  if (maximum_length == 0) return FLOW_COUNT_NOT_READY;
-  const int shift = 4 * ((int)action->pushes - (int)action->pops);
-  const __u32 longest = packet->segment ? bytes_in_front(packet) + packet->segment : packet->length;
-  if (longest + shift > maximum_length) return FLOW_COUNT_TOO_LONG;
+  __u32 ifindex;
+  const int reason = find_output(packet, action->output, 4 * ((int)action->pushes - (int)action->pops), &ifindex);
+  if (reason) return reason;
   const int sets = action->sets;
   if ((sets & FLOW_SETS_ADDRESS) && !can_change_addresses(packet)) return FLOW_COUNT_CHECKSUM;
   if ((sets & (FLOW_SETS_ADDRESS | FLOW_SETS_PORTS)) && may_carry_unfinished(packet)) return FLOW_COUNT_CHECKSUM;
   if ((sets & FLOW_SETS_PORTS) && !packet->transport) return FLOW_COUNT_HEADERS;
-  const int tags = action->pops || action->pushes || (sets & FLOW_SETS_TAG);
-  if (sets || tags) {
-    if (!prepare(context, packet)) return FLOW_COUNT_NO_ROOM;
-    struct flow_key to;
-    set_fields(&to, packet, action);
-    if (sets & FLOW_SETS_MAC) bpf_skb_store_bytes(context, 0, to.destination_mac, 2 * ETH_ALEN, 0);
-    if (sets & (FLOW_SETS_HEADER | FLOW_SETS_ADDRESS)) {
-      if (packet->key.ether_type == bpf_htons(ETH_P_IP)) replace_ipv4(context, packet->network, &packet->key, &to);
-      if (packet->key.ether_type == bpf_htons(ETH_P_IPV6)) replace_ipv6(context, packet->network, &packet->key, &to);
-    }
-    if ((sets & (FLOW_SETS_ADDRESS | FLOW_SETS_PORTS)) && packet->transport)
-      replace_transport(context, packet->transport, &packet->key, &to);
-    if (tags && change_tags(context, action)) return FLOW_LOST;
+  if (!prepare(context, packet)) return FLOW_COUNT_NO_ROOM;
+  struct flow_key to;
+  set_fields(&to, packet, action);
+  if (sets & FLOW_SETS_MAC) bpf_skb_store_bytes(context, 0, to.destination_mac, 2 * ETH_ALEN, 0);
+  if (sets & (FLOW_SETS_HEADER | FLOW_SETS_ADDRESS)) {
+    if (packet->key.ether_type == bpf_htons(ETH_P_IP)) replace_ipv4(context, packet->network, &packet->key, &to);
+    if (packet->key.ether_type == bpf_htons(ETH_P_IPV6)) replace_ipv6(context, packet->network, &packet->key, &to);
   }
+  if ((sets & (FLOW_SETS_ADDRESS | FLOW_SETS_PORTS)) && packet->transport) replace_transport(context, packet->transport, &packet->key, &to);
+  const int tags = action->pops || action->pushes || (sets & FLOW_SETS_TAG);
+  if (tags && change_tags(context, action)) return FLOW_LOST;
   return bpf_redirect(ifindex, 0) == TC_ACT_REDIRECT ? 0 : FLOW_LOST;
 }
 

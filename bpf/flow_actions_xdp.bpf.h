@@ -137,25 +137,33 @@ static __always_inline int rewrite_ethernet(void* data, void* end, const struct 
   return 1;
 }
 
-// A global function, as parse_flow: 0, or the flow_counter that says why the packet, as it came, goes up.
-__attribute__((noinline)) int send_by_flow(struct xdp_md* context, const struct flow_packet* packet, const struct flow_action* action) {
-  if (!packet || !action) return FLOW_COUNT_MISS;
-  __u32 output = action->output;
+// 0, or the flow_counter that says why the packet goes up. It leaves longer by `shift` than it came.
+static __always_inline int redirect_to_output(const struct flow_packet* packet, __u32 output, int shift) {
   const struct flow_port* port = bpf_map_lookup_elem(&flow_ports, &output);
   const __u32 maximum_length = port ? *(volatile __u32*)&port->maximum_length : 0;
   if (maximum_length == 0) return FLOW_COUNT_NOT_READY;
-  const int shift = 4 * ((int)action->pushes - (int)action->pops);
   if (packet->length + shift > maximum_length) return FLOW_COUNT_TOO_LONG;
+  // An entry that is taken out now stays valid until this packet is on its way. Who goes up all the same is redirected anew.
+  return bpf_redirect_map(&flow_outputs, output, 0) == XDP_REDIRECT ? 0 : FLOW_COUNT_NOT_READY;
+}
+
+static __always_inline int send_as_it_is(struct xdp_md* context, const struct flow_packet* packet, __u32 output) {
+  (void)context;
+  return redirect_to_output(packet, output, 0);
+}
+
+// A global function, as parse_flow: 0, or the flow_counter that says why the packet, as it came, goes up.
+__attribute__((noinline)) int send_by_flow(struct xdp_md* context, const struct flow_packet* packet, const struct flow_action* action) {
+  if (!packet || !action) return FLOW_COUNT_MISS;
+  const int shift = 4 * ((int)action->pushes - (int)action->pops);
+  const int reason = redirect_to_output(packet, action->output, shift);
+  if (reason) return reason;
   const int sets = action->sets;
   if ((sets & FLOW_SETS_ADDRESS) && !can_change_addresses(packet)) return FLOW_COUNT_CHECKSUM;
   if ((sets & FLOW_SETS_PORTS) && !packet->transport) return FLOW_COUNT_HEADERS;
-  const int changes = sets || action->pops || action->pushes;  // a tag for another has no shift
-  if (changes && packet->length + shift < FLOW_SMALLEST_REWRITTEN) return FLOW_COUNT_TRUNCATED;
-  // An entry that is taken out now stays valid until this packet is on its way.
-  if (bpf_redirect_map(&flow_outputs, output, 0) != XDP_REDIRECT) return FLOW_COUNT_NOT_READY;
-  // Only pushing can fail, for want of room; who goes up is redirected anew.
+  if (packet->length + shift < FLOW_SMALLEST_REWRITTEN) return FLOW_COUNT_TRUNCATED;
+  // Only pushing can fail, for want of room.
   if (shift != 0 && bpf_xdp_adjust_head(context, -shift) != 0) return FLOW_COUNT_NO_ROOM;
-  if (!changes) return 0;
   struct flow_key to;
   set_fields(&to, packet, action);
   void* data = (void*)(long)context->data;

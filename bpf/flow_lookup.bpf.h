@@ -9,6 +9,15 @@
 
 enum { FLOW_NONE = -1 };
 
+// A counter that is this CPU's. Programs of a CPU do not interrupt each other, so that nobody else writes to it (`own`), but on kernels
+// whose softirqs can be preempted.
+static __always_inline void count(__u64* counter, __u64 by, __u32 own) {
+  if (own)
+    *(volatile __u64*)counter += by;
+  else
+    __sync_fetch_and_add(counter, by);
+}
+
 // User space makes the maps (bpf/flow_maps.cc), and with it their sizes; these say what they are.
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -48,14 +57,12 @@ struct {
   __type(value, struct flow_cache_entry);
 } flow_cache SEC(".maps");
 
-static __always_inline __u32 hash_flow_key(const struct flow_key* key, __u32 seed) {
-  __u64 hash = seed;
+// Products that do not wait for each other; the best of a sum's bits are the upper ones.
+static __always_inline __u32 place_in_cache(const struct flow_key* key, const volatile struct flow_options* options) {
+  __u64 sum = 0;
 #pragma unroll
-  for (int i = 0; i < FLOW_KEY_WORDS; ++i) {
-    hash = (hash ^ key->words[i]) * 0x9e3779b97f4a7c15ull;
-    hash ^= hash >> 29;
-  }
-  return hash >> 32;
+  for (int i = 0; i < FLOW_KEY_WORDS; ++i) sum += key->words[i] * options->multipliers[i];
+  return sum >> (64 - FLOW_CACHE_BITS);
 }
 
 static __always_inline int same_flow_key(const struct flow_key* one, const struct flow_key* other) {
@@ -89,33 +96,34 @@ __attribute__((noinline)) int find_flow_by_masks(const struct flow_key* key) {
   return FLOW_NONE;
 }
 
-// What came from the cache is as good as what the masks would say: same key, same generation of the flow, and no flow was added since that
-// could come before it.
-static __always_inline int find_flow(const struct flow_key* key, __u32 seed, struct flow_cpu* cpu) {
+// The record of the key's flow, and its number; or null. Completes the key: the port, and the epoch. What came from the cache is as good as
+// what the masks would say: same key, same generation of the flow, and no flow was added since that could come before it.
+static __always_inline const struct flow_record* find_flow(struct flow_key* key, const volatile struct flow_options* options,
+                                                           struct flow_cpu* cpu, __u32* flow) {
   __u32 zero = 0;
   struct flow_control* control = bpf_map_lookup_elem(&flow_control, &zero);
-  if (!control) return FLOW_NONE;
-  const __u32 epoch = *(volatile __u32*)&control->epoch;
-  __u32 place = hash_flow_key(key, seed) & (FLOW_CACHE_ENTRIES - 1);
+  if (!control) return 0;
+  key->words[0] = *(volatile __u32*)&control->epoch | (__u64)options->port << 32;
+  __u32 place = place_in_cache(key, options);
   struct flow_cache_entry* entry = bpf_map_lookup_elem(&flow_cache, &place);
-  if (!entry) return FLOW_NONE;
-  if (entry->used && entry->epoch == epoch && same_flow_key(&entry->key, key)) {
-    struct flow_record* record = bpf_map_lookup_elem(&flow_records, &entry->flow);
+  if (!entry) return 0;
+  if (same_flow_key(&entry->key, key)) {
+    *flow = entry->flow;
+    const struct flow_record* record = bpf_map_lookup_elem(&flow_records, flow);
     if (record && *(volatile __u32*)&record->generation == entry->generation) {
-      __sync_fetch_and_add(&cpu->counters[FLOW_COUNT_CACHE_HIT], 1);
-      return entry->flow;
+      count(&cpu->counters[FLOW_COUNT_CACHE_HIT], 1, options->own_counters);
+      return record;
     }
   }
-  int flow = find_flow_by_masks(key);
-  if (flow < 0) return flow;
-  struct flow_record* record = bpf_map_lookup_elem(&flow_records, &flow);
-  if (!record) return FLOW_NONE;
+  const int found = find_flow_by_masks(key);
+  if (found < 0) return 0;
+  *flow = found;
+  const struct flow_record* record = bpf_map_lookup_elem(&flow_records, flow);
+  if (!record) return 0;
   entry->key = *key;
-  entry->flow = flow;
+  entry->flow = found;
   entry->generation = *(volatile __u32*)&record->generation;
-  entry->epoch = epoch;
-  entry->used = 1;
-  return flow;
+  return record;
 }
 
 #endif  // BPF_FLOW_LOOKUP_BPF_H_

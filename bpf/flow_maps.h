@@ -44,6 +44,7 @@ class FlowMaps {
   // Of flow f: [f * slots, (f + 1) * slots)
   std::span<flow_statistics> statistics() { return Span<flow_statistics>(statistics_); }
   uint32_t statistics_slots() const { return slots_; }
+  uint32_t cpu_count() const { return static_cast<uint32_t>(cpus_.entries); }  // that there may be
   std::span<flow_port> ports() { return Span<flow_port>(ports_); }
   std::span<const flow_cpu> cpus() { return Span<const flow_cpu>(cpus_); }
 

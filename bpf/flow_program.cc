@@ -3,6 +3,7 @@
 
 #include <bpf/libbpf.h>
 #include <linux/capability.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -50,11 +51,30 @@ absl::Status ReuseMaps(bpf_object* object, const FlowMaps& maps) {
   return absl::OkStatus();
 }
 
+// Whether no other program comes in between on a CPU, and others see what it stores in the order in which it does. A kernel with
+// PREEMPT_RT lets softirqs be preempted; it alone has the file.
+bool HaveOwnCounters() {
+#if defined(__x86_64__)
+  return access("/sys/kernel/realtime", F_OK) != 0;
+#else
+  return false;
+#endif
+}
+
 flow_options OptionsOf(const FlowHook& hook) {
-  return {.port = hook.port,
-          .statistics_slots = hook.maps->statistics_slots(),
-          .unfinished = hook.unfinished_checksums ? 1u : 0u,
-          .seed = static_cast<__u32>(std::random_device{}())};
+  const bool own_counters = HaveOwnCounters();
+  const uint32_t slots = hook.maps->statistics_slots();
+  const bool own_statistics = own_counters && slots >= hook.maps->cpu_count();
+  flow_options options = {.port = hook.port,
+                          .statistics_slots = slots,
+                          .unfinished = hook.unfinished_checksums ? 1u : 0u,
+                          .own_counters = own_counters ? 1u : 0u,
+                          .own_statistics = own_statistics ? 1u : 0u,
+                          .reserved = 0,
+                          .multipliers = {}};
+  std::random_device random;
+  for (__u64& multiplier : options.multipliers) multiplier = __u64{random()} << 32 | random() | 1;
+  return options;
 }
 
 template <typename Skeleton>

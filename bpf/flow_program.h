@@ -15,7 +15,7 @@
 
 namespace pollux::bpf {
 
-// Which table, and what this port is in it; sets statistics_slots and seed by itself.
+// Which table, and what this port is in it; the rest of flow_options is set by itself.
 struct FlowHook {
   const FlowMaps* maps = nullptr;
   uint32_t port = 0;

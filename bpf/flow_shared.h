@@ -19,7 +19,8 @@ enum {
   FLOW_MAXIMUM_PORTS = 1024,
   FLOW_KEY_WORDS = 9,
   FLOW_COUNTERS = 14,
-  FLOW_CACHE_ENTRIES = 8192, /* of each CPU; a power of two */
+  FLOW_CACHE_BITS = 13,
+  FLOW_CACHE_ENTRIES = 1 << FLOW_CACHE_BITS, /* of each CPU */
 };
 
 /* Of flow_key.tag: there is a tag. It takes the place of the tag's DEI bit, which is not part of a key. */
@@ -40,7 +41,7 @@ struct flow_key {
   union {
     __u64 words[FLOW_KEY_WORDS];
     struct {
-      __u32 subtable; /* not the packet's: which mask and priority an entry of flow_index belongs to */
+      __u32 subtable; /* not the packet's: which mask and priority an entry of flow_index belongs to, which epoch one of the cache */
       __u32 port;     /* that the packet came in by; host byte order */
       __u8 destination_mac[6];
       __u8 source_mac[6];
@@ -96,6 +97,9 @@ struct flow_action {
   struct flow_key mask;
 };
 POLLUX_SHARED_ASSERT(sizeof(struct flow_action) == 168, "layout of flow_action");
+
+/* Of flow_record.action: packets leave as they are, by the port that the other bits say. Else it is a place in flow_actions. */
+#define FLOW_PLAIN_OUTPUT 0x80000000u
 
 /* A generation that is not the flow's makes an entry of the cache invalid. */
 struct flow_record {
@@ -153,22 +157,24 @@ struct flow_cpu {
 };
 POLLUX_SHARED_ASSERT(sizeof(struct flow_cpu) == 128, "layout of flow_cpu");
 
+/* All 0 is the entry of no packet: none has the EtherType 0. */
 struct flow_cache_entry {
   struct flow_key key;
   __u32 flow;
   __u32 generation;
-  __u32 epoch;
-  __u32 used;
 };
-POLLUX_SHARED_ASSERT(sizeof(struct flow_cache_entry) == 88, "layout of flow_cache_entry");
+POLLUX_SHARED_ASSERT(sizeof(struct flow_cache_entry) == 80, "layout of flow_cache_entry");
 
 /* Of one port's program; set before it is loaded. */
 struct flow_options {
   __u32 port;
   __u32 statistics_slots; /* of each flow; a power of two */
   __u32 unfinished;       /* senders may leave TCP and UDP checksums unfinished, as behind a veth */
-  __u32 seed;             /* of the cache's hash */
+  __u32 own_counters;     /* counters of a CPU have one writer, whose stores are seen in their order: no atomic additions */
+  __u32 own_statistics;   /* those of a flow too: there is a slot for each CPU */
+  __u32 reserved;
+  __u64 multipliers[FLOW_KEY_WORDS]; /* of the cache's hash: odd, and not to be guessed by who sends packets */
 };
-POLLUX_SHARED_ASSERT(sizeof(struct flow_options) == 16, "layout of flow_options");
+POLLUX_SHARED_ASSERT(sizeof(struct flow_options) == 96, "layout of flow_options");
 
 #endif /* BPF_FLOW_SHARED_H_ */

@@ -71,8 +71,10 @@ absl::StatusOr<std::shared_ptr<FlowTable>> FlowTable::Create(const FlowTableOpti
 FlowTable::FlowTable(const FlowTableOptions& options, std::unique_ptr<bpf::FlowMaps> maps)
     : options_(options), maps_(std::move(maps)), entries_(options.flows), spare_action_(options.flows) {
   free_.reserve(options.flows);
+  action_places_.resize(options.flows);
   for (uint32_t place = options.flows; place-- > 0;) {
     free_.push_back(place);
+    action_places_[place] = place;
     maps_->records()[place] = {.generation = 1, .action = place};
   }
 }
@@ -109,7 +111,7 @@ absl::StatusOr<FlowTable::Id> FlowTable::Add(const Flow& flow) {
   if (!subtable.ok()) return subtable.status();
 
   const uint32_t place = free_.back();
-  maps_->actions()[maps_->records()[place].action] = *action;
+  Publish(maps_->records()[place].action, Describe(*action, action_places_[place]));
   const FlowKey key = IndexKey(flow.match, (*subtable)->number);
   if (auto status = maps_->Insert(key, place); !status.ok()) {
     DropEmptySubtables().IgnoreError();
@@ -130,17 +132,24 @@ absl::StatusOr<FlowTable::Id> FlowTable::Add(const Flow& flow) {
   return id;
 }
 
+// What a record says: the output, where packets leave as they are; else the place, into which the action is written.
+uint32_t FlowTable::Describe(const flow_action& action, uint32_t place) {
+  const bool changes = action.sets != 0 || action.pops != 0 || action.pushes != 0;
+  if (action.verdict == FLOW_OUTPUT && !changes) return FLOW_PLAIN_OUTPUT | action.output;
+  maps_->actions()[place] = action;
+  return place;
+}
+
 absl::Status FlowTable::Modify(Id flow, const std::vector<FlowAction>& actions) {
   const std::lock_guard lock(lock_);
   const Entry* entry = Find(flow);
   if (entry == nullptr) return NoSuchFlow(flow);
   auto action = CompileFlowActions(entry->match, actions);
   if (!action.ok()) return action.status();
-  flow_record& record = maps_->records()[PlaceOf(*entry)];
-  maps_->actions()[spare_action_] = *action;
-  const uint32_t former = record.action;
-  Publish(record.action, spare_action_);
-  spare_action_ = former;
+  const uint32_t place = PlaceOf(*entry);
+  const uint32_t described = Describe(*action, spare_action_);
+  Publish(maps_->records()[place].action, described);
+  if (described == spare_action_) std::swap(spare_action_, action_places_[place]);
   return maps_->WaitForPrograms();
 }
 

@@ -120,12 +120,14 @@ class FlowTable {
   absl::Status WriteMasks();
   absl::Status Forget(std::span<const uint32_t> places);
   FlowStatistics Sum(uint32_t place) const;
+  uint32_t Describe(const flow_action& action, uint32_t place);
 
   const FlowTableOptions options_;
   const std::unique_ptr<bpf::FlowMaps> maps_;
   mutable std::mutex lock_;  // of all below, and for writing to the maps
   std::vector<Entry> entries_;
   std::vector<uint32_t> free_;
+  std::vector<uint32_t> action_places_;  // of each place of a flow, in the map of actions
   uint32_t spare_action_;
   std::vector<Subtable> subtables_;  // in the order in which the program asks them
   uint32_t next_subtable_ = 1;
