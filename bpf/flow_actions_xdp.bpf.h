@@ -4,6 +4,7 @@
 #define BPF_FLOW_ACTIONS_XDP_BPF_H_
 
 #include "bpf/flow_actions.bpf.h"
+#include "bpf/flow_parsing_plain.bpf.h"
 
 enum {
   FLOW_VERDICT_DROP = XDP_DROP,
@@ -15,7 +16,7 @@ enum {
 
 // 0, or the flow_counter that says why the packet goes up.
 static __always_inline int read_packet(struct xdp_md* context, struct flow_packet* packet, const volatile struct flow_options* options) {
-  return parse_flow(context, packet, options->unfinished);
+  return parse_plain(context, packet, options->unfinished) ? 0 : parse_flow(context, packet, options->unfinished);
 }
 
 // Frames that the packet is on a wire, and their bytes.

@@ -112,7 +112,7 @@ static __always_inline int parse_flow_ethernet(struct cursor* cursor, struct flo
   if (!ethernet) return FLOW_COUNT_TRUNCATED;
   packet->key.words[1] = *(const __u64*)ethernet;
   fields->source_mac_end = *(const __u32*)((const __u8*)ethernet + 8);
-  __be16 ether_type = ethernet->h_proto;
+  __be16 ether_type = *(const __u16*)((const __u8*)ethernet + 12);
 #pragma unroll
   for (int i = 0; i < MAXIMUM_VLAN_TAGS; ++i) {
     if (i < packet->tags_beside) continue;
@@ -312,8 +312,8 @@ static __always_inline int parse_flow_network(struct cursor* cursor, struct flow
   return parse_flow_transport(cursor, packet, fields, cursor->position - data, unfinished);
 }
 
-// A global function: the verifier checks it once, by itself. `packet` is all 0. Where 0 is returned the key is whole, but for
-// the port.
+// A global function: the verifier checks it once, by itself. `packet` is all 0, or as parse_plain has left it. Where 0 is returned the key
+// is whole, but for the port.
 __attribute__((noinline)) int parse_flow(FLOW_CONTEXT* context, struct flow_packet* packet, int unfinished) {
   if (!packet) return FLOW_COUNT_TRUNCATED;
   void* data = (void*)(long)context->data;
@@ -329,8 +329,9 @@ __attribute__((noinline)) int parse_flow(FLOW_CONTEXT* context, struct flow_pack
   if (reason) return reason;
   packet->network = sizeof(struct ethhdr) + (packet->tags - packet->tags_beside) * sizeof(struct vlan_tag);
   reason = parse_flow_network(&cursor, packet, &fields, data, unfinished);
+  if (reason) return reason;
   write_fields(&packet->key, &fields);
-  return reason;
+  return 0;
 }
 
 #endif  // BPF_FLOW_PARSING_BPF_H_

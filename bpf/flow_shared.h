@@ -18,7 +18,7 @@ enum {
   FLOW_MAXIMUM_MASKS = 128,
   FLOW_MAXIMUM_PORTS = 1024,
   FLOW_KEY_WORDS = 9,
-  FLOW_COUNTERS = 14,
+  FLOW_COUNTERS = 12,
   FLOW_CACHE_BITS = 13,
   FLOW_CACHE_ENTRIES = 1 << FLOW_CACHE_BITS, /* of each CPU */
 };
@@ -114,7 +114,7 @@ struct flow_mask {
 struct flow_statistics {
   __u64 packets;
   __u64 bytes;       /* of the frames as they came in, without frame check sequence */
-  __u64 last_use_ns; /* CLOCK_MONOTONIC_COARSE; 0: never */
+  __u64 last_use_ns; /* CLOCK_MONOTONIC_COARSE, of this tick or the one before; 0: never */
   __u32 tcp_flags;   /* all that were seen, host byte order */
   __u32 reserved;
 };
@@ -153,6 +153,8 @@ enum flow_counter {
 struct flow_cpu {
   __u64 entered;
   __u64 left;
+  __u64 tick; /* of the kernel, when it was now_ns */
+  __u64 now_ns;
   __u64 counters[FLOW_COUNTERS];
 };
 POLLUX_SHARED_ASSERT(sizeof(struct flow_cpu) == 128, "layout of flow_cpu");
