@@ -33,8 +33,13 @@ static __always_inline int can_change_addresses(const struct flow_packet* packet
 
 // The packet's key when the flow's fields are set.
 static __always_inline void set_fields(struct flow_key* to, const struct flow_packet* packet, const struct flow_action* action) {
+  *to = packet->key;
+  if (action->sets & FLOW_EXCHANGES_MACS) {
+    __builtin_memcpy(to->destination_mac, packet->key.source_mac, ETH_ALEN);
+    __builtin_memcpy(to->source_mac, packet->key.destination_mac, ETH_ALEN);
+  }
 #pragma unroll
-  for (int i = 0; i < FLOW_KEY_WORDS; ++i) to->words[i] = (packet->key.words[i] & ~action->mask.words[i]) | action->value.words[i];
+  for (int i = 0; i < FLOW_KEY_WORDS; ++i) to->words[i] = (to->words[i] & ~action->mask.words[i]) | action->value.words[i];
 }
 
 #endif  // BPF_FLOW_ACTIONS_BPF_H_

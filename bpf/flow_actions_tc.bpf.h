@@ -173,7 +173,7 @@ __attribute__((noinline)) int send_by_flow(struct __sk_buff* context, const stru
   if (!prepare(context, packet)) return FLOW_COUNT_NO_ROOM;
   struct flow_key to;
   set_fields(&to, packet, action);
-  if (sets & FLOW_SETS_MAC) bpf_skb_store_bytes(context, 0, to.destination_mac, 2 * ETH_ALEN, 0);
+  if (sets & (FLOW_SETS_MAC | FLOW_EXCHANGES_MACS)) bpf_skb_store_bytes(context, 0, to.destination_mac, 2 * ETH_ALEN, 0);
   if (sets & (FLOW_SETS_HEADER | FLOW_SETS_ADDRESS)) {
     if (packet->key.ether_type == bpf_htons(ETH_P_IP)) replace_ipv4(context, packet->network, &packet->key, &to);
     if (packet->key.ether_type == bpf_htons(ETH_P_IPV6)) replace_ipv6(context, packet->network, &packet->key, &to);

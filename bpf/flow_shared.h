@@ -79,9 +79,10 @@ enum {
   FLOW_SETS_HEADER = 4,  /* type_of_service, time_to_live */
   FLOW_SETS_ADDRESS = 8, /* source, destination */
   FLOW_SETS_PORTS = 16,
+  FLOW_EXCHANGES_MACS = 32, /* before fields are set */
 };
 
-/* What becomes of a packet: `pops` tags off, `pushes` tags on, fields set to (field & ~mask) | value. */
+/* What becomes of a packet: `pops` tags off, `pushes` tags on, MAC addresses exchanged, fields set to (field & ~mask) | value. */
 struct flow_action {
   __u8 verdict;
   __u8 sets;

@@ -28,9 +28,10 @@ struct FlowAction {
     // Fields to (field & ~mask) | value: MAC addresses, IP addresses, type_of_service, time_to_live, ports of TCP and UDP. Checksums
     // follow.
     kSet,
-    kPushVlan,  // tag_type and tag, in front of all tags
-    kPopVlan,   // the outermost tag; the match must make sure that there is one, or one was pushed before
-    kSetVlan,   // the outermost tag to (tag & ~tag_mask) | tag; there must be one, as for kPopVlan
+    kPushVlan,      // tag_type and tag, in front of all tags
+    kPopVlan,       // the outermost tag; the match must make sure that there is one, or one was pushed before
+    kSetVlan,       // the outermost tag to (tag & ~tag_mask) | tag; there must be one, as for kPopVlan
+    kExchangeMacs,  // source and destination MAC address
   };
   Kind kind = Kind::kDrop;
   uint32_t port = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include <absl/strings/str_cat.h>
 
@@ -75,6 +76,8 @@ class ActionCompiler {
         return Pop();
       case FlowAction::Kind::kSetVlan:
         return SetVlan(action);
+      case FlowAction::Kind::kExchangeMacs:
+        return ExchangeMacs();
     }
     return absl::InvalidArgumentError(absl::StrCat("flow actions: there is no kind ", static_cast<int>(action.kind)));
   }
@@ -145,6 +148,14 @@ class ActionCompiler {
     action_.tag_value = static_cast<uint16_t>((action_.tag_value & ~mask) | value);
     action_.tag_mask |= mask;
     action_.sets |= FLOW_SETS_TAG;
+    return absl::OkStatus();
+  }
+
+  // The program exchanges first: what was set before is set at the other place.
+  absl::Status ExchangeMacs() {
+    changed_ = true;
+    for (FlowKey* key : {&action_.value, &action_.mask}) std::swap(key->destination_mac, key->source_mac);
+    action_.sets ^= FLOW_EXCHANGES_MACS;
     return absl::OkStatus();
   }
 

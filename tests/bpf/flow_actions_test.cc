@@ -155,6 +155,21 @@ TEST_P(FlowActionsAtHookTest, SetsFieldsAndKeepsChecksumsRight) {
   }
 }
 
+TEST_P(FlowActionsAtHookTest, ExchangesAddressesBeforeAndAfterOthersAreSet) {
+  const FlowAction exchange = {.kind = Kind::kExchangeMacs};
+  const std::vector<NamedPacket> packets = {
+      {"UDP", Ethernet().Ipv4().Udp().Payload(9).Build()},
+      {"ARP", Ethernet().Arp().Build()},
+      {"a tag", Ethernet().Vlan(100).Ipv6().Tcp().Payload(9).Build()},
+  };
+  for (const auto& [name, frame] : packets) {
+    ExpectSame(frame, {exchange}, name);
+    ExpectSame(frame, {exchange, exchange}, name);
+    ExpectSame(frame, {SetMacs(), exchange}, name);
+    ExpectSame(frame, {exchange, SetMacs()}, name);
+  }
+}
+
 TEST_F(FlowActionsTest, PushesAndPopsTags) {
   const std::vector<NamedPacket> packets = {
       {"untagged", Ethernet().Ipv4().Udp().Payload(9).Build()},
@@ -221,7 +236,7 @@ TEST_F(FlowActionsTest, AnySequence) {
     Actions actions;
     std::size_t pushed = 0;
     for (unsigned count = random() % 6; count > 0; --count) {
-      switch (random() % 7) {
+      switch (random() % 8) {
         case 0:
           actions.push_back(SetMacs());
           break;
@@ -235,11 +250,14 @@ TEST_F(FlowActionsTest, AnySequence) {
           if (ports) actions.push_back(SetPorts());
           break;
         case 4:
+          actions.push_back({.kind = Kind::kExchangeMacs});
+          break;
+        case 5:
           if (pushed == 2) break;
           ++pushed;
           actions.push_back(PushVlan(static_cast<uint16_t>(random())));
           break;
-        case 5:
+        case 6:
           if (pushed + tags == 0) break;
           --(pushed > 0 ? pushed : tags);
           actions.push_back(PopVlan());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bpf/flow_reference.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace pollux::bpf {
@@ -325,6 +326,7 @@ ReferenceResult ReferenceApply(const Frame& frame, const std::vector<pmd::FlowAc
     }
     if (action.kind == Kind::kPopVlan) out.erase(out.begin() + 12, out.begin() + 16);
     if (action.kind == Kind::kSetVlan) SetMasked(out, 14, Wire(action.tag), Wire(action.tag_mask));
+    if (action.kind == Kind::kExchangeMacs) std::swap_ranges(out.begin(), out.begin() + 6, out.begin() + 6);
     if (action.kind != Kind::kSet) continue;
     static constexpr uint32_t kNoAddress[4] = {};
     const bool addresses =

@@ -70,14 +70,15 @@ class ActionParser {
     if (name == "port_id") return Output("id");
     if (name == "represented_port") return Output("ethdev_port_id");
     if (name == "queue") return Queue();
+    if (name == "mac_swap") return Add({.kind = Kind::kExchangeMacs});
     if (name == "of_pop_vlan") return Add({.kind = Kind::kPopVlan});
     if (name == "of_push_vlan") return PushVlan();
     if (name == "of_set_vlan_vid") return SetVlan("vlan_vid", 0xfff, 0);
     if (name == "of_set_vlan_pcp") return SetVlan("vlan_pcp", 7, 13);
     if (name == "set_ipv4_dscp" || name == "set_ipv6_dscp") return SetDscp();
     return words_.Fault(
-        "this action is not there; there are port_id, represented_port, drop, count, queue, set_mac_src, set_mac_dst, set_ipv4_src, "
-        "set_ipv4_dst, "
+        "this action is not there; there are port_id, represented_port, drop, count, queue, mac_swap, set_mac_src, set_mac_dst, "
+        "set_ipv4_src, set_ipv4_dst, "
         "set_ipv6_src, set_ipv6_dst, set_tp_src, set_tp_dst, set_ttl, set_ipv4_dscp, set_ipv6_dscp, of_push_vlan, of_pop_vlan, "
         "of_set_vlan_vid, "
         "of_set_vlan_pcp, void and end");

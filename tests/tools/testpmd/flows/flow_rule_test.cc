@@ -107,16 +107,17 @@ TEST(FlowRuleTest, LaterFragmentsHaveNoUdpHeader) {
 }
 
 TEST(FlowRuleTest, ActionsInTheirOrder) {
-  const FlowRule rule =
-      Rule("eth / vlan / ipv4 / udp",
-           "count / of_pop_vlan / set_ipv4_src ipv4_addr 10.0.0.9 / set_tp_src port 99 / set_ipv4_dscp dscp_value 46 / of_push_vlan "
-           "ethertype 0x88a8 / of_set_vlan_vid vlan_vid 12 / represented_port ethdev_port_id 1");
+  const FlowRule rule = Rule(
+      "eth / vlan / ipv4 / udp",
+      "count / of_pop_vlan / mac_swap / set_ipv4_src ipv4_addr 10.0.0.9 / set_tp_src port 99 / set_ipv4_dscp dscp_value 46 / of_push_vlan "
+      "ethertype 0x88a8 / of_set_vlan_vid vlan_vid 12 / represented_port ethdev_port_id 1");
   EXPECT_EQ(rule.output, 1u);
   EXPECT_TRUE(rule.counts);
   const auto action = pmd::CompileFlowActions(rule.flow.match, rule.flow.actions);
   ASSERT_TRUE(action.ok()) << action.status();
   EXPECT_EQ(action->pops, 1);
   EXPECT_EQ(action->pushes, 1);
+  EXPECT_NE(action->sets & FLOW_EXCHANGES_MACS, 0);
   EXPECT_EQ(action->push_type[0], Wire16(0x88a8));
   EXPECT_EQ(action->push_tag[0], Wire16(12));
   EXPECT_EQ(action->value.source[0], __builtin_bswap32(0x0a000009));
