@@ -154,6 +154,66 @@ TEST_F(FlowTest, MistakesAreNamed) {
   StopForwarding();
 }
 
+// --offload=auto: the forward mode itself as flows.
+class OffloadTest : public FlowTest {
+ protected:
+  void Start(const std::string& mode, const Arguments& more = {}) {
+    ASSERT_NO_FATAL_FAILURE(BuildRig({.ipv6 = false, .static_neighbours = true}));
+    ShareThePorts();
+    for (std::size_t client : {0, 1})
+      ASSERT_OK(support::RunSuccessfully({"ethtool", "-K", VethRig::ClientInterface(client), "gro", "on"}, &rig().client(client)));
+    Arguments options = {"--offload=auto"};
+    options.insert(options.end(), more.begin(), more.end());
+    ASSERT_NO_FATAL_FAILURE(StartInteractive(mode, options));
+    ASSERT_OK(testpmd().process().WaitForText("Offload: port 1 -> port 0: "));
+  }
+};
+
+constexpr char kRightByTheKernel[] = "Offload: port 0 -> port 1: by the kernel";
+
+TEST_F(OffloadTest, IoIsForwardedByTheKernelUntilItIsStopped) {
+  ASSERT_NO_FATAL_FAILURE(Start("io"));
+  EXPECT_NE(Transcript().find(kRightByTheKernel), std::string::npos) << Transcript();
+  Ping(0, VethRig::ClientIpv4(1), 100, {"-i", "0.002"});
+  Type("show fwd stats all", "Offload: port 0 -> port 1: packets 100, bytes 9800 by the kernel");
+  Type("stop", "Offload: port 1 -> port 0: packets 100, bytes 9800 by the kernel");
+  EXPECT_FALSE(Pings(0, VethRig::ClientIpv4(1)));
+  Type("start", kRightByTheKernel);
+  Ping(0, VethRig::ClientIpv4(1), 10);
+  Type("show fwd stats all", "Offload: port 0 -> port 1: packets");
+  StopForwarding();
+}
+
+TEST_F(OffloadTest, MacswapExchangesAddresses) {
+  ASSERT_NO_FATAL_FAILURE(Start("macswap"));
+  const auto sent = Between(0, 1);
+  ExpectArrival(0, 1, PacketBuilder().Ethernet(sent).Ipv4().Udp().Payload(30).Build(),
+                PacketBuilder().Ethernet({.source = sent.destination, .destination = sent.source}).Ipv4().Udp().Payload(30).Build());
+  Type("show fwd stats all", "Offload: port 0 -> port 1: packets 1, bytes 72 by the kernel");
+  StopForwarding();
+}
+
+TEST_F(OffloadTest, MacWritesTheAddressThatThePortHasByThen) {
+  ASSERT_NO_FATAL_FAILURE(Start("mac", {"--eth-peer=1,02:00:00:00:01:01"}));
+  const auto frame = PacketBuilder().Ethernet(Between(0, 1)).Ipv4().Udp().Payload(30).Build();
+  const auto expected = [](const std::string& source) {
+    return PacketBuilder().Ethernet({.source = source, .destination = "02:00:00:00:01:01"}).Ipv4().Udp().Payload(30).Build();
+  };
+  ExpectArrival(0, 1, frame, expected(VethRig::PortMac(1)));
+  Type("mac_addr set 1 02:00:00:00:09:09\nshow port info 1", "MAC address: 02:00:00:00:09:09");
+  ExpectArrival(0, 1, frame, expected("02:00:00:00:09:09"));
+  Type("show fwd stats all", "Offload: port 0 -> port 1: packets 2, bytes 144 by the kernel");
+  StopForwarding();
+}
+
+TEST_F(OffloadTest, WhatCannotBeAFlowSaysWhyAndIsForwarded) {
+  ASSERT_NO_FATAL_FAILURE(Start("5tswap"));
+  EXPECT_NE(Transcript().find("Offload: port 0 -> port 1: not: mode 5tswap is no flow; io, mac and macswap are"), std::string::npos)
+      << Transcript();
+  Type("show fwd stats all", "RX-packets");
+  StopForwarding();
+}
+
 TEST_F(FlowTest, NothingIsLeftOfAKilledProcess) {
   ASSERT_NO_FATAL_FAILURE(BuildFlowRig(/*finish=*/true));
   ASSERT_NO_FATAL_FAILURE(StartInteractive());

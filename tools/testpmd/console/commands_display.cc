@@ -128,7 +128,7 @@ void AddDisplayCommands(CommandTable& table, Session& session) {
   add("show port PORT rxq|txq QUEUE", "The same.",
       [&](const Words& words) { return ShowQueue(session, words[2], words[4], words[3] == "rxq"); });
   add("show fwd stats all", "Display statistics of forwarding, since it started or was cleared.", [&](const Words&) {
-    session.Print(FormatForwardStats(session.Report()));
+    session.Print(absl::StrCat(FormatForwardStats(session.Report()), session.OffloadText()));
     return absl::OkStatus();
   });
   add("show fwd wakes", "Display how long packets waited for lcores that slept (--idle), since forwarding started.", [&](const Words&) {

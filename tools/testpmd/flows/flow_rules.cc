@@ -52,9 +52,7 @@ absl::StatusOr<FlowRule> FlowRules::ParseAndCheck(uint32_t port, RuleWords& word
     if (const auto known = session_.SelectPorts(absl::StrCat(*rule->output)); !known.ok()) return known.status();
   }
   for (const uint32_t one : {port, rule->output.value_or(port)}) {
-    if (session_.ports()[one]->Info().interface.empty())
-      return absl::UnimplementedError(
-          absl::StrCat("flow: ", session_.ports()[one]->FullName(), " has no kernel interface (net_af_xdp has)"));
+    if (auto status = session_.flows().Check(one); !status.ok()) return status;
   }
   const std::size_t queues = session_.ports()[port]->config().rx_queues;
   if (rule->queue && (*rule->queue != 0 || queues != 1))
@@ -67,27 +65,12 @@ absl::StatusOr<FlowRule> FlowRules::ParseAndCheck(uint32_t port, RuleWords& word
   return rule;
 }
 
-// An output may become an input as well, and not the other way round.
-absl::Status FlowRules::Join(uint32_t port, pmd::FlowRole role) {
-  const auto known = roles_.find(port);
-  if (known != roles_.end() && (known->second == role || role == pmd::FlowRole::kOutput)) return absl::OkStatus();
-  const absl::Status status = session_.ports()[port]->UseFlows(table_, role);
-  if (status.ok()) roles_[port] = role;
-  return status;
-}
-
 absl::Status FlowRules::Create(uint32_t port, RuleWords& words) {
   auto rule = ParseAndCheck(port, words);
   if (!rule.ok()) return rule.status();
-  if (table_ == nullptr) {
-    auto table = pmd::FlowTable::Create();
-    if (!table.ok()) return table.status();
-    table_ = *std::move(table);
-  }
-  absl::Status status = rule->output ? Join(*rule->output, pmd::FlowRole::kOutput) : absl::OkStatus();
-  if (status.ok()) status = Join(port, pmd::FlowRole::kInputAndOutput);
-  if (!status.ok()) return status;
-  const auto id = table_->Add(rule->flow);
+  PortFlows& flows = session_.flows();
+  if (auto status = rule->output ? flows.Connect(port, *rule->output) : flows.ConnectInput(port); !status.ok()) return status;
+  const auto id = flows.table()->Add(rule->flow);
   if (!id.ok()) return id.status();
   PortRules& rules = rules_[port];
   const uint32_t number = rules.empty() ? 0 : rules.rbegin()->first + 1;
@@ -109,7 +92,7 @@ absl::Status FlowRules::Destroy(uint32_t port, RuleWords& words) {
   while (words.Skip("rule")) {
     const auto rule = TakeRule(port, words);
     if (!rule.ok()) return rule.status();
-    if (const auto removed = table_->Remove((*rule)->second.id); !removed.ok()) return removed.status();
+    if (const auto removed = session_.flows().table()->Remove((*rule)->second.id); !removed.ok()) return removed.status();
     session_.Print(absl::StrCat("Flow rule #", (*rule)->first, " destroyed\n"));
     rules_[port].erase(*rule);
   }
@@ -123,7 +106,7 @@ absl::Status FlowRules::Query(uint32_t port, RuleWords& words) {
   if (!words.finished()) return words.Fault("nothing is expected any more");
   if (!(*rule)->second.rule.counts)
     return absl::FailedPreconditionError(absl::StrCat("Flow rule #", (*rule)->first, " has no action count"));
-  const auto statistics = table_->Statistics((*rule)->second.id);
+  const auto statistics = session_.flows().table()->Statistics((*rule)->second.id);
   if (!statistics.ok()) return statistics.status();
   session_.Print(absl::StrCat("COUNT:\n hits_set: 1\n bytes_set: 1\n hits: ", statistics->packets, "\n bytes: ", statistics->bytes, "\n"));
   return absl::OkStatus();
@@ -141,20 +124,21 @@ absl::Status FlowRules::List(uint32_t port) {
 absl::Status FlowRules::Flush(uint32_t port) {
   PortRules& rules = rules_[port];
   while (!rules.empty()) {
-    if (const auto removed = table_->Remove(rules.begin()->second.id); !removed.ok()) return removed.status();
+    if (const auto removed = session_.flows().table()->Remove(rules.begin()->second.id); !removed.ok()) return removed.status();
     rules.erase(rules.begin());
   }
   return absl::OkStatus();
 }
 
 std::string FlowRules::StatisticsText() const {
-  if (table_ == nullptr) return "Flows: no rule was created yet\n";
-  std::string text = absl::StrCat("Flows: ", table_->flow_count(), " of ", table_->options().flows, ", with ", table_->mask_count(), " of ",
-                                  table_->options().masks, " masks\n");
-  for (const auto& counter : table_->Counters()) absl::StrAppend(&text, counter.name, ": ", counter.value, "\n");
+  const pmd::FlowTable* const table = session_.flows().table();
+  if (table == nullptr) return "Flows: no rule was created yet\n";
+  std::string text = absl::StrCat("Flows: ", table->flow_count(), " of ", table->options().flows, ", with ", table->mask_count(), " of ",
+                                  table->options().masks, " masks\n");
+  for (const auto& counter : table->Counters()) absl::StrAppend(&text, counter.name, ": ", counter.value, "\n");
   for (const auto& [port, rules] : rules_) {
     for (const auto& [number, kept] : rules) {
-      const auto statistics = table_->Statistics(kept.id);
+      const auto statistics = table->Statistics(kept.id);
       if (!statistics.ok()) continue;
       absl::StrAppend(&text, "port ", port, " rule ", number, ": packets ", statistics->packets, ", bytes ", statistics->bytes, "\n");
     }

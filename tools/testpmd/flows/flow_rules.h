@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// FlowRules: the rules that were created at the prompt, by port and number, and the table that makes them true.
+// FlowRules: the rules that were created at the prompt, by port and number.
 #ifndef TOOLS_TESTPMD_FLOWS_FLOW_RULES_H_
 #define TOOLS_TESTPMD_FLOWS_FLOW_RULES_H_
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 
 #include <absl/status/status.h>
@@ -18,7 +17,7 @@
 
 namespace pollux::testpmd {
 
-// Belongs to the main lcore. The table is made with the first rule: ports without rules have no part in it.
+// Belongs to the main lcore. Session::flows makes the rules true.
 class FlowRules {
  public:
   explicit FlowRules(Session& session) : session_(session) {}
@@ -42,13 +41,10 @@ class FlowRules {
   absl::Status Query(uint32_t port, RuleWords& words);
   absl::Status List(uint32_t port);
   absl::Status Flush(uint32_t port);
-  absl::Status Join(uint32_t port, pmd::FlowRole role);
   absl::StatusOr<PortRules::iterator> TakeRule(uint32_t port, RuleWords& words);
 
   Session& session_;
-  std::shared_ptr<pmd::FlowTable> table_;
   std::map<uint32_t, PortRules> rules_;
-  std::map<uint32_t, pmd::FlowRole> roles_;  // of ports that have a part
 };
 
 }  // namespace pollux::testpmd

@@ -104,6 +104,12 @@ absl::StatusOr<bool> ParseOnReplace(absl::string_view how) {
   return absl::InvalidArgumentError(absl::StrCat("'", how, "': reopen or stop is expected"));
 }
 
+absl::StatusOr<bool> ParseOffload(absl::string_view how) {
+  if (how == "auto") return true;
+  if (how == "off") return false;
+  return absl::InvalidArgumentError(absl::StrCat("'", how, "': auto or off is expected"));
+}
+
 absl::StatusOr<KeptPrivileges> ParsePrivileges(absl::string_view name) {
   if (name == "none") return KeptPrivileges::kNone;
   if (name == "ports") return KeptPrivileges::kPorts;
@@ -261,6 +267,9 @@ void AddPortOptions(OptionTable& table, TestpmdOptions& options) {
   table.Add({"idle-latency-us", 0, kRequired, "N",
              "no processor sleeps so deeply that it takes longer to wake,\nfor as long as testpmd runs (/dev/cpu_dma_latency)",
              SetNumber(options.idle_latency_us, 0, 1'000'000)});
+  table.Add({"offload", 0, kRequired, "HOW",
+             "auto: the kernel forwards by itself what io, mac and macswap\nwould, between ports with an interface; off (default)",
+             SetParsed(options.offload, ParseOffload)});
   table.Add({"no-flush-rx", 0, kNone, "", "keep what waits in the rx queues at the start", SetFlag(options.flush_rx, false)});
   table.Add({"disable-link-check", 0, kNone, "", "start though a link is down, without a word", SetFlag(options.link_check, false)});
   table.Add({"on-replace", 0, kRequired, "HOW",

@@ -49,6 +49,7 @@ struct TestpmdOptions {
   std::size_t burst = mempool::kDefaultBurst;  // 0: the drivers' recommendation
   lcore::IdleMode idle = lcore::IdleMode::kSpin;
   std::optional<uint32_t> idle_latency_us;  // --idle-latency-us: the longest that a processor may take to wake
+  bool offload = false;                     // --offload=auto: what a mode does with packets is done by the kernel where it can
   bool flush_rx = true;
   bool link_check = true;
   bool reopen_replaced = true;  // --on-replace: a port whose interface is made again starts again

@@ -109,4 +109,17 @@ json JsonOfAssignment(const ForwardConfig& config) {
   return lcores;
 }
 
+json JsonOf(const std::vector<OffloadedPath>& paths) {
+  json list = json::array();
+  for (const OffloadedPath& path : paths) {
+    list.push_back({{"rx_port", path.rx_port},
+                    {"tx_port", path.tx_port},
+                    {"offloaded", path.flow != 0},
+                    {"reason", path.reason},
+                    {"packets", path.statistics.packets},
+                    {"bytes", path.statistics.bytes}});
+  }
+  return list;
+}
+
 }  // namespace pollux::testpmd

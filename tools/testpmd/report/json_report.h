@@ -10,6 +10,7 @@
 
 #include "mempool/frame_audit.h"
 #include "tools/testpmd/forwarding/accounting.h"
+#include "tools/testpmd/forwarding/forward_offload.h"
 #include "tools/testpmd/forwarding/forwarder.h"
 #include "tools/testpmd/forwarding/port.h"
 
@@ -26,6 +27,8 @@ nlohmann::json JsonOf(const Port& port, const std::vector<pmd::FeatureState>& fe
 nlohmann::json JsonOf(std::size_t port, const pmd::QueueStats& stats, const Port::Rates& rates);
 // Which lcore runs which streams.
 nlohmann::json JsonOfAssignment(const ForwardConfig& config);
+// What the kernel forwards by itself, and why it does not.
+nlohmann::json JsonOf(const std::vector<OffloadedPath>& paths);
 
 }  // namespace pollux::testpmd
 

@@ -155,6 +155,8 @@ absl::Status Session::SetUpForwarding() {
   port_defaults_ = {
       .rx_queues = options_.rx_queues, .tx_queues = options_.tx_queues, .rx_ring = options_.rx_ring, .tx_ring = options_.tx_ring};
   forwarder_ = std::make_unique<Forwarder>(*launcher_, ports_);
+  flows_ = std::make_unique<PortFlows>(ports_);
+  if (options_.offload) offload_ = std::make_unique<ForwardOffload>(ports_, *flows_);
   ledger_ = std::make_unique<Ledger>(ports_, *forwarder_, memory_);
   observer_ = std::make_unique<VerboseObserver>(output_);
   return SetVerbose(options_.verbose);
@@ -319,11 +321,17 @@ absl::Status Session::StartForwarding(std::size_t tx_first_bursts) {
   }
   // What was thrown away is not part of what is forwarded.
   for (const auto& [port, packets] : forwarder_->flushed()) forward_base_[port].rx_packets += packets;
+  if (offload_ != nullptr) offload_->Start(config_);
   // So that the first statistics have rates.
   for (const auto& port : ports_) port->TakeRates(std::chrono::steady_clock::now());
   Print(ForwardConfigText());
   Print(RxTxText());
-  output_.PrintJson({{"event", "forwarding"}, {"mode", config_.mode}, {"lcores", JsonOfAssignment(config_)}});
+  nlohmann::json started = {{"event", "forwarding"}, {"mode", config_.mode}, {"lcores", JsonOfAssignment(config_)}};
+  if (offload_ != nullptr) {
+    Print(FormatOffload(offload_->Paths(), /*counts=*/false));
+    started["offload"] = JsonOf(offload_->Paths());
+  }
+  output_.PrintJson(started);
   return absl::OkStatus();
 }
 
@@ -372,11 +380,15 @@ absl::Status Session::SetDefaultConfig() {
 absl::Status Session::StopForwarding() {
   if (!forwarding()) return absl::FailedPreconditionError("Packet forwarding not started");
   Print("Telling cores to stop...\nWaiting for lcores to finish...\n");
+  // Before the lcores, which take what comes up meanwhile.
+  if (offload_ != nullptr) Fail(offload_->Stop());
   if (absl::Status status = forwarder_->Stop(); !status.ok()) return status;
   const std::vector<StreamTotals> streams = forwarder_->Totals();
   ledger_->AddStreams();
   Print(FormatForwardStats(Report()));
+  Print(OffloadText());
   nlohmann::json stopped = {{"event", "stopped"}, {"streams", nlohmann::json::array()}};
+  if (offload_ != nullptr) stopped["offload"] = JsonOf(offload_->Paths());
   for (const StreamTotals& stream : streams) stopped["streams"].push_back(JsonOf(stream));
   output_.PrintJson(stopped);
   absl::Status balance;
@@ -476,7 +488,9 @@ absl::Status Session::ResetPort(std::size_t port) {
 }
 
 absl::Status Session::SetMac(std::size_t port, const pmd::MacAddress& mac) {
-  return forwarder_->ChangePort(port, [&] { return ports_[port]->device().SetMac(mac); });
+  absl::Status status = forwarder_->ChangePort(port, [&] { return ports_[port]->device().SetMac(mac); });
+  if (offload_ != nullptr && offload_->running()) status.Update(offload_->Refresh(forwarder_->config()));
+  return status;
 }
 
 absl::Status Session::SetPromiscuous(std::size_t port, bool on) {
@@ -678,6 +692,10 @@ std::string Session::ForwardConfigText() const {
   const auto lcore_node = [&](std::size_t lcore) { return lcore::NodeName(numa_.NodeOfLcore(static_cast<unsigned>(lcore))); };
   const auto port_node = [&](std::size_t port) { return lcore::NodeName(MemoryNodeOf(*ports_[port])); };
   return FormatForwardConfig(config_, lcore_node, port_node);
+}
+
+std::string Session::OffloadText() const {
+  return offload_ == nullptr ? "" : FormatOffload(offload_->Paths(), /*counts=*/true);
 }
 
 std::string Session::RxTxText() const {

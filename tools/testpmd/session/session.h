@@ -19,8 +19,10 @@
 #include "lcore/stop_signal.h"
 #include "lcore/wake_limit.h"
 #include "pmd/telemetry.h"
+#include "tools/testpmd/forwarding/forward_offload.h"
 #include "tools/testpmd/forwarding/forwarder.h"
 #include "tools/testpmd/forwarding/port.h"
+#include "tools/testpmd/forwarding/port_flows.h"
 #include "tools/testpmd/options/eal_options.h"
 #include "tools/testpmd/options/testpmd_options.h"
 #include "tools/testpmd/report/forward_display.h"
@@ -63,6 +65,8 @@ class Session {
   const std::vector<unsigned>& worker_lcores() const { return worker_lcores_; }
   unsigned main_lcore() const { return launcher_->plan().main_lcore; }
   absl::Status SetVerbose(uint32_t level);
+  // The table that rules and --offload share.
+  PortFlows& flows() { return *flows_; }
 
   // --- ports ---
   std::vector<std::unique_ptr<Port>>& ports() { return ports_; }
@@ -98,6 +102,8 @@ class Session {
   void ClearForwardStats();
   std::string ForwardConfigText() const;
   std::string WakesText() const;
+  // What --offload=auto has forwarded since the start; empty without it.
+  std::string OffloadText() const;
   std::string RxTxText() const;
   std::string PoolsText() const;
   // One line a pool: how many frames are where. Only while nothing forwards.
@@ -156,6 +162,8 @@ class Session {
   std::unique_ptr<VerboseObserver> observer_;
   BurstObserver* active_observer_ = nullptr;
   std::unique_ptr<Forwarder> forwarder_;
+  std::unique_ptr<PortFlows> flows_;
+  std::unique_ptr<ForwardOffload> offload_;  // null: not wanted
   Watchdog watchdog_;
   bool may_open_ports_ = true;  // until the privileges for that are given away
 

@@ -44,7 +44,7 @@ TEST(TestpmdOptions, EveryOtherOption) {
       "--txpkts=64,128 --tx-ip=10.0.0.1,10.0.0.2 --tx-udp=7,8 --txonly-multi-flow --tx-first --display-xstats=a,b --portlist=1,0 "
       "--coremask=0x6 "
       "--no-flush-rx --disable-link-check --on-replace=stop --privileges=none --record-core-cycles --record-burst-stats --max-pkt-len=1518 "
-      "--noisy-tx-sw-buffer-size=99 "
+      "--noisy-tx-sw-buffer-size=99 --offload=auto "
       "--flowgen-flows=7 --steer=arp --steer=icmp --require=native,numa --json --headroom=512 --pages=2M --seconds=3 --rss-udp "
       "--rxfreet=32 --rx-offloads=0x0"));
   ASSERT_TRUE(options.ok()) << options.status();
@@ -68,6 +68,7 @@ TEST(TestpmdOptions, EveryOtherOption) {
   EXPECT_THAT(options->forward_cores, ElementsAre(1, 2));
   EXPECT_FALSE(options->flush_rx);
   EXPECT_FALSE(options->link_check);
+  EXPECT_TRUE(options->offload);
   EXPECT_FALSE(options->reopen_replaced);
   EXPECT_TRUE(options->record_core_cycles && options->record_burst_stats);
   EXPECT_EQ(options->maximum_packet, 1518u);
@@ -93,6 +94,7 @@ TEST(TestpmdOptions, RefusesWithAReason) {
       {"--total-num-mbufs=16777217", "a number from 256 to 16777216 is expected"},
       {"--steer=icmpv7", "steer rule 'icmpv7'"},
       {"--on-replace=wait", "'wait': reopen or stop is expected"},
+      {"--offload=on", "'on': auto or off is expected"},
       {"--privileges=some", "'some': none, ports or all is expected"},
       {"--privileges=none --on-replace=reopen", "choose one of them"},
       {"-i --tx-first", "--tx-first cannot be used with -i alone"},
