@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Flows between ports of net_af_xdp: real interfaces, and no thread that forwards.
+#include <arpa/inet.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -225,27 +229,89 @@ TEST_F(FlowPortTest, SteeringComesFirst) {
   }
 }
 
-// The flow's action changes all the time: to port 1 or port 2, with a VLAN tag that says which change it is. Each packet carries its
-// number, and must not have the tag of a change that was over before the packet was sent, nor come out where that change did not say.
-TEST_F(FlowPortTest, EveryPacketComesOutWhereTheTableSaidAtThatTime) {
-  BuildRig(3);
-  if (IsSkipped()) return;
-  for (std::size_t port = 0; port < 3; ++port) Start(port);
-  constexpr uint32_t kPackets = 10000;
-  constexpr uint32_t kAhead = 64;  // of the sinks: queues on the way are short
-  constexpr uint16_t kUdpPort = 7777;
-  const auto actions_of = [](uint32_t change) {
-    return std::vector<FlowAction>{{.kind = FlowAction::Kind::kPushVlan, .tag = static_cast<uint16_t>(change % 4095)},
-                                   Output(1 + change % 2)};
+struct Churn {
+  const char* name;
+  const char* options;  // of every port
+  bool rewrites;        // address, port and TTL, with their checksums; else a VLAN tag is pushed
+};
+
+// The mark of a change, below kMarks, is in the tag, or in the source's address and port.
+class FlowChurnTest : public FlowPortTest, public testing::WithParamInterface<Churn> {
+ protected:
+  using Frame = FrameSocket::Frame;
+  static constexpr uint32_t kMarks = 4095;
+  static constexpr uint16_t kUdpPort = 7777;
+  struct Seen {
+    uint32_t number = 0;
+    uint32_t mark = 0;
   };
-  const auto frame_of = [](uint32_t number) {
+
+  static bool rewrites() { return GetParam().rewrites; }
+  static FlowMatch Match() {
+    FlowMatch match = FromPort(0);
+    match.value.ether_type = htons(0x0800);
+    match.mask.ether_type = 0xffff;
+    match.value.protocol = 17;
+    match.mask.protocol = 0xff;
+    return match;
+  }
+  static std::vector<FlowAction> ActionsOf(uint32_t change) {
+    const auto mark = static_cast<uint16_t>(change % kMarks);
+    if (!rewrites()) return {{.kind = FlowAction::Kind::kPushVlan, .tag = mark}, Output(1 + change % 2)};
+    FlowAction set = {.kind = FlowAction::Kind::kSet};
+    set.value.source[0] = htonl(0x0a090000u | mark);
+    set.mask.source[0] = ~0u;
+    set.value.source_port = htons(mark);
+    set.mask.source_port = 0xffff;
+    set.value.time_to_live = 3;
+    set.mask.time_to_live = 0xff;
+    return {set, Output(1 + change % 2)};
+  }
+  static std::string PayloadOf(uint32_t number) {
     std::string payload(20, '\0');
     for (int byte = 0; byte < 4; ++byte) payload[static_cast<std::size_t>(byte)] = static_cast<char>(number >> (24 - 8 * byte));
-    return PacketBuilder().Ethernet().Ipv4().Udp({.destination = kUdpPort}).Payload(payload).Build();
-  };
+    return payload;
+  }
+  static Frame Sent(uint32_t number) {
+    return PacketBuilder().Ethernet().Ipv4().Udp({.destination = kUdpPort}).Payload(PayloadOf(number)).Build();
+  }
+  // Checksums are computed anew.
+  static Frame Expected(const Seen& seen) {
+    const auto mark = static_cast<uint16_t>(seen.mark);
+    PacketBuilder builder = PacketBuilder().Ethernet();
+    if (!rewrites()) return builder.Vlan(mark).Ipv4().Udp({.destination = kUdpPort}).Payload(PayloadOf(seen.number)).Build();
+    return builder.Ipv4({.source = "10.9." + std::to_string(mark >> 8) + "." + std::to_string(mark & 255), .time_to_live = 3})
+        .Udp({.source = mark, .destination = kUdpPort})
+        .Payload(PayloadOf(seen.number))
+        .Build();
+  }
+  static std::optional<Seen> Look(const Frame& frame) {
+    const std::size_t shift = rewrites() ? 0 : 4;
+    if (frame.size() != 62 + shift) return std::nullopt;
+    const auto at = [&](std::size_t place) { return static_cast<uint32_t>(frame[place]); };
+    if (at(12 + shift) != 8 || at(36 + shift) != kUdpPort >> 8 || at(37 + shift) != (kUdpPort & 0xff)) return std::nullopt;
+    const std::size_t mark = rewrites() ? 34 : 14, number = 42 + shift;
+    return Seen{.number = at(number) << 24 | at(number + 1) << 16 | at(number + 2) << 8 | at(number + 3),
+                .mark = (at(mark) << 8 | at(mark + 1)) & 0xfff};
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Hooks, FlowChurnTest,
+                         testing::Values(Churn{"XdpTags", "", false}, Churn{"XdpRewrites", "", true}, Churn{"TcTags", ",attach=tc", false},
+                                         Churn{"TcRewrites", ",attach=tc", true}),
+                         [](const auto& one) { return one.param.name; });
+
+// The flow's action changes all the time: to port 1 or port 2, with a mark that says which change it is. Each packet carries its number,
+// and must not have the mark of a change that was over before the packet was sent, nor come out where that change did not say.
+TEST_P(FlowChurnTest, EveryPacketComesOutWhereTheTableSaidAtThatTime) {
+  BuildRig(3);
+  if (IsSkipped()) return;
+  for (std::size_t port = 0; port < 3; ++port) Start(port, GetParam().options);
+  constexpr uint32_t kPackets = 4000;
+  constexpr uint32_t kAhead = 64;  // of the sinks: queues on the way are short
   auto source = Open(0);
   std::array<std::unique_ptr<FrameSocket>, 2> sinks = {Open(1), Open(2)};
-  const auto id = Add(FromPort(0), actions_of(0));
+  const auto id = Add(Match(), ActionsOf(0));
   std::atomic<uint32_t> over{0}, received{0}, wrong{0}, twice{0}, bent{0};
   std::atomic<bool> done{false};
   std::vector<std::atomic<uint32_t>> over_when_sent(kPackets);
@@ -255,20 +321,14 @@ TEST_F(FlowPortTest, EveryPacketComesOutWhereTheTableSaidAtThatTime) {
     threads.emplace_back([&, output] {
       while (!done) {
         const auto frame = sinks[output - 1]->Receive(milliseconds(100));
-        if (!frame.ok() || frame->size() < 60) continue;
-        const auto at = [&](std::size_t place) { return static_cast<uint32_t>((*frame)[place]); };
-        if (at(12) != 0x81 || at(13) != 0 || at(16) != 8 || at(40) != kUdpPort >> 8 || at(41) != (kUdpPort & 0xff)) continue;
-        const uint32_t tag = (at(14) << 8 | at(15)) & 0xfff;
-        const uint32_t number = at(46) << 24 | at(47) << 16 | at(48) << 8 | at(49);
-        if (number >= kPackets) continue;
-        if (seen[number].exchange(1) != 0) ++twice;
-        // But for the tag it is what was sent, checksums included.
-        auto untagged = *frame;
-        untagged.erase(untagged.begin() + 12, untagged.begin() + 16);
-        if (untagged != frame_of(number)) ++bent;
+        if (!frame.ok()) continue;
+        const std::optional<Seen> look = Look(*frame);
+        if (!look || look->number >= kPackets) continue;
+        if (seen[look->number].exchange(1) != 0) ++twice;
+        if (*frame != Expected(*look)) ++bent;
         // The change that this is, among those since the last one that was over when the packet was sent; at most one is under way.
-        const uint32_t first = over_when_sent[number];
-        const uint32_t change = first + (tag + 4095 - first % 4095) % 4095;
+        const uint32_t first = over_when_sent[look->number];
+        const uint32_t change = first + (look->mark + kMarks - first % kMarks) % kMarks;
         if (change > over + 1 || output != 1 + change % 2) ++wrong;
         ++received;
       }
@@ -276,17 +336,19 @@ TEST_F(FlowPortTest, EveryPacketComesOutWhereTheTableSaidAtThatTime) {
   }
   std::thread changes([&] {
     for (uint32_t change = 1; !done; ++change) {
-      EXPECT_TRUE(table_->Modify(id, actions_of(change)).ok());
+      EXPECT_TRUE(table_->Modify(id, ActionsOf(change)).ok());
       over = change;
       std::this_thread::sleep_for(std::chrono::microseconds(300));  // some thousand a second
     }
   });
-  for (uint32_t number = 0; number < kPackets; ++number) {
-    ASSERT_TRUE(Eventually([&] { return number < received + kAhead; })) << "packets are lost: " << received << " of " << number;
+  // Also where a packet is lost: the threads end in any case.
+  bool all = true;
+  for (uint32_t number = 0; all && number < kPackets; ++number) {
+    all = Eventually([&] { return number < received + kAhead; });
     over_when_sent[number] = over.load();
-    ASSERT_TRUE(source->Send(frame_of(number)).ok());
+    if (all) all = source->Send(Sent(number)).ok();
   }
-  EXPECT_TRUE(Eventually([&] { return received == kPackets; })) << received;
+  EXPECT_TRUE(all && Eventually([&] { return received == kPackets; })) << "packets are lost: " << received << " came";
   done = true;
   changes.join();
   for (std::thread& thread : threads) thread.join();
