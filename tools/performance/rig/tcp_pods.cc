@@ -37,6 +37,22 @@ bool PodsReachEachOther(const Rig& rig) {
   return support::RunSuccessfully({"ping", "-n", "-c", "1", "-W", "1", kSinkAddress}, rig.source.get()).ok();
 }
 
+std::vector<std::string> SenderCommand(const TcpOptions& options) {
+  return {"taskset",
+          "-c",
+          absl::StrCat(options.sender_cpu),
+          "iperf3",
+          "--client",
+          kSinkAddress,
+          "--json",
+          "--parallel",
+          absl::StrCat(options.streams),
+          "--omit",
+          absl::StrCat(options.warm_up_s),
+          "--time",
+          absl::StrCat(options.seconds)};
+}
+
 absl::StatusOr<TcpResult> ExchangeTcp(const Rig& rig, const TcpOptions& options) {
   auto server = support::ChildProcess::Start(
       {"taskset", "-c", absl::StrCat(options.receiver_cpu), "iperf3", "--server", "--one-off", "--forceflush", "--bind", kSinkAddress},
@@ -44,10 +60,7 @@ absl::StatusOr<TcpResult> ExchangeTcp(const Rig& rig, const TcpOptions& options)
   if (!server.ok()) return server.status();
   if (absl::Status status = (*server)->WaitForText("Server listening"); !status.ok()) return status;
   const int seconds = options.warm_up_s + options.seconds;
-  auto ran = support::RunCommand(
-      {"taskset", "-c", absl::StrCat(options.sender_cpu), "iperf3", "--client", kSinkAddress, "--json", "--parallel",
-       absl::StrCat(options.streams), "--omit", absl::StrCat(options.warm_up_s), "--time", absl::StrCat(options.seconds)},
-      rig.source.get(), std::chrono::seconds(seconds) + kPatience);
+  auto ran = support::RunCommand(SenderCommand(options), rig.source.get(), std::chrono::seconds(seconds) + kPatience);
   if (!ran.ok()) return ran.status();
   return ParseIperf(ran->output);
 }

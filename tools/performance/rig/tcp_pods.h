@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -32,6 +33,9 @@ absl::Status ConfigurePods(const Rig& rig, const std::string& settings);
 
 // True if the sender's pod has an answer of the other one.
 bool PodsReachEachOther(const Rig& rig);
+
+// iperf3 of the sender.
+std::vector<std::string> SenderCommand(const TcpOptions& options);
 
 // Streams from the source's pod to the sink's. Whoever forwards works already.
 absl::StatusOr<TcpResult> ExchangeTcp(const Rig& rig, const TcpOptions& options);
