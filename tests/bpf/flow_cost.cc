@@ -80,8 +80,8 @@ absl::Status Measure() {
       if (!one.actions.empty()) {
         if (auto added = (*table)->Add({.actions = one.actions}); !added.ok()) return added.status();
       }
-      auto program =
-          LoadFlowProgram({.maps = &(*table)->maps(), .port = 0, .unfinished_checksums = unfinished}, std::nullopt, sockets.get(), -1);
+      auto program = LoadFlowProgram({.maps = &(*table)->maps(), .port = 0, .unfinished_checksums = unfinished}, std::nullopt,
+                                     {.sockets = sockets.get()});
       if (!program.ok()) return program.status();
       const std::string name = std::string(one.name) + (unfinished ? ", behind a veth" : "");
       std::printf("%-28s %8u %8u\n", name.c_str(), LeastNs(program->get(), udp, one.verdict), LeastNs(program->get(), udp6, one.verdict));
