@@ -143,6 +143,24 @@ class OffloadedFlows(Offload):
         if self.offloaded("in_port(p0)")[0] in self.dump("non-offloaded"):
             raise AssertionError("an offloaded flow is listed as not offloaded")
 
+    def test_hooks(self):
+        """flows of a port with options:attach=tc say dp:tc, those of its neighbour dp:xdp, and type=tc selects"""
+        self.set_flows("in_port=p0,actions=output:p1", "in_port=p1,actions=output:p0")
+        self.switch.vsctl("set", "interface", "p1", "options:attach=tc")
+        self.addCleanup(self.switch.await_polling, "p1")
+        self.addCleanup(self.switch.vsctl, "remove", "interface", "p1", "options", "attach")
+        self.switch.await_polling("p1")
+        self.ping("10.0.0.2")
+        for port, hook in (("p0", "xdp"), ("p1", "tc")):
+            self.await_offload(f"in_port({port})")
+            wait_for(lambda port=port, hook=hook: f"not dp:{hook}: {self.offloaded(f'in_port({port})')}",
+                     lambda port=port, hook=hook: self.offloaded(f"in_port({port})", f"offloaded:yes, dp:{hook}"))
+        wait_for(lambda: f"type=tc has {self.dump('tc')}",
+                 lambda: self.dump("tc") and all("in_port(p1)" in flow for flow in self.dump("tc")))
+        before = self.hits()
+        self.ping("10.0.0.2")
+        wait_for("the packets were not forwarded by flows", lambda: self.hits() - before >= 20)
+
     def test_count(self):
         """each packet is counted once, with its bytes"""
         packets = 5000

@@ -128,6 +128,7 @@ struct pollux_account {
 struct pollux_offload_port {
   uint32_t number;            // in the flow table; UINT32_MAX: none. Of offload.c's lock
   bool output_only;           // what comes in may have several frames, which no flow looks at. Of the same lock
+  bool at_tc;                 // packets are looked up at TC ingress, and not at XDP. Of the same lock
   atomic_uint64_t refused;    // flows that were offered and stay with the PMD
   atomic_uint64_t untold;     // packets of deleted flows, that no statistics of Open vSwitch have
   uint32_t begun;             // counts the flows that went into the table, for the port's rx queues

@@ -197,7 +197,7 @@ int pollux_offload_get(struct netdev* netdev, const ovs_u128* id, const void* as
     stats->tcp_flags = statistics.tcp_flags;
     memset(attributes, 0, sizeof *attributes);
     attributes->offloaded = true;
-    attributes->dp_layer = "xdp";
+    attributes->dp_layer = netdev_pollux_cast(netdev)->offload.at_tc ? "tc" : "xdp";
   }
   ovs_mutex_unlock(&mutex);
   return found ? 0 : ENOENT;
@@ -231,8 +231,20 @@ static int MakeTable(void) OVS_REQUIRES(mutex) {
   return table != NULL ? 0 : pollux_flow_table_create(&options, &table);
 }
 
+// Of a device that is started: whether its program is at TC ingress (options:attach).
+static bool IsAtTc(const pollux_device* device) {
+  struct pollux_feature* features = xcalloc(POLLUX_FEATURE_CAPACITY, sizeof *features);
+  const size_t count = MIN(pollux_device_get_features(device, features, POLLUX_FEATURE_CAPACITY), POLLUX_FEATURE_CAPACITY);
+  bool at_tc = false;
+  for (size_t i = 0; i < count; i++) at_tc |= !strcmp(features[i].name, "attach") && features[i].present;
+  free(features);
+  return at_tc;
+}
+
 static int UseFlows(struct netdev_pollux* port) OVS_REQUIRES(port->mutex) OVS_EXCLUDED(mutex) {
+  const bool at_tc = IsAtTc(port->device);
   ovs_mutex_lock(&mutex);
+  port->offload.at_tc = at_tc;
   port->offload.output_only = port->scattered;
   if (port->scattered) DeleteOf(port->offload.number, false);
   ovs_mutex_unlock(&mutex);
