@@ -89,7 +89,9 @@ static __always_inline int is_cut(const struct cursor* cursor, const struct flow
   return cursor->room > rest + packet->paged;
 #else
   (void)packet;
-  return cursor->position + cursor->room > cursor->end;
+  __u64 room = cursor->room;
+  asm volatile("" : "+r"(room));  // Linux 6.1 knows no bound of a number that was swapped and kept on the stack: 16 bits
+  return cursor->position + (room & 0xffff) > cursor->end;
 #endif
 }
 
