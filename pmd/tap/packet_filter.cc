@@ -73,6 +73,11 @@ absl::StatusOr<PacketFilter> PacketFilter::Of(std::span<const std::byte> program
   std::memcpy(instructions.data(), program.data(), program.size());
   if (bpf_validate(instructions.data(), static_cast<int>(count)) == 0 || !std::all_of(instructions.begin(), instructions.end(), CanBeRun))
     return absl::InvalidArgumentError("the filter is no sound BPF program");
+  // libpcap takes jumps backwards, which it makes of `protochain`: a thread that polls could stay in one for good.
+  for (std::size_t index = 0; index < count; ++index) {
+    if (instructions[index].code == (BPF_JMP | BPF_JA) && instructions[index].k >= count - index)
+      return absl::InvalidArgumentError(absl::StrCat("instruction ", index, " of the filter jumps backwards (`protochain` does)"));
+  }
   return PacketFilter(std::move(instructions));
 }
 

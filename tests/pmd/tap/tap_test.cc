@@ -231,6 +231,9 @@ TEST(TapTest, UnsoundFiltersAndSizesAreRefused) {
   EXPECT_FALSE(PacketFilter::Of(std::as_bytes(std::span(endless)).first(5)).ok());
   const std::vector<bpf_insn> beyond = {BPF_STMT(BPF_JMP | BPF_JA, 9), BPF_STMT(BPF_RET | BPF_K, 0)};
   EXPECT_FALSE(PacketFilter::Of(std::as_bytes(std::span(beyond))).ok());
+  const std::vector<bpf_insn> loop = {BPF_STMT(BPF_LD | BPF_IMM, 0), BPF_STMT(BPF_JMP | BPF_JA, static_cast<u_int>(-2)),
+                                      BPF_STMT(BPF_RET | BPF_K, 0)};
+  EXPECT_THAT(std::string(PacketFilter::Of(std::as_bytes(std::span(loop))).status().message()), HasSubstr("backwards"));
   // Instructions of a kind that there is, which libpcap checks and cannot run: it would end the process.
   for (const unsigned code :
        {BPF_RET | BPF_X, BPF_LDX | BPF_W | BPF_ABS, BPF_LD | BPF_B | BPF_LEN, BPF_LDX | BPF_H | BPF_MSH, BPF_ST | BPF_X}) {
