@@ -161,6 +161,21 @@ TEST(TapTest, ASlowReaderLosesPacketsThatAreCountedAndTheTapGoesOn) {
   EXPECT_TRUE(reader->Next()->has_value());
 }
 
+// The rest at a ring's end, which holds no record, is room that a reader has to give back as well.
+TEST(TapTest, WhatIsSkippedAtARingsEndTakesRoom) {
+  const auto tap = MakeTap();
+  const auto reader = MapOf(*tap);
+  constexpr std::size_t kShorter = 992, kLonger = 1000;
+  Pass(tap->rx(0), Burst({kShorter}));
+  uint64_t used = TapRecordBytes(kShorter);
+  for (; used + TapRecordBytes(kLonger) <= tap->ring_bytes(); used += TapRecordBytes(kLonger)) Pass(tap->rx(0), Burst({kLonger}));
+  ASSERT_GE(tap->ring_bytes() - used, TapRecordBytes(kLonger) - TapRecordBytes(kShorter));
+  ASSERT_TRUE(reader->Next()->has_value());
+  reader->Consume();
+  Pass(tap->rx(0), Burst({kLonger}));
+  EXPECT_EQ(reader->totals().dropped, 1u);
+}
+
 TEST(TapTest, WhatTheQueueDidNotTakeIsNotShown) {
   const auto tap = MakeTap();
   const auto reader = MapOf(*tap);
