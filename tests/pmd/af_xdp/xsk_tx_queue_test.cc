@@ -7,6 +7,7 @@
 #include <chrono>
 #include <random>
 
+#include "pmd/af_xdp/tx_requests.h"
 #include "pmd/af_xdp/xsk_rx_queue.h"
 #include "tests/support/fake_kernel.h"
 #include "tests/support/pool_fixture.h"
@@ -720,6 +721,17 @@ TEST(XskTxQueueWithALongRing, WhatIsHeldBackGoesWhenItIsEnough) {
   send_more(32);
   EXPECT_EQ(kernel.sent.size(), XskTxRing::kEnough) << "these are counted anew";
   ring.Close();
+}
+
+TEST(KeptTimestampsTest, AsManyAsThereIsRoomForTheOldestFirst) {
+  KeptTimestamps kept;
+  for (uint64_t cookie = 0; cookie < KeptTimestamps::kMost; ++cookie) ASSERT_TRUE(kept.Add({.cookie = cookie}));
+  EXPECT_FALSE(kept.Add({.cookie = 7777})) << "which its caller counts";
+  std::array<TxTimestamp, 2> stamps;
+  ASSERT_EQ(kept.Take(stamps), 2u);
+  EXPECT_EQ(stamps[0].cookie, 0u);
+  EXPECT_EQ(stamps[1].cookie, 1u);
+  EXPECT_TRUE(kept.Add({.cookie = 7778}));
 }
 
 }  // namespace
