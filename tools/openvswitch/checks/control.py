@@ -30,6 +30,7 @@ class Control(ThreePorts):
         self.refuses("frame-size=1500", "auto, 2048 or 4096")
         self.refuses("steer=nonsense", "nonsense")
         self.refuses("colour=blue", "no such option")
+        self.refuses("rx-metadata=colour", "must be timestamp, hash, vlan")
         self.refuses("require=zerocopy", "zero")
         other.remove()
 

@@ -28,6 +28,23 @@ class Packets(ThreePorts):
         for port in ("p0", "p1"):
             self.equal(f"copied of {port}", self.switch.get(port, "statistics:copied"), "0")
 
+    def test_hash(self):
+        """the device's hash of a packet with ports is the datapath's, if it was asked for"""
+        self.addCleanup(self.switch.await_polling, "p0")
+        self.addCleanup(self.switch.vsctl, "remove", "interface", "p0", "options", "rx-metadata")
+        self.client.ping("10.0.0.2")
+        self.equal("status:rx_metadata by itself", self.switch.get("p0", "status:rx_metadata"), "none (not asked for)")
+        self.switch.vsctl("set", "interface", "p0", "options:rx-metadata=hash")
+        wait_for(lambda: f"status:rx_metadata is {self.switch.get('p0', 'status:rx_metadata')}",
+                 lambda: self.switch.get("p0", "status:rx_metadata") == "hash")
+        self.equal("hashes taken before", self.switch.get("p0", "statistics:rx_hashes_taken"), "0")
+        # Of these the device has a hash of the addresses.
+        self.client.ping("10.0.0.2", "-c", 30)
+        self.client.run("python3", "-c", SEND.format(100))
+        self.switch.await_statistic("p0", "rx_hashes_taken", lambda taken: taken >= 100)
+        # A packet or two of neighbour discovery may have come between.
+        self.equal("packets without ports whose hash was not taken", int(self.switch.get("p0", "statistics:rx_hashes_taken")) < 120, True)
+
     def test_second_output(self):
         """a second output is copied once, into a frame"""
         self.switch.set_flow("priority=9,in_port=p0,actions=output:p1,output:p2")

@@ -157,6 +157,7 @@ struct netdev_pollux {
   atomic_uint64_t dropped_no_queue;      // of more threads than set_tx_multiq announced
   atomic_uint64_t dropped_no_interface;  // sent while the interface was gone
   atomic_uint64_t copied_joined;         // received in several frames
+  atomic_uint64_t hashes_taken;          // received with a hash by the device, which the datapath takes for its own
   bool has_policing;                     // asked for, without effect
   bool has_qos;
   struct smap options;        // as the user wrote them

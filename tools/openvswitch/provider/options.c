@@ -29,6 +29,7 @@ static const struct {
     {"xdp-prog", "xdp_prog"},
     {"tx", "tx"},
     {"flush-us", "flush_us"},
+    {"rx-metadata", "rx_metadata"},
 };
 
 static const struct {

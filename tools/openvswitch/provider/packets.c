@@ -12,6 +12,7 @@
 #include "util.h"
 
 #define JOINED_HEADROOM 256  // as in a frame: room for the headers of a tunnel
+#define HASH_OF_PORTS 8      // XDP_RSS_L4 of the kernel's enum xdp_rss_hash_type
 
 static struct pollux_memory* memories;  // main thread's
 
@@ -64,8 +65,18 @@ static inline struct dp_packet* InitializePacket(struct pollux_memory* memory, u
   return packet;  // its metadata are the datapath's to initialise
 }
 
+// A hash that the device made of addresses alone would put all flows between two hosts in one place of the datapath's caches: of such
+// packets the datapath makes its own, as of those that came without.
+static void TakeHash(const struct pollux_packet* from, struct dp_packet* to) {
+  struct pollux_rx_metadata metadata = POLLUX_RX_METADATA;
+  if (!pollux_packet_get_rx_metadata(from, &metadata) || !(metadata.valid & POLLUX_RX_HASH)) return;
+  if (metadata.hash_type & HASH_OF_PORTS) dp_packet_set_rss_hash(to, metadata.hash);
+}
+
 struct dp_packet* pollux_packet_received(struct pollux_memory* memory, const struct pollux_packet* packet) {
-  return InitializePacket(memory, packet->data, packet->length);
+  struct dp_packet* made = InitializePacket(memory, packet->data, packet->length);
+  if (OVS_UNLIKELY(packet->flags & POLLUX_PACKET_RX_METADATA)) TakeHash(packet, made);
+  return made;
 }
 
 struct dp_packet* pollux_packet_joined(const struct pollux_packet* frames, size_t count) {
@@ -73,6 +84,7 @@ struct dp_packet* pollux_packet_joined(const struct pollux_packet* frames, size_
   for (size_t i = 0; i < count; i++) length += frames[i].length;
   struct dp_packet* packet = dp_packet_new_with_headroom(length, JOINED_HEADROOM);
   for (size_t i = 0; i < count; i++) dp_packet_put(packet, frames[i].data, frames[i].length);
+  if (frames[0].flags & POLLUX_PACKET_RX_METADATA) TakeHash(&frames[0], packet);
   pollux_free(frames, count);
   packet->packet_type = htonl(PT_ETH);
   return packet;

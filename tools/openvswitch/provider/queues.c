@@ -30,12 +30,21 @@ static inline void FollowPackets(struct netdev_rxq_pollux* rx, size_t received) 
 
 // --- Receiving -------------------------------------------------------------------------------------------------------------------
 
-// The packets at the head of a burst into a batch, joined if they have several frames; returns how many were.
-static size_t AddPackets(struct pollux_memory* memory, const struct pollux_packet* packets, size_t count, struct dp_packet_batch* batch) {
+// The device told something of packets of this batch.
+static void CountHashes(const struct netdev_rxq_pollux* rx, const struct dp_packet_batch* batch) {
+  uint64_t hashes = 0, before;
+  for (size_t i = 0; i < batch->count; i++) hashes += dp_packet_rss_valid(batch->packets[i]);
+  if (hashes > 0) atomic_add_relaxed(&CONST_CAST(struct netdev_pollux*, rx->port)->hashes_taken, hashes, &before);
+}
+
+// The packets at the head of a burst into a batch, joined if they have several frames; returns how many were, and adds up all flags.
+static size_t AddPackets(struct pollux_memory* memory, const struct pollux_packet* packets, size_t count, struct dp_packet_batch* batch,
+                         uint16_t* flags) {
   size_t joined = 0;
   for (size_t i = 0, frames; i < count; i += frames) {
     for (frames = 1; packets[i + frames - 1].flags & POLLUX_PACKET_CONTINUES;) frames++;
     joined += frames > 1;
+    *flags |= packets[i].flags;
     batch->packets[batch->count++] = frames > 1 ? pollux_packet_joined(&packets[i], frames) : pollux_packet_received(memory, &packets[i]);
   }
   return joined;
@@ -45,16 +54,18 @@ static size_t AddPackets(struct pollux_memory* memory, const struct pollux_packe
 static int ReceiveScattered(struct netdev_rxq_pollux* rx, struct dp_packet_batch* batch, int* qfill) {
   struct pollux_packet packets[NETDEV_MAX_BURST];
   size_t count, joined = 0;
+  uint16_t flags = 0;
   batch->count = 0;
   do {
     count = pollux_receive(rx->queue, packets, NETDEV_MAX_BURST - batch->count);
-    joined += AddPackets(rx->memory, packets, count, batch);
+    joined += AddPackets(rx->memory, packets, count, batch, &flags);
   } while (count > 0 && batch->count + POLLUX_MOST_FRAMES <= NETDEV_MAX_BURST);
   // Full, as far as it can be: more may be waiting.
   const size_t received = count > 0 ? NETDEV_MAX_BURST : batch->count;
   pollux_tx_queues_visit(received);
   FollowPackets(rx, received);
   if (batch->count == 0) return EAGAIN;
+  if (flags & POLLUX_PACKET_RX_METADATA) CountHashes(rx, batch);
   if (joined > 0) {
     uint64_t before;
     atomic_add_relaxed(&CONST_CAST(struct netdev_pollux*, rx->port)->copied_joined, joined, &before);
@@ -76,8 +87,13 @@ int netdev_pollux_rxq_recv(struct netdev_rxq* rxq, struct dp_packet_batch* batch
   for (size_t i = 0; i < count; i++) {
     OVS_PREFETCH_WRITE(&memory->buffers[pollux_frame_number(&memory->layout, packets[i].data)]);
   }
-  for (size_t i = 0; i < count; i++) batch->packets[i] = pollux_packet_received(memory, &packets[i]);
+  uint16_t flags = 0;
+  for (size_t i = 0; i < count; i++) {
+    flags |= packets[i].flags;
+    batch->packets[i] = pollux_packet_received(memory, &packets[i]);
+  }
   batch->count = count;
+  if (OVS_UNLIKELY(flags & POLLUX_PACKET_RX_METADATA)) CountHashes(rx, batch);
   if (qfill != NULL) *qfill = -ENOTSUP;
   return 0;
 }

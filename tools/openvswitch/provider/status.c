@@ -36,11 +36,12 @@ int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_cu
   struct pollux_counter* counters = xcalloc(count, sizeof *counters);
   if (count > 0) count = MIN(count, pollux_device_get_counters(port->device, counters, count));
   const struct pollux_tx_counters ours = pollux_account_tx(port);
-  uint64_t outgrown = 0, clones = 0, unfinished, no_queue, no_interface, joined;
+  uint64_t outgrown = 0, clones = 0, unfinished, no_queue, no_interface, joined, hashes;
   atomic_read_relaxed(&port->dropped_unfinished, &unfinished);
   atomic_read_relaxed(&port->dropped_no_queue, &no_queue);
   atomic_read_relaxed(&port->dropped_no_interface, &no_interface);
   atomic_read_relaxed(&port->copied_joined, &joined);
+  atomic_read_relaxed(&port->hashes_taken, &hashes);
   if (port->memory != NULL) {
     atomic_read_relaxed(&port->memory->outgrown, &outgrown);
     atomic_read_relaxed(&port->memory->clones, &clones);
@@ -50,12 +51,13 @@ int netdev_pollux_get_custom_stats(const struct netdev* netdev, struct netdev_cu
   struct pollux_counter offload[OFFLOAD_CAPACITY];
   const size_t offload_count = pollux_offload_get_counters(netdev, offload, OFFLOAD_CAPACITY);
   stats->size = 0;
-  stats->counters = xcalloc(count + 14 + offload_count, sizeof *stats->counters);
+  stats->counters = xcalloc(count + 15 + offload_count, sizeof *stats->counters);
   AddCounter(stats, "copied", ours.copied_foreign + ours.copied_outgrown + ours.copied_scattered + CopiedByDevice(counters, count));
   AddCounter(stats, "copied_foreign", ours.copied_foreign);
   AddCounter(stats, "copied_outgrown", ours.copied_outgrown);
   AddCounter(stats, "copied_scattered", ours.copied_scattered);
   AddCounter(stats, "rx_copied_scattered", joined);
+  AddCounter(stats, "rx_hashes_taken", hashes);
   AddCounter(stats, "copied_other_pool", CopiedByDevice(counters, count));
   AddCounter(stats, "tx_dropped_longer_than_frame", ours.dropped_too_long);
   AddCounter(stats, "tx_dropped_no_frame", ours.dropped_no_frame);

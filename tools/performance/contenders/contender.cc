@@ -52,6 +52,10 @@ std::unique_ptr<Contender> MakeContender(const std::string& name, const Contende
   if (name == "ovs-pollux-offload") {
     return MakeOvsContender({.name = name, .script = options.ovs, .programs = options.ovs_programs, .type = "pollux", .offload = true});
   }
+  if (name == "ovs-pollux-hash") {
+    return MakeOvsContender(
+        {.name = name, .script = options.ovs, .programs = options.ovs_programs, .type = "pollux", .port_option = "rx-metadata=hash"});
+  }
   if (name == "ovs-dpdk") {
     return MakeOvsContender({.name = name,
                              .script = options.ovs,
@@ -106,6 +110,7 @@ std::vector<std::string> ContenderNames() {
           "ovs-afxdp",
           "ovs-pollux",
           "ovs-pollux-offload",
+          "ovs-pollux-hash",
           "ovs-dpdk",
           "redirect",
           "redirect-thread",

@@ -141,6 +141,7 @@ std::vector<std::string> OvsCommand(const OvsContenderOptions& options, const As
   command.insert(command.end(), {absl::StrCat("--type=", options.type), absl::StrCat("--pmd-cpu=", assignment.forwarder_cpu),
                                  absl::StrCat("--programs=", options.programs)});
   if (several_queues) command.push_back(absl::StrCat("--queues=", assignment.queue_count));
+  if (!options.port_option.empty()) command.push_back(absl::StrCat("--option=", options.port_option));
   if (options.offload) {
     command.push_back("--offload");
     if (assignment.kind == WorkKind::kTcp) command.push_back("--option=attach=tc");

@@ -20,6 +20,7 @@ struct OvsContenderOptions {
   std::string package;       // of that daemon
   std::string preload;       // a library, where ports have several queues
   bool offload = false;      // flows go into the kernel's flow table
+  std::string port_option;   // KEY=VALUE, of every port
   std::string pod_settings;  // what PodSettings says
 };
 

@@ -40,6 +40,12 @@ TEST(OvsCommandTest, OffloadIsAnOptionOfTheScriptAndOfPodsPorts) {
   EXPECT_THAT(command(WorkKind::kTcp), EndsWith(" --programs=/p --offload --option=attach=tc plxin plxout"));
 }
 
+TEST(OvsCommandTest, AnOptionOfPortsIsOneOfTheScript) {
+  const auto command =
+      OvsCommand({.script = "tools/ovs", .programs = "/p", .type = "pollux", .port_option = "rx-metadata=hash"}, {.kind = WorkKind::kTcp});
+  EXPECT_THAT(absl::StrJoin(command, " "), EndsWith(" --programs=/p --option=rx-metadata=hash plxin plxout"));
+}
+
 TEST(OvsContenderTest, WhatIsMissingIsNamed) {
   const auto without_package = MakeOvsContender(
       {.name = "x", .script = "/bin/sh", .programs = "/bin", .type = "dpdk", .daemon = "/none/daemon", .package = "its-package"});
