@@ -17,8 +17,10 @@ import contextlib
 import ctypes
 import os
 
-_ABI = 5
-_CONTINUES, _MOST_FRAMES = 1, 18
+_ABI = 7
+_CONTINUES, _RX_METADATA, _MOST_FRAMES = 1, 4, 18
+_RX_KINDS = {"timestamp": 1, "hash": 2, "vlan": 4}
+_TX_KINDS = {"timestamp": 1, "checksum": 2, "launch_time": 4}
 _library = ctypes.CDLL(os.environ.get("POLLUX_LIBRARY", "libpollux.so.0"))
 
 
@@ -51,13 +53,23 @@ class _DeviceInfo(_Sized):
     _fields_ = [("size", ctypes.c_uint32), ("numa_node", ctypes.c_int32), ("mtu", ctypes.c_uint32), ("maximum_rx_queues", ctypes.c_uint32),
                 ("maximum_tx_queues", ctypes.c_uint32), ("recommended_burst", ctypes.c_uint32), ("recommended_ring", ctypes.c_uint32),
                 ("mac", ctypes.c_uint8 * 8), ("name", ctypes.c_char * 64), ("driver", ctypes.c_char * 32), ("interface", ctypes.c_char * 32),
-                ("scattered", ctypes.c_uint32)]
+                ("scattered", ctypes.c_uint32), ("rx_metadata", ctypes.c_uint32), ("tx_metadata", ctypes.c_uint32)]
 
 
 class _DeviceConfig(_Sized):
     _fields_ = [("size", ctypes.c_uint32), ("rx_queues", ctypes.c_uint32), ("tx_queues", ctypes.c_uint32), ("rx_ring", ctypes.c_uint32),
                 ("tx_ring", ctypes.c_uint32), ("pool", ctypes.c_void_p), ("promiscuous", ctypes.c_uint32), ("unused", ctypes.c_uint32),
-                ("scattered", ctypes.c_uint32)]
+                ("scattered", ctypes.c_uint32), ("unused2", ctypes.c_uint32), ("rx_metadata", ctypes.c_uint32), ("reserved", ctypes.c_uint32)]
+
+
+class _RxMetadata(_Sized):
+    _fields_ = [("size", ctypes.c_uint32), ("valid", ctypes.c_uint32), ("timestamp_ns", ctypes.c_uint64), ("hash", ctypes.c_uint32),
+                ("hash_type", ctypes.c_uint32), ("vlan_protocol", ctypes.c_uint16), ("vlan_control", ctypes.c_uint16), ("reserved", ctypes.c_uint32)]
+    _kinds = {"timestamp": ("timestamp_ns",), "hash": ("hash", "hash_type"), "vlan": ("vlan_protocol", "vlan_control")}
+
+    def as_dictionary(self):
+        """The members of the kinds that are valid."""
+        return {member: getattr(self, member) for kind, members in self._kinds.items() if self.valid & _RX_KINDS[kind] for member in members}
 
 
 class _Counter(ctypes.Structure):
@@ -88,6 +100,7 @@ _rx_queue = _function("pollux_device_rx_queue", _handle, _handle, ctypes.c_uint3
 _tx_queue = _function("pollux_device_tx_queue", _handle, _handle, ctypes.c_uint32)
 _receive = _function("pollux_receive", _size, _handle, ctypes.POINTER(_Packet), _size)
 _send = _function("pollux_send", _size, _handle, ctypes.POINTER(_Packet), _size)
+_get_rx_metadata = _function("pollux_packet_get_rx_metadata", ctypes.c_int, ctypes.POINTER(_Packet), ctypes.POINTER(_RxMetadata))
 _tx_poll = _function("pollux_tx_poll", ctypes.c_int, _handle)
 
 #: The library's version: "0.1.0".
@@ -100,6 +113,17 @@ def _check(error):
 
 
 _check(_function("pollux_check_abi", ctypes.c_int, ctypes.c_uint32)(_ABI))
+
+
+def _bits(kinds, names):
+    for name in names:
+        if name not in kinds:
+            raise ValueError(f"'{name}': must be of {', '.join(kinds)}")
+    return sum(kinds[name] for name in set(names))
+
+
+def _names(kinds, bits):
+    return [name for name, bit in kinds.items() if bits & bit]
 
 
 class Pool:
@@ -126,16 +150,19 @@ class Pool:
 
 class Port:
     """A started port: `device` as behind testpmd's --vdev ("net_af_xdp0,iface=p0"), with one queue each way unless told otherwise. Packets
-    longer than a frame come and go as any other, if the interface's MTU asks for them or the device has sg=on. `burst` counts frames."""
+    longer than a frame come and go as any other, if the interface's MTU asks for them or the device has sg=on. `burst` counts frames.
+    `rx_metadata`: what the device is to tell of each packet (receive_told), where it can: of "timestamp", "hash", "vlan"."""
 
-    def __init__(self, device, pool, queues=1, burst=64):
+    def __init__(self, device, pool, queues=1, burst=64, rx_metadata=()):
+        kinds = _bits(_RX_KINDS, rx_metadata)
         self.pool, self._packets = pool, (_Packet * max(burst, _MOST_FRAMES))()
         name, _, arguments = device.partition(",")
         self._device = _handle()
         _check(_open(name.encode(), None, arguments.encode(), self._device))
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
-            _check(_configure(self._device, _DeviceConfig(rx_queues=queues, tx_queues=queues, pool=pool.handle, scattered=1)))
+            _check(_configure(self._device, _DeviceConfig(rx_queues=queues, tx_queues=queues, pool=pool.handle, scattered=1,
+                                                          rx_metadata=kinds)))
             _check(_start(self._device))
             undo.pop_all()
         self._rx = [_rx_queue(self._device, number) for number in range(queues)]
@@ -143,22 +170,31 @@ class Port:
 
     def info(self):
         """What the port is: driver, interface, mtu, mac (bytes), the numbers of queues it may have, scattered: it may receive packets that
-        are longer than a frame."""
+        are longer than a frame, rx_metadata and tx_metadata: lists of what it tells of packets, and does for those that ask."""
         info = _DeviceInfo()
         _check(_get_info(self._device, info))
         texts = {name: getattr(info, name).decode() for name in ("name", "driver", "interface")}
         numbers = {name: getattr(info, name) for name in ("mtu", "maximum_rx_queues", "maximum_tx_queues", "scattered")}
-        return {**texts, **numbers, "mac": bytes(info.mac[:6])}
+        metadata = {"rx_metadata": _names(_RX_KINDS, info.rx_metadata), "tx_metadata": _names(_TX_KINDS, info.tx_metadata)}
+        return {**texts, **numbers, **metadata, "mac": bytes(info.mac[:6])}
 
     def receive(self, queue=0):
         """The next packets, at most a burst; [] if there are none. Never waits."""
+        return [packet for packet, _ in self.receive_told(queue)]
+
+    def receive_told(self, queue=0):
+        """As receive, of pairs: a packet, and what the device told of it beside its bytes: {"hash": ..., "hash_type": ...}, {"timestamp_ns": ...},
+        {"vlan_protocol": ..., "vlan_control": ...}, or several of these in one. What it did not tell is not there."""
         count = _receive(self._rx[queue], self._packets, len(self._packets))
-        received, begun = [], []
+        received, begun, told = [], [], {}
         for packet in self._packets[:count]:
+            if packet.flags & _RX_METADATA:
+                metadata = _RxMetadata()
+                told = metadata.as_dictionary() if _get_rx_metadata(packet, metadata) else {}
             begun.append(ctypes.string_at(packet.data, packet.length))
             if not packet.flags & _CONTINUES:
-                received.append(b"".join(begun))
-                begun = []
+                received.append((b"".join(begun), told))
+                begun, told = [], {}
         _free(self._packets, count)
         return received
 

@@ -20,6 +20,7 @@
 #include "pmd/c/registry.h"
 #include "pmd/c/sized.h"
 #include "pmd/drivers.h"
+#include "pmd/rx_metadata.h"
 #include "pmd/tap/port_taps.h"
 
 struct pollux_device {
@@ -70,6 +71,19 @@ int ChangeDevice(const pollux_device* device, const char* call, Body body) noexc
     const std::lock_guard lock(registry.lock());
     return body(to, registry.port(device->number));
   });
+}
+
+uint32_t TxBits(const TxOffloads& offloads) {
+  return (offloads.timestamp ? POLLUX_TX_TIMESTAMP : 0) | (offloads.checksum ? POLLUX_TX_CHECKSUM : 0) |
+         (offloads.launch_time ? POLLUX_TX_LAUNCH_TIME : 0);
+}
+
+absl::Status CheckRxMetadata(const pollux_device_config& config) {
+  if (config.reserved != 0) return absl::InvalidArgumentError(absl::StrCat("config->reserved is ", config.reserved, ": must be 0"));
+  if ((config.rx_metadata & ~RxMetadata::kAll) == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("config->rx_metadata is ", config.rx_metadata, ": must be of POLLUX_RX_TIMESTAMP (",
+                                                 POLLUX_RX_TIMESTAMP, "), POLLUX_RX_HASH (", POLLUX_RX_HASH, ") and POLLUX_RX_VLAN_TAG (",
+                                                 POLLUX_RX_VLAN_TAG, ")"));
 }
 
 // Writes what fits of a list that `make` returns, entry by entry; returns the list's length, 0 after an error.
@@ -150,6 +164,8 @@ int pollux_device_get_info(const pollux_device* device, pollux_device_info* info
     known.recommended_ring = static_cast<uint32_t>(got.recommended_ring);
     std::copy(got.mac.bytes.begin(), got.mac.bytes.end(), known.mac);
     known.scattered = from.scattered() ? 1 : 0;
+    known.rx_metadata = from.rx_metadata();
+    known.tx_metadata = c::TxBits(from.tx_offloads());
     c::WriteSized(known, *info);
     return absl::OkStatus();
   });
@@ -198,13 +214,15 @@ int pollux_device_configure(pollux_device* device, const pollux_device_config* c
     pollux_device_config known = POLLUX_DEVICE_DEFAULTS;
     if (absl::Status status = c::ReadSized("pollux_device_configure", "config", config, known); !status.ok()) return status;
     if (known.pool == nullptr) return c::NullArgument("pollux_device_configure", "config->pool");
+    if (absl::Status status = c::CheckRxMetadata(known); !status.ok()) return status;
     const pollux::pmd::DeviceConfig wanted = {.rx_queues = known.rx_queues,
                                               .tx_queues = known.tx_queues,
                                               .rx_ring = known.rx_ring,
                                               .tx_ring = known.tx_ring,
                                               .pool = known.pool->pool,
                                               .promiscuous = known.promiscuous != 0,
-                                              .scattered = known.scattered != 0};
+                                              .scattered = known.scattered != 0,
+                                              .rx_metadata = known.rx_metadata};
     if (absl::Status status = to.Configure(wanted); !status.ok()) return status;
     view.config = wanted;
     view.configured = true;

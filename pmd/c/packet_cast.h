@@ -18,7 +18,7 @@ static_assert(offsetof(pollux_packet, pool) == offsetof(mempool::Packet, pool));
 static_assert(offsetof(pollux_packet, flags) == offsetof(mempool::Packet, flags));
 static_assert(POLLUX_PACKET_CONTINUES == mempool::Packet::kContinues && POLLUX_MOST_FRAMES == mempool::kMostFramesOfPacket);
 
-static_assert(POLLUX_PACKET_RX_METADATA == mempool::Packet::kRxMetadata);
+static_assert(POLLUX_PACKET_RX_METADATA == mempool::Packet::kRxMetadata && POLLUX_PACKET_TX_METADATA == mempool::Packet::kTxMetadata);
 
 inline std::span<mempool::Packet> PacketsOf(pollux_packet* packets, std::size_t count) {
   return {reinterpret_cast<mempool::Packet*>(packets), count};

@@ -53,7 +53,7 @@ extern "C" {
 // Counts up with every change here. POLLUX_ABI_OLDEST is the oldest that a program may have been compiled with to run with this library: it
 // follows when a function, a structure or a meaning changes in a way that such a program would notice, and the library gets another
 // soname then. What is only added leaves it.
-#define POLLUX_ABI_VERSION 6
+#define POLLUX_ABI_VERSION 7
 #define POLLUX_ABI_OLDEST 2
 
 // 0 if the library can serve a program that was compiled with a header of this version; else EINVAL and the numbers in the text. To be
@@ -85,11 +85,12 @@ struct POLLUX_MAY_ALIAS pollux_packet {
   uint16_t flags;  // POLLUX_PACKET_...; the other bits are 0
 };
 #define POLLUX_PACKET_CONTINUES 1   /* the packet goes on in the next element of the burst */
+#define POLLUX_PACKET_TX_METADATA 2 /* it asks something of the device that sends it: pollux_packet_set_tx_metadata */
 #define POLLUX_PACKET_RX_METADATA 4 /* the device told something of it: pollux_packet_get_rx_metadata */
 #define POLLUX_MOST_FRAMES 18       /* of one packet: what a burst has room for if pollux_device_config.scattered is set */
 
-// What the device told of a received packet beside its bytes (docs/packets.md): of net_af_xdp, what its argument asks for, as in
-// "rx_metadata=[timestamp,hash,vlan]", where kernel and driver can tell.
+// What the device told of a received packet beside its bytes (docs/packets.md): of net_af_xdp, what pollux_device_config.rx_metadata asks
+// for, or its argument, as in "rx_metadata=[timestamp,hash,vlan]", where kernel and driver can tell.
 #define POLLUX_RX_TIMESTAMP 1
 #define POLLUX_RX_HASH 2
 #define POLLUX_RX_VLAN_TAG 4
@@ -108,6 +109,31 @@ struct pollux_rx_metadata {
 // 1 and `metadata` written, or 0: nothing was told, or something was put in front of the packet since. Of a packet's first frame. Any
 // thread.
 int pollux_packet_get_rx_metadata(const struct pollux_packet* packet, struct pollux_rx_metadata* metadata) POLLUX_NOEXCEPT;
+
+// What a packet asks of the device that sends it (docs/packets.md). A port whose pollux_device_info.tx_metadata has a bit does it, or the
+// kernel for it (net_af_xdp with "tx_metadata=[checksum,timestamp]"). A port of net_af_xdp sends every packet that asks, whatever it has: a
+// checksum that nobody else finishes is finished by the library, a time that cannot be had is left out; both are counted. Other drivers
+// do not look.
+#define POLLUX_TX_TIMESTAMP 1   /* tell when it went out: pollux_tx_take_timestamps */
+#define POLLUX_TX_CHECKSUM 2    /* finish it */
+#define POLLUX_TX_LAUNCH_TIME 4 /* not before launch_time */
+struct pollux_tx_metadata {
+  uint32_t size;  // sizeof(struct pollux_tx_metadata)
+  uint32_t asks;  // POLLUX_TX_...
+  // The ones' complement sum of the packet from byte checksum_start to its end is stored checksum_offset bytes behind the start. The field
+  // holds the folded sum of the pseudo header before, as a network stack leaves it. From 14 on; the field lies in the packet's first frame.
+  uint16_t checksum_start;
+  uint16_t checksum_offset;
+  uint32_t reserved;     // 0
+  uint64_t launch_time;  // ns, of the device's clock
+  uint64_t cookie;       // comes back with the time
+};
+#define POLLUX_TX_METADATA \
+  { sizeof(struct pollux_tx_metadata), 0, 0, 0, 0, 0, 0 }
+// 1: it is in the 32 bytes in front of the packet, over what a device told of it, and the packet is marked; to be done last, since it stays
+// where it is when `data` moves. 0, and nothing is done: there is too little headroom, or it asks for what this library does not know. Of a
+// packet's first frame. Any thread.
+int pollux_packet_set_tx_metadata(struct pollux_packet* packet, const struct pollux_tx_metadata* metadata) POLLUX_NOEXCEPT;
 
 // Frees packets of any pools, in any mix, also after the devices are closed and the pools were released. Any thread.
 void pollux_free(const struct pollux_packet* packets, size_t count) POLLUX_NOEXCEPT;
@@ -248,9 +274,11 @@ struct pollux_device_info {
   char interface[32];          // "" if none
   // 1: pollux_receive may return packets of several frames. As of the last start; never unless pollux_device_config.scattered was set.
   uint32_t scattered;
+  uint32_t rx_metadata;  // POLLUX_RX_...: what the device tells of packets, of what was asked for. As of the last start
+  uint32_t tx_metadata;  // POLLUX_TX_...: what the port does for packets that ask, on all of its queues. As of the last start
 };
 #define POLLUX_DEVICE_INFO \
-  { sizeof(struct pollux_device_info), POLLUX_ANY_NODE, 0, 0, 0, 0, 0, {0}, "", "", "", 0 }
+  { sizeof(struct pollux_device_info), POLLUX_ANY_NODE, 0, 0, 0, 0, 0, {0}, "", "", "", 0, 0, 0 }
 int pollux_device_get_info(const pollux_device* device, struct pollux_device_info* info) POLLUX_NOEXCEPT;
 
 // 1 if this device can send frames of a pool of POLLUX_PAGES_VISIBLE at less cost than others; 0 if not, or if device is NULL.
@@ -281,9 +309,14 @@ struct pollux_device_config {
   // 1: the program can do with packets of several frames. Whether there are any, pollux_device_info.scattered says: of net_af_xdp by its
   // argument "sg" and the MTU, docs/packets.md.
   uint32_t scattered;
+  uint32_t unused2;  // padding until version 6: not read
+  // POLLUX_RX_...: what the device is to tell of each packet, where it can. It costs time for every packet. What there is,
+  // pollux_device_info.rx_metadata says; an argument "rx_metadata=" of net_af_xdp other than "auto" comes first.
+  uint32_t rx_metadata;
+  uint32_t reserved;  // 0
 };
 #define POLLUX_DEVICE_DEFAULTS \
-  { sizeof(struct pollux_device_config), 1, 1, 0, 0, NULL, 0, 0, 0 }
+  { sizeof(struct pollux_device_config), 1, 1, 0, 0, NULL, 0, 0, 0, 0, 0, 0 }
 
 // Configure acquires what it can check; Start binds the sockets, attaches the program and lets packets in. The device must be stopped
 // to be configured (again); queue handles end with the next successful configure. After Stop nothing is in flight: every frame is back in
@@ -513,6 +546,16 @@ int pollux_flush(pollux_tx_queue* queue) POLLUX_NOEXCEPT;
 // back to it, with this or with pollux_send or pollux_flush, until nothing is left, also while it has nothing to send. A few instructions
 // if so.
 int pollux_tx_poll(pollux_tx_queue* queue) POLLUX_NOEXCEPT;
+
+// When packets that asked for it (POLLUX_TX_TIMESTAMP) went out, in the order of their completion: of the device's clock, in ns; in copy
+// mode the kernel's CLOCK_TAI when it was done with the packet.
+struct pollux_tx_timestamp {
+  uint64_t cookie;
+  uint64_t time_ns;
+};
+// Writes up to `capacity` of them; returns how many. Those that nobody takes are kept for a while, some hundreds; what comes then is lost,
+// and counted ("tx_q0_timestamps_lost"). Looks at no ring: sends and pollux_tx_poll do. Of the queue's thread.
+size_t pollux_tx_take_timestamps(pollux_tx_queue* queue, struct pollux_tx_timestamp* timestamps, size_t capacity) POLLUX_NOEXCEPT;
 
 // --- Telemetry -------------------------------------------------------------------------------------------------------------------
 

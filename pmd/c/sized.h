@@ -22,21 +22,30 @@ inline absl::Status CheckSize(const char* call, const char* argument, std::size_
                                                  known, ", as the initialisers of pollux.h do"));
 }
 
-// Copies what the program has given over the library's defaults in `known`.
+// Copies what the program has given over the library's defaults in `known`. False: its size cannot be, or it asks for what is not known
+// here. Data path.
+template <typename Structure>
+bool ReadSizedQuickly(const Structure* given, Structure& known) {
+  const std::size_t size = given->size;
+  if (size <= sizeof(uint32_t)) return false;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
+  if (size > sizeof(Structure) && std::any_of(bytes + sizeof(Structure), bytes + size, [](unsigned char byte) { return byte != 0; }))
+    return false;
+  std::memcpy(static_cast<void*>(&known), given, std::min(size, sizeof(Structure)));
+  known.size = sizeof(Structure);
+  return true;
+}
+
+// The same, with words.
 template <typename Structure>
 absl::Status ReadSized(const char* call, const char* argument, const Structure* given, Structure& known) {
   if (given == nullptr) return NullArgument(call, argument);
   const std::size_t size = given->size;
   if (const absl::Status status = CheckSize(call, argument, size, sizeof(Structure)); !status.ok()) return status;
-  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
-  if (size > sizeof(Structure) && std::any_of(bytes + sizeof(Structure), bytes + size, [](unsigned char byte) { return byte != 0; })) {
-    return absl::InvalidArgumentError(absl::StrCat(call, ": ", argument,
-                                                   " asks for something that this library does not know: the program was ",
-                                                   "compiled with a later pollux.h (", size, " bytes, ", sizeof(Structure), " are known)"));
-  }
-  std::memcpy(static_cast<void*>(&known), given, std::min(size, sizeof(Structure)));
-  known.size = sizeof(Structure);
-  return absl::OkStatus();
+  if (ReadSizedQuickly(given, known)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(call, ": ", argument,
+                                                 " asks for something that this library does not know: the program was ",
+                                                 "compiled with a later pollux.h (", size, " bytes, ", sizeof(Structure), " are known)"));
 }
 
 // Writes as much of `from` as the program has room for, and zeroes what it has room for beyond that. `to` was checked by CheckSized.

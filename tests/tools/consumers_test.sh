@@ -50,6 +50,8 @@ export PYTHONDONTWRITEBYTECODE=1
 python3 python/generate.py net_null0 1000 128 >python.log || fail "generate.py"
 grep -q -E '^tx_q0_packets +1000$' python.log && grep -q -E '^tx_q0_bytes +128000$' python.log || { cat python.log; fail "generate.py counts otherwise"; }
 python3 - <<'PYTHON'
+import ctypes
+import struct
 import sys
 sys.path.insert(0, "python")
 import pollux
@@ -70,6 +72,22 @@ with pollux.Port("net_ring0,sg=on", pool) as port:
             assert str(len(bad)) in str(error)
         else:
             raise AssertionError(f"a packet of {len(bad)} bytes was sent")
+    assert port.info()["rx_metadata"] == [] and port.info()["tx_metadata"] == [], port.info()
+    assert port.send([sent[0]]) == 1 and port.receive_told() == [(sent[0], {})]
+    # As a device leaves it in front of a packet: a hash, of ports, and no time.
+    frame = (pollux._Packet * 1)()
+    assert pollux._allocate(pool.handle, frame, 1) == 1
+    told = struct.pack("<QIIHHIII", 7, 0x1234, 8, 0, 0, 2, 0, 0x4d786c70)
+    ctypes.memmove(frame[0].data - len(told), told + sent[0], len(told) + len(sent[0]))
+    frame[0].length, frame[0].flags = len(sent[0]), pollux._RX_METADATA
+    assert pollux._send(port._tx[0], frame, 1) == 1
+    assert port.receive_told() == [(sent[0], {"hash": 0x1234, "hash_type": 8})]
+try:
+    pollux.Port("net_null0", pool, rx_metadata=["hash", "speed"])
+except ValueError as error:
+    assert "'speed': must be of timestamp, hash, vlan" in str(error), error
+else:
+    raise AssertionError("rx_metadata=speed was accepted")
 assert pool.free_frames() == 4096, pool.free_frames()
 try:
     pollux.Port("net_nothing0", pool)

@@ -333,6 +333,77 @@ static const char* what_a_device_told(void) {
   return NULL;
 }
 
+// What a packet asks lies in front of it, over what a device told; and a program of an earlier version asks for nothing by accident.
+static const char* what_a_packet_asks(void) {
+  struct pollux_rx_metadata told = POLLUX_RX_METADATA;
+  struct pollux_tx_metadata asks = POLLUX_TX_METADATA;
+  struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
+  struct pollux_device_info info = POLLUX_DEVICE_INFO;
+  struct pollux_tx_timestamp stamps[2];
+  struct pollux_packet packet;
+  struct {
+    uint64_t asks;
+    uint16_t start, offset;
+    uint32_t unused;
+    uint64_t launch_time, cookie;
+  } written;
+  const uint32_t mark = 0x4d786c70;
+  pollux_pool* const pool = make_pool();
+  pollux_device* device = NULL;
+  EXPECT(pollux_device_open("net_ring0", NULL, NULL, &device) == 0);
+  config.pool = pool;
+  config.rx_metadata = 8;
+  EXPECT_ERROR(pollux_device_configure(device, &config), EINVAL, "config->rx_metadata is 8: must be of POLLUX_RX_TIMESTAMP (1)");
+  config.rx_metadata = POLLUX_RX_HASH;
+  config.reserved = 1;
+  EXPECT_ERROR(pollux_device_configure(device, &config), EINVAL, "config->reserved is 1");
+  // To version 6 what follows `scattered` was padding, and nothing behind it.
+  config.size = offsetof(struct pollux_device_config, rx_metadata);
+  config.unused2 = UINT32_MAX;
+  EXPECT(pollux_device_configure(device, &config) == 0 && pollux_device_start(device) == 0);
+  EXPECT(pollux_device_get_info(device, &info) == 0 && info.rx_metadata == 0 && info.tx_metadata == 0);
+
+  EXPECT(pollux_allocate(pool, &packet, 1) == 1);
+  packet.length = LENGTH;
+  memcpy(packet.data - sizeof mark, &mark, sizeof mark);
+  packet.flags = POLLUX_PACKET_RX_METADATA;
+  EXPECT(pollux_packet_get_rx_metadata(&packet, &told) == 1);
+  asks.asks = POLLUX_TX_CHECKSUM | POLLUX_TX_TIMESTAMP;
+  asks.checksum_start = 34;
+  asks.checksum_offset = 6;
+  asks.launch_time = 11;
+  asks.cookie = 12;
+  EXPECT(pollux_packet_set_tx_metadata(&packet, &asks) == 1 && packet.flags == POLLUX_PACKET_TX_METADATA);
+  EXPECT(pollux_packet_get_rx_metadata(&packet, &told) == 0);
+  memcpy(&written, packet.data - sizeof written, sizeof written);
+  EXPECT(sizeof written == 32 && written.asks == 3 && written.start == 34 && written.offset == 6);
+  EXPECT(written.launch_time == 11 && written.cookie == 12);
+
+  packet.flags = 0;
+  asks.asks = 8;
+  EXPECT(pollux_packet_set_tx_metadata(&packet, &asks) == 0 && packet.flags == 0);
+  asks.asks = POLLUX_TX_CHECKSUM;
+  asks.reserved = 1;
+  EXPECT(pollux_packet_set_tx_metadata(&packet, &asks) == 0);
+  asks.reserved = 0;
+  asks.size = sizeof asks.size;
+  EXPECT(pollux_packet_set_tx_metadata(&packet, &asks) == 0);
+  EXPECT(pollux_packet_set_tx_metadata(NULL, &asks) == 0 && pollux_packet_set_tx_metadata(&packet, NULL) == 0);
+  asks.size = sizeof asks;
+  packet.data -= 256 - 31;
+  EXPECT(pollux_packet_set_tx_metadata(&packet, &asks) == 0 && packet.flags == 0);
+  packet.data += 1;
+  EXPECT(pollux_packet_set_tx_metadata(&packet, &asks) == 1);
+  pollux_free(&packet, 1);
+  EXPECT(pollux_tx_take_timestamps(pollux_device_tx_queue(device, 0), stamps, 2) == 0);
+  EXPECT(pollux_tx_take_timestamps(NULL, stamps, 2) == 0);
+  EXPECT(pollux_tx_take_timestamps(pollux_device_tx_queue(device, 0), NULL, 2) == 0);
+  pollux_device_close(device);
+  pollux_pool_release(pool);
+  EXPECT(pollux_pools_lingering() == 0);
+  return NULL;
+}
+
 // A packet of several frames is several elements of a burst, and no burst ends within it.
 static const char* packets_of_several_frames(void) {
   struct pollux_device_config config = POLLUX_DEVICE_DEFAULTS;
@@ -513,6 +584,7 @@ const struct pollux_case pollux_cases[] = {
     {"AFailedCallLeavesTheDeviceAsItWas", a_failed_call_leaves_the_device_as_it_was},
     {"PacketsOfSeveralFrames", packets_of_several_frames},
     {"WhatADeviceTold", what_a_device_told},
+    {"WhatAPacketAsks", what_a_packet_asks},
     {"PacketsOutlivePortAndPool", packets_outlive_port_and_pool},
     {"TelemetryShowsTheOpenDevices", telemetry_shows_the_open_devices},
     {"PacketsAreCaptured", packets_are_captured},

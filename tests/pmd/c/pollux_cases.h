@@ -21,6 +21,7 @@ extern const size_t pollux_case_count;
 // The same for two interfaces that are joined, each with one queue.
 const char* pollux_case_joined_interfaces(const char* first, const char* second);
 const char* pollux_case_jumbo_interfaces(const char* first, const char* second);
+const char* pollux_case_metadata_interfaces(const char* first, const char* second);
 
 #ifdef __cplusplus
 }

@@ -44,5 +44,13 @@ TEST(PolluxCOnInterfaces, JumboInterfaces) {
   EXPECT_EQ(wrong, nullptr) << wrong;
 }
 
+TEST(PolluxCOnInterfaces, MetadataInterfaces) {
+  if (!support::NetworkNamespace::MayCreate()) GTEST_SKIP() << "network namespaces need CAP_SYS_ADMIN";
+  const auto pair = support::VethPair::Create(1);
+  ASSERT_NE(pair, nullptr);
+  const char* const wrong = pollux_case_metadata_interfaces("x0", "x1");
+  EXPECT_EQ(wrong, nullptr) << wrong;
+}
+
 }  // namespace
 }  // namespace pollux
