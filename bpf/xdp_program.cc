@@ -43,7 +43,8 @@ class LinkedProgram final : public XdpProgram {
     return {.link = UniqueFd::Duplicate(link_.link.get()),
             .sockets = UniqueFd::Duplicate(sockets_.descriptor()),
             .passed = UniqueFd::Duplicate(link_.passed.get()),
-            .bound_to = link_.bound_to};
+            .bound_to = link_.bound_to,
+            .bound = link_.bound};
   }
   absl::Status UseFlows(const FlowHook& hook) override {
     if (link_.joined) {
@@ -135,7 +136,7 @@ absl::StatusOr<std::unique_ptr<XdpProgram>> XdpProgram::Resume(const std::string
     link.program_id = program.id;
     link.native = program.native;
     link.bound_to = descriptors.bound_to;
-    link.bound.put_vlan_tag = descriptors.bound_to != 0 ? 1 : 0;
+    link.bound = descriptors.bound;
     return std::unique_ptr<XdpProgram>(std::make_unique<LinkedProgram>(interface, std::move(link), *queues));
   }
   return absl::FailedPreconditionError(absl::StrCat("the program that was on interface ", interface, " is not on it any more"));

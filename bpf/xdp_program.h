@@ -12,6 +12,7 @@
 #include <absl/status/statusor.h>
 
 #include "bpf/flow_program.h"
+#include "bpf/rx_metadata_shared.h"
 #include "bpf/steer_rule.h"
 #include "bpf/unique_fd.h"
 
@@ -34,7 +35,9 @@ struct LinkDescriptors {
   UniqueFd link;
   UniqueFd sockets;  // xsks_map
   UniqueFd passed;   // passed_packets; empty without rules
-  int bound_to = 0;  // index of the interface that it asks for VLAN tags, which the kernel does not tell; 0: it asks nobody
+  // Which the kernel does not tell: index of the interface that it asks about packets, 0: it asks nobody; and what it asks.
+  int bound_to = 0;
+  bound_options bound = {};
 };
 
 // Holds the attachment: a bpf_link, which the kernel takes away with the last process that holds it, SIGKILL or not. Several

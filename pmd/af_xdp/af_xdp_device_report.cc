@@ -140,7 +140,8 @@ FeatureState AfXdpDevice::RxMetadataState() const {
                  : told == got            ? absl::StrCat("driver ", facts_.driver, " cannot tell: ", lacking)
                  : program_->joined()     ? absl::StrCat("the process that attached the program does not ask for: ", lacking)
                  : !options_.broker.empty()
-                     ? "not with broker=, whose program does not ask for it"
+                     ? absl::StrCat("the broker's program does not ask for: ", lacking,
+                                    " (\"rx_metadata\" of \"allow\" in its configuration, and what the interface's first client asked for)")
                      : absl::StrCat("this kernel, or the program, cannot ask for: ", lacking,
                                     " (Linux 6.3, vlan 6.8, with flows 6.16; not with xdp_prog= or dispatcher=, nor in "
                                     "generic mode)");

@@ -25,7 +25,7 @@ enum class Verb : uint32_t {
   kOpen = 1,     // text: the interface. First, once.
   kInfo,         // the port as it is now
   kSteer,        // text: a steering rule for the next kAttach (docs/steering.md)
-  kAttach,       // flags: kNative or kGeneric or neither. Answer: flags kNative where it is, text: why not, kPutsVlanTags
+  kAttach,       // flags: kNative or kGeneric or neither, kTells...: wanted. Answer: flags as they came out, kPutsVlanTags; text: why not
   kDetach,       // closes the sockets on the broker's side, too
   kMemory,       // value: bytes, node: NUMA node or -1. Answer: a BPF array map of one value, to be mmapped: frames
   kSocket,       // queue, value: bytes of frames, sizes of rings and frames, flags, the descriptor of a kMemory. Answer: a bound socket,
@@ -52,7 +52,13 @@ enum Flags : uint32_t {
   kNeedWakeup = 1 << 4,
   kSendsWholeRing = 1 << 5,  // one system call may send all that is in the tx ring
   kPutsVlanTags = 1 << 6,    // the program puts tags that the device keeps beside packets into them
+  kTellsTimestamp = 1 << 7,  // the program leaves what the device tells of packets in front of them (bpf/rx_metadata_shared.h)
+  kTellsHash = 1 << 8,
+  kTellsVlanTag = 1 << 9,
 };
+// kTells... of the program's RX_METADATA_..., and the other way round.
+inline constexpr uint32_t kTellsShift = 7;
+inline constexpr uint32_t kTellsAll = kTellsTimestamp | kTellsHash | kTellsVlanTag;
 
 // What the configuration allows beside receiving and sending.
 enum Grants : uint32_t {
@@ -62,6 +68,7 @@ enum Grants : uint32_t {
   kMayBePromiscuous = 1 << 3,
   kMaySetMtu = 1 << 4,
   kMaySetMac = 1 << 5,
+  kMayAskDevice = 1 << 6,  // for what it tells of packets
 };
 
 struct Request {

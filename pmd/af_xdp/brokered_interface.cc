@@ -11,6 +11,7 @@
 #include <absl/strings/str_split.h>
 
 #include "bpf/injector.h"
+#include "bpf/rx_metadata_shared.h"
 #include "bpf/visible_memory.h"
 #include "lcore/errno_status.h"
 
@@ -79,6 +80,7 @@ class BrokeredProgram final : public bpf::XdpProgram {
   void Detach() override {}
   bool native() const override { return (flags_ & broker::kNative) != 0; }
   bool puts_vlan_tags() const override { return (flags_ & broker::kPutsVlanTags) != 0; }
+  uint32_t rx_metadata() const override { return (flags_ & broker::kTellsAll) >> broker::kTellsShift; }
   std::string fallback_reason() const override { return fallback_reason_; }
   bool joined() const override { return false; }
   uint32_t program_id() const override { return id_; }
@@ -223,6 +225,10 @@ absl::StatusOr<std::unique_ptr<bpf::XdpProgram>> BrokeredInterface::Attach(const
   Request request = Of(Verb::kAttach);
   if (options.mode == bpf::AttachMode::kNative) request.flags = broker::kNative;
   if (options.mode == bpf::AttachMode::kGeneric) request.flags = broker::kGeneric;
+  static_assert(broker::kTellsTimestamp == RX_METADATA_TIMESTAMP << broker::kTellsShift &&
+                broker::kTellsHash == RX_METADATA_HASH << broker::kTellsShift &&
+                broker::kTellsVlanTag == RX_METADATA_VLAN_TAG << broker::kTellsShift);
+  request.flags |= options.rx_metadata << broker::kTellsShift;
   const auto answer = Ask(request);
   if (!answer.ok()) return answer.status();
   {

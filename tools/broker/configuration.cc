@@ -32,9 +32,10 @@ constexpr std::size_t kMostMemoryMib = 511;  // of one BPF map that frames are i
 constexpr uint64_t kMostSeconds = 3600;
 
 constexpr std::pair<absl::string_view, uint32_t> kGrants[] = {
-    {"inject", protocol::kMayInject}, {"busy_poll", protocol::kMayBusyPoll},
-    {"steer", protocol::kMaySteer},   {"promiscuous", protocol::kMayBePromiscuous},
-    {"mtu", protocol::kMaySetMtu},    {"mac", protocol::kMaySetMac}};
+    {"inject", protocol::kMayInject},        {"busy_poll", protocol::kMayBusyPoll},
+    {"steer", protocol::kMaySteer},          {"promiscuous", protocol::kMayBePromiscuous},
+    {"mtu", protocol::kMaySetMtu},           {"mac", protocol::kMaySetMac},
+    {"rx_metadata", protocol::kMayAskDevice}};
 
 absl::Status Wrong(absl::string_view where, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));

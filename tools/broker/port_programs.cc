@@ -13,6 +13,7 @@
 #include <absl/strings/str_split.h>
 
 #include "bpf/feature_probe.h"
+#include "bpf/rx_metadata_shared.h"
 #include "bpf/steer_rule.h"
 #include "bpf/uapi.h"
 
@@ -22,10 +23,11 @@ namespace {
 constexpr char kFolder[] = "program/";
 constexpr std::size_t kMostText = 65536;
 
-// Mode and LinkDescriptors::bound_to in a line, and a line for each rule, in memory that a descriptor stands for.
-bpf::UniqueFd Remember(bpf::AttachMode mode, int bound_to, const std::vector<std::string>& rules) {
+// Mode, LinkDescriptors::bound_to and the members of its bound in a line, and a line for each rule, in memory that a descriptor stands for.
+bpf::UniqueFd Remember(bpf::AttachMode mode, const bpf::LinkDescriptors& link, const std::vector<std::string>& rules) {
   bpf::UniqueFd file(memfd_create("asked", MFD_CLOEXEC));
-  const std::string text = absl::StrCat(static_cast<int>(mode), " ", bound_to, "\n", absl::StrJoin(rules, "\n"));
+  const std::string text = absl::StrCat(static_cast<int>(mode), " ", link.bound_to, " ", link.bound.put_vlan_tag, " ",
+                                        link.bound.rx_metadata, "\n", absl::StrJoin(rules, "\n"));
   if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return {};
   return file;
 }
@@ -64,7 +66,7 @@ void PortPrograms::Resume(std::vector<StoredDescriptor>& left) {
 }
 
 absl::StatusOr<std::shared_ptr<PortProgram>> PortPrograms::Get(const std::string& interface, bpf::AttachMode mode,
-                                                               const std::vector<std::string>& rules) {
+                                                               const std::vector<std::string>& rules, uint32_t rx_metadata) {
   if (auto running = programs_[interface].lock(); running != nullptr) {
     if (running->mode == mode && running->rules == rules) return running;
     return absl::FailedPreconditionError(
@@ -74,12 +76,14 @@ absl::StatusOr<std::shared_ptr<PortProgram>> PortPrograms::Get(const std::string
   auto options = Options(mode, rules);
   if (!options.ok()) return options.status();
   const auto features = bpf::ProbeDevice(interface);
-  options->vlan_tags = features.ok() && (features->rx_metadata & bpf::kRxMetadataVlanTag) != 0;
+  const uint32_t told = features.ok() ? static_cast<uint32_t>(features->rx_metadata) : 0;
+  options->vlan_tags = (told & bpf::kRxMetadataVlanTag) != 0;
+  options->rx_metadata = told & rx_metadata;
   auto program = bpf::XdpProgram::Attach(interface, *options);
   if (!program.ok()) return program.status();
   const std::string folder = absl::StrCat(kFolder, interface, "/");
   const bpf::LinkDescriptors descriptors = (*program)->Descriptors();
-  const bpf::UniqueFd asked = Remember(mode, descriptors.bound_to, rules);
+  const bpf::UniqueFd asked = Remember(mode, descriptors, rules);
   for (const auto& [name, descriptor] : {std::pair("link", descriptors.link.get()), std::pair("sockets", descriptors.sockets.get()),
                                          std::pair("passed", descriptors.passed.get()), std::pair("asked", asked.get())}) {
     if (descriptor < 0) continue;
@@ -97,11 +101,15 @@ std::shared_ptr<PortProgram> PortPrograms::Resumed(const std::string& interface)
   std::vector<std::string> lines = absl::StrSplit(from.asked, '\n', absl::SkipEmpty());
   const std::vector<std::string> numbers = absl::StrSplit(lines.empty() ? "" : lines.front(), ' ');
   int mode = 0, bound_to = 0;
-  const bool known = absl::SimpleAtoi(numbers.front(), &mode) && (numbers.size() < 2 || absl::SimpleAtoi(numbers[1], &bound_to));
+  bool known = absl::SimpleAtoi(numbers.front(), &mode) && (numbers.size() < 2 || absl::SimpleAtoi(numbers[1], &bound_to));
+  // A former version asked for tags alone, and did not write that down.
+  bound_options bound{.put_vlan_tag = bound_to != 0 ? 1u : 0u, .rx_metadata = 0};
+  if (numbers.size() == 4) known &= absl::SimpleAtoi(numbers[2], &bound.put_vlan_tag) && absl::SimpleAtoi(numbers[3], &bound.rx_metadata);
   auto program = bpf::XdpProgram::Resume(interface, {.link = bpf::UniqueFd::Duplicate(from.descriptors.link.get()),
                                                      .sockets = bpf::UniqueFd::Duplicate(from.descriptors.sockets.get()),
                                                      .passed = bpf::UniqueFd::Duplicate(from.descriptors.passed.get()),
-                                                     .bound_to = bound_to});
+                                                     .bound_to = bound_to,
+                                                     .bound = bound});
   if (!program.ok() || !known) {
     store_.Drop(absl::StrCat(kFolder, interface, "/")).IgnoreError();
     return nullptr;

@@ -38,14 +38,15 @@ class PortPrograms {
   void ForgetWhatIsLeft();
 
   // The interface's program, attached for the first to ask; it goes with the last who holds it. FAILED_PRECONDITION if it is there for
-  // another mode or other rules; else as bpf::XdpProgram::Attach.
+  // another mode or other rules; else as bpf::XdpProgram::Attach. `rx_metadata`, bits of RX_METADATA_*, are what the first asks for: others
+  // have what that one has, which XdpProgram::rx_metadata tells.
   absl::StatusOr<std::shared_ptr<PortProgram>> Get(const std::string& interface, bpf::AttachMode mode,
-                                                   const std::vector<std::string>& rules);
+                                                   const std::vector<std::string>& rules, uint32_t rx_metadata);
 
  private:
   struct Left {
     bpf::LinkDescriptors descriptors;
-    std::string asked;  // mode and rules, a line each
+    std::string asked;  // as Remember in port_programs.cc has it
   };
 
   std::shared_ptr<PortProgram> Share(const std::string& interface, PortProgram program);

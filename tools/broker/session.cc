@@ -238,11 +238,14 @@ absl::Status Session::Attach(uint32_t flags, Reply* reply) {
   const auto mode = (flags & protocol::kNative) != 0    ? bpf::AttachMode::kNative
                     : (flags & protocol::kGeneric) != 0 ? bpf::AttachMode::kGeneric
                                                         : bpf::AttachMode::kAutomatic;
-  auto program = shared_.programs.Get(grant_->interface, mode, std::exchange(rules_, {}));
+  // Who may not ask gets a port without, as on a device that cannot tell.
+  const uint32_t tells = (grant_->grants & protocol::kMayAskDevice) != 0 ? (flags & protocol::kTellsAll) >> protocol::kTellsShift : 0;
+  auto program = shared_.programs.Get(grant_->interface, mode, std::exchange(rules_, {}), tells);
   if (!program.ok()) return program.status();
   program_ = *std::move(program);
   reply->flags = program_->program->native() ? protocol::kNative : protocol::kGeneric;
   if (program_->program->puts_vlan_tags()) reply->flags |= protocol::kPutsVlanTags;
+  reply->flags |= program_->program->rx_metadata() << protocol::kTellsShift;
   reply->value = program_->program->program_id();
   CopyText(program_->program->fallback_reason(), reply->text);
   return absl::OkStatus();

@@ -16,6 +16,8 @@
 #include "pmd/c/pollux.h"
 #include "pmd/drivers.h"
 #include "pmd/feature_state.h"
+#include "pmd/rx_metadata.h"
+#include "tests/support/packet_builder.h"
 #include "tests/support/pool_fixture.h"
 #include "tests/tools/broker/broker_rig.h"
 #include "tools/support/patience.h"
@@ -28,7 +30,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using Kind = DeviceEvent::Kind;
 
-constexpr char kAll[] = R"("allow": ["inject", "busy_poll", "steer", "promiscuous", "mtu", "mac"])";
+constexpr char kAll[] = R"("allow": ["inject", "busy_poll", "steer", "promiscuous", "mtu", "mac", "rx_metadata"])";
 
 class BrokeredDeviceTest : public testing::Test {
  protected:
@@ -231,6 +233,56 @@ TEST_F(BrokeredDeviceTest, ABrokerThatHangsUpIsAnInterfaceThatIsGone) {
   EXPECT_TRUE(Tells(*sender_, Kind::kBack));
   const absl::Status status = sender_->Start();
   EXPECT_TRUE(status.ok()) << status;
+}
+
+// That of the row rx_metadata in the report of `device`.
+FeatureState ToldState(const Device& device) {
+  for (const FeatureState& state : device.Features()) {
+    if (state.feature == kFeatureRxMetadata) return state;
+  }
+  ADD_FAILURE() << "no row";
+  return {};
+}
+
+TEST_F(BrokeredDeviceTest, ADeviceTellsOfPacketsWhatTheFirstClientAskedFor) {
+  StartBroker();
+  StartBoth(",tx=ring,rx_metadata=hash");
+  ASSERT_FALSE(HasFatalFailure());
+  EXPECT_EQ(receiver_->rx_metadata(), RxMetadata::kHash);
+  EXPECT_TRUE(ToldState(*receiver_).present) << ToldState(*receiver_).reason;
+  const auto expect_hash = [this] {
+    Packet packet = support::AllocatePackets(*pool_, 1).front();
+    const auto frame = support::PacketBuilder().Ethernet({}).Ipv4({}).Udp({.source = 1, .destination = 9}).FillTo(64).Build();
+    std::memcpy(packet.data, frame.data(), frame.size());
+    packet.length = static_cast<uint32_t>(frame.size());
+    ASSERT_EQ(sender_->tx_queue(0).Send({&packet, 1}), 1u);
+    ASSERT_TRUE(support::Eventually([&] {
+      sender_->tx_queue(0).Poll();
+      return receiver_->rx_queue(0).Receive({&packet, 1}) == 1;
+    }));
+    const auto told = ReadRxMetadata(packet);
+    EXPECT_TRUE(told && told->valid == RxMetadata::kHash && told->hash != 0);
+    mempool::Pool::Free({&packet, 1});
+  };
+  expect_hash();
+  // The next broker knows what the program asks for, and a port that starts anew with it has it still.
+  KillBroker();
+  rig_->Restart();
+  ASSERT_TRUE(receiver_->Stop().ok());
+  const absl::Status status = receiver_->Start();
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(receiver_->rx_metadata(), RxMetadata::kHash);
+  expect_hash();
+}
+
+TEST_F(BrokeredDeviceTest, WithoutTheGrantAPortHasNoMetadataAndSaysSo) {
+  StartBroker(R"("allow": ["inject"])");
+  StartBoth(",tx=ring,rx_metadata=hash");
+  ASSERT_FALSE(HasFatalFailure());
+  EXPECT_EQ(receiver_->rx_metadata(), 0u);
+  EXPECT_THAT(ToldState(*receiver_).reason, HasSubstr("the broker's program does not ask for: hash (\"rx_metadata\" of \"allow\""));
+  EXPECT_FALSE(CheckRequired(receiver_->Features(), {kFeatureRxMetadata}).ok());
+  EXPECT_TRUE(Passes(100));
 }
 
 TEST_F(BrokeredDeviceTest, ProgramsInCHaveThemToo) {
