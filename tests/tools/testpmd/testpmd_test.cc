@@ -271,7 +271,10 @@ TEST(TestpmdPrompt, CommandsOfDpdkWorkOrSayWhyNot) {
     const char* answer;
   } kCases[] = {
       {"csum set ip sw 0", "ip checksums are computed in software by mode csum"},
-      {"csum set udp hw 0", "sums every packet itself, to tell which are wrong; sw is what there is"},
+      {"csum set udp hw 0", "port 0 (net_null0) asks no device for checksums: open it with tx_metadata=checksum"},
+      {"set tx-timestamps on", "port 0 (net_null0) tells no times: open it with tx_metadata=timestamp"},
+      {"csum set ip hw 0", "a device is asked for udp and tcp checksums; sw is what there is"},
+      {"csum set tcp sw all", "Port 1: tcp checksums are verified and repaired in software"},
       {"csum set outer-ip sw 0", "outer-ip checksums are not looked at"},
       {"csum show 0", "IP, UDP, TCP, ICMP checksum: sw"},
       {"csum parse-tunnel on 0", "does not look into tunnels"},

@@ -160,16 +160,68 @@ absl::Status ForInterfaces(Session& session, const std::string& word, const std:
   return first_fault;
 }
 
-// csum verifies and repairs in software, and there is nothing else to choose.
+// Null: one that no device is asked for.
+bool* DeviceChecksum(ChecksumSet& set, const std::string& protocol) {
+  return protocol == "udp" ? &set.udp : protocol == "tcp" ? &set.tcp : nullptr;
+}
+
+absl::Status SetDeviceChecksum(Session& session, const std::string& protocol, bool on, std::size_t port) {
+  if (on && !session.ports()[port]->device().tx_offloads().checksum) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "csum set ", protocol, " hw: port ", port, " (", session.ports()[port]->Info().name, ") ",
+        session.ports()[port]->started() ? "asks no device for checksums: open it with tx_metadata=checksum (net_af_xdp, docs/packets.md)"
+                                         : "is stopped, and nobody can tell what it has: port start it first"));
+  }
+  *DeviceChecksum(session.config().device_checksums[port], protocol) = on;
+  session.Print(absl::StrCat(
+      "Port ", port, ": ", protocol,
+      on ? " checksums are left to the device that sends, and not verified\n" : " checksums are verified and repaired in software\n"));
+  return absl::OkStatus();
+}
+
 absl::Status SetChecksum(Session& session, const Words& words) {
-  if (absl::Status status = session.SelectPorts(words[4]).status(); !status.ok()) return status;
+  const absl::StatusOr<std::vector<std::size_t>> ports = session.SelectPorts(words[4]);
+  if (!ports.ok()) return ports.status();
+  ChecksumSet known;
+  if (DeviceChecksum(known, words[2]) != nullptr) {
+    if (absl::Status status = NeedsStopped(session); !status.ok()) return status;
+    for (std::size_t port : *ports) {
+      if (absl::Status status = SetDeviceChecksum(session, words[2], words[3] == "hw", port); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
   if (words[3] == "hw")
     return absl::UnimplementedError(
-        absl::StrCat("csum set ", words[2], " hw: the mode csum sums every packet itself, to tell which are wrong; sw is what there is"));
-  const bool is_computed = words[2] == "ip" || words[2] == "udp" || words[2] == "tcp";
-  session.Print(is_computed
-                    ? absl::StrCat(words[2], " checksums are computed in software by mode csum, on every port: nothing changes\n")
+        absl::StrCat("csum set ", words[2], " hw: a device is asked for udp and tcp checksums; sw is what there is"));
+  session.Print(words[2] == "ip"
+                    ? "ip checksums are computed in software by mode csum, on every port: nothing changes\n"
                     : absl::StrCat(words[2], " checksums are not looked at, neither in software nor in hardware: nothing changes\n"));
+  return absl::OkStatus();
+}
+
+absl::Status SetTxTimestamps(Session& session, bool on) {
+  if (absl::Status status = NeedsStopped(session); !status.ok()) return status;
+  for (std::size_t port : session.config().ports) {
+    if (!on || session.ports()[port]->device().tx_offloads().timestamp) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("set tx-timestamps on: port ", port, " (", session.ports()[port]->Info().name,
+                     ") tells no times: open it with tx_metadata=timestamp (net_af_xdp, docs/packets.md), ", "and start it"));
+  }
+  session.config().tx_timestamps = on;
+  return absl::OkStatus();
+}
+
+absl::Status ShowChecksums(Session& session, const std::string& word) {
+  const absl::StatusOr<std::vector<std::size_t>> ports = session.SelectPorts(word);
+  if (!ports.ok()) return ports.status();
+  for (std::size_t port : *ports) {
+    const ChecksumSet set = session.config().device_checksums[port];
+    session.Print(absl::StrCat("Port ", port, ": IP, ", set.udp ? "" : "UDP, ", set.tcp ? "" : "TCP, ", "ICMP checksum: sw\n"));
+    if (set.udp || set.tcp)
+      session.Print(
+          absl::StrCat("Port ", port, ": ", set.udp ? "UDP" : "", set.udp && set.tcp ? ", " : "", set.tcp ? "TCP" : "", " checksum: hw\n"));
+  }
+  session.Print("SCTP, outer IP, outer UDP checksum: none\nParse tunnel: off\n");
   return absl::OkStatus();
 }
 
@@ -230,16 +282,16 @@ void AddConfigCommands(CommandTable& table, Session& session) {
   add("set link-down port PORT|all", "The interface down.", [&](const Words& words) {
     return ForInterfaces(session, words[3], [](InterfaceSettings& settings) { return settings.SetUp(false); });
   });
-  add("csum set ip|udp|tcp|sctp|outer-ip|outer-udp hw|sw PORT|all", "Who computes a checksum in mode csum: software, always.",
+  add("set tx-timestamps on|off", "txonly asks when packets went out, of ports with tx_metadata=timestamp.",
+      [&](const Words& words) { return SetTxTimestamps(session, words[2] == "on"); });
+  add("csum set ip|udp|tcp|sctp|outer-ip|outer-udp hw|sw PORT|all",
+      "Who computes a checksum in mode csum: software, or for udp and tcp the device of a port with tx_metadata=checksum.",
       [&](const Words& words) { return SetChecksum(session, words); });
   add("csum parse-tunnel on|off PORT|all", "Off: mode csum does not look into tunnels.", [&](const Words& words) -> absl::Status {
     if (words[2] == "on") return absl::UnimplementedError("csum parse-tunnel on: mode csum does not look into tunnels");
     return session.SelectPorts(words[3]).status();
   });
-  add("csum show PORT|all", "Who computes which checksum.", [&](const Words& words) {
-    session.Print("IP, UDP, TCP, ICMP checksum: sw\nSCTP, outer IP, outer UDP checksum: none\nParse tunnel: off\n");
-    return session.SelectPorts(words[2]).status();
-  });
+  add("csum show PORT|all", "Who computes which checksum.", [&](const Words& words) { return ShowChecksums(session, words[2]); });
   add("set flush_rx on|off", "Throw away what waits in the rx queues at the start (default: on).",
       [&](const Words& words) { return SetFlag(config.flush_rx, words[2]); });
   add("set record-core-cycles on|off", "Cycles a packet, when forwarding stops.",

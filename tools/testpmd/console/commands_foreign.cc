@@ -21,7 +21,7 @@ constexpr const char* kNoHardware = "there is no hardware that a kernel interfac
 constexpr Foreign kForeign[] = {
     {"set link_check on|off", "links are watched all the time, and a change is printed; nothing waits for one"},
     {"set txsplit [TEXT...]", "a packet is sent from one frame (set txpkts: the sum)"},
-    {"set txtimes [TEXT...]", "txonly sends as fast as it can"},
+    {"set txtimes [TEXT...]", "txonly sends as fast as it can; set tx-timestamps on tells when packets went out"},
     {"show config txtimes", "txonly sends as fast as it can"},
     {"set rxpkts|rxhdrs|rxoffs [TEXT...]", "a received packet is in one frame"},
     {"set stat_qmap [TEXT...]", "every queue has counters of its own (show port xstats)"},

@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "pmd/internet_checksum.h"
+#include "pmd/tx_metadata.h"
 #include "tools/testpmd/engines/checksum.h"
 #include "tools/testpmd/engines/mac_rewriters.h"
 
@@ -48,8 +50,23 @@ bool VerifyOrRepair(uint64_t sum, std::byte* field, bool zero_means_none) {
   return false;
 }
 
-// Returns false if the checksum was wrong.
-bool RepairTransport(std::span<std::byte> packet, const PacketHeaders& headers) {
+// True: whoever sends the packet finishes its checksum. A device sums to the packet's end, so nothing may be behind the transport.
+bool LeaveToDevice(Packet& packet, const PacketHeaders& headers, const TransportChecksum& checksum, std::size_t length) {
+  if (headers.transport_offset + length != packet.length) return false;
+  if (!pmd::AskDevice(mempool::Pool::FromId(packet.pool), packet,
+                      {.asks = pmd::TxMetadata::kChecksum,
+                       .checksum_start = static_cast<uint16_t>(headers.transport_offset),
+                       .checksum_offset = static_cast<uint16_t>(checksum.offset)}))
+    return false;
+  const uint16_t sum =
+      pmd::FoldSum(PseudoHeaderSum(headers.network, packet.data + headers.network_offset, headers.protocol, static_cast<uint32_t>(length)));
+  std::memcpy(packet.data + headers.transport_offset + checksum.offset, &sum, sizeof(sum));
+  return true;
+}
+
+// Returns false if the checksum was wrong, as far as it is looked at.
+bool RepairTransport(Packet& frame, const PacketHeaders& headers, const ChecksumSet& device_checksums) {
+  const std::span<std::byte> packet = frame.bytes();
   TransportChecksum checksum;
   if (!headers.transport_complete || !FindTransportChecksum(headers, checksum)) return true;
   if (headers.transport_length < checksum.minimum_length) return true;
@@ -64,6 +81,8 @@ bool RepairTransport(std::span<std::byte> packet, const PacketHeaders& headers) 
     length = LoadBig16(transport + 4);
     if (length < kUdpBytes || length > headers.transport_length) return false;
   }
+  const bool left = udp ? device_checksums.udp : headers.protocol == kProtocolTcp && device_checksums.tcp;
+  if (left && LeaveToDevice(frame, headers, checksum, length)) return true;
   uint64_t sum = PartialSum({transport, length});
   if (checksum.pseudo_header) {
     sum += PseudoHeaderSum(headers.network, packet.data() + headers.network_offset, headers.protocol, static_cast<uint32_t>(length));
@@ -78,15 +97,15 @@ bool RepairTransport(std::span<std::byte> packet, const PacketHeaders& headers) 
   return VerifyOrRepair(sum, field, udp);
 }
 
-void Repair(std::span<std::byte> packet, StreamStats& stats) {
-  const PacketHeaders headers = ParseHeaders(packet);
+void Repair(Packet& packet, Stream& stream) {
+  const PacketHeaders headers = ParseHeaders(packet.bytes());
   if (headers.network == NetworkLayer::kNone) return;
   if (headers.network == NetworkLayer::kIpv4) {
-    std::byte* network = packet.data() + headers.network_offset;
+    std::byte* network = packet.data + headers.network_offset;
     const std::size_t header_length = std::size_t{4} * (static_cast<uint8_t>(network[0]) & 0x0F);
-    if (!VerifyOrRepair(PartialSum({network, header_length}), network + kIpv4ChecksumOffset, false)) stats.rx_bad_ip_checksum.Add(1);
+    if (!VerifyOrRepair(PartialSum({network, header_length}), network + kIpv4ChecksumOffset, false)) stream.stats.rx_bad_ip_checksum.Add(1);
   }
-  if (!RepairTransport(packet, headers)) stats.rx_bad_l4_checksum.Add(1);
+  if (!RepairTransport(packet, headers, stream.device_checksums)) stream.stats.rx_bad_l4_checksum.Add(1);
 }
 
 }  // namespace
@@ -94,7 +113,7 @@ void Repair(std::span<std::byte> packet, StreamStats& stats) {
 std::span<Packet> ChecksumRewriter::Rewrite(Stream& stream, std::span<Packet> packets) {
   return EditEach(stream, packets, [&stream](Packet& packet) {
     StoreTxAddresses(stream, packet.data);
-    Repair(packet.bytes(), stream.stats);
+    Repair(packet, stream);
   });
 }
 

@@ -15,6 +15,9 @@ namespace pollux::testpmd {
 // Left alone: a UDP checksum of zero over IPv4, which means none; the transport of fragments and of packets that end before
 // IP says, as the first frame of several does; anything behind a malformed header. A UDP length that is not possible counts as bad and
 // stays.
+//
+// Where Stream::device_checksums says so, UDP and TCP are neither summed nor counted: the packet asks the device that sends it for its
+// checksum, but for packets with padding, which a device would sum too.
 class ChecksumRewriter : public BurstRewriter {
  public:
   std::span<Packet> Rewrite(Stream& stream, std::span<Packet> packets) override;

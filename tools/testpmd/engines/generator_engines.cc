@@ -2,10 +2,15 @@
 #include "tools/testpmd/engines/generator_engines.h"
 
 #include <algorithm>
+#include <array>
+#include <ctime>
 #include <string>
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
+
+#include "mempool/pool.h"
+#include "pmd/tx_metadata.h"
 
 namespace pollux::testpmd {
 namespace {
@@ -37,6 +42,26 @@ absl::StatusOr<std::size_t> GeneratedLength(const EngineOptions& options, std::s
   return total - left_out;
 }
 
+uint64_t AtomicTimeNs() {
+  timespec now = {};
+  clock_gettime(CLOCK_TAI, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+void AskForTime(Packet& packet) {
+  pmd::AskDevice(mempool::Pool::FromId(packet.pool), packet, {.asks = pmd::TxMetadata::kTimestamp, .cookie = AtomicTimeNs()});
+}
+
+// A clock that is behind ours counts as no delay.
+void TakeTimes(Stream& stream) {
+  std::array<pmd::TxTimestamp, 32> stamps;
+  const std::size_t count = stream.tx->TakeTimestamps(stamps);
+  for (const pmd::TxTimestamp& stamp : std::span(stamps).first(count)) {
+    stream.stats.tx_delay_ns.Add(std::max(stamp.time, stamp.cookie) - stamp.cookie);
+  }
+  stream.stats.tx_timestamps.Add(count);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ForwardEngine>> TxOnlyEngine::Make(const EngineOptions& options, const Stream& stream) {
@@ -55,7 +80,9 @@ std::size_t TxOnlyEngine::Poll(Stream& stream) {
   if (multi_flow_) {
     ForEachPacket(packets, [this](Packet& packet) { template_.SetIpSource(packet, first_source_ ^ uint32_t{next_source_++} << 8); });
   }
+  if (stream.asks_for_times && !packets.empty()) AskForTime(packets.front());
   SendBurst(stream, packets, AfterBurst(stream, packets));  // the next burst follows, unless frames ran out
+  if (stream.asks_for_times) TakeTimes(stream);
   return packets.size();
 }
 

@@ -17,7 +17,8 @@ namespace pollux::testpmd {
 inline constexpr UdpFlow kFlowgenFlow = {0x0AFE0000, 0x0AFD0000, 1000, 1001};
 
 // Sends copies of one packet. With several flows the third byte of the source address counts up, and its last byte is moved by the
-// number of the tx queue, so that the streams of a port differ.
+// number of the tx queue, so that the streams of a port differ. Where Stream::asks_for_times says so, one packet of each burst asks when
+// it went out.
 class TxOnlyEngine : public ForwardEngine {
  public:
   // INVALID_ARGUMENT: --txpkts does not fit.

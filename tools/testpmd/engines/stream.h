@@ -43,6 +43,8 @@ struct StreamStats {
   Counter allocation_failed;   // packets not generated because the pool was empty
   Counter rx_bad_ip_checksum;  // csum: packets, forwarded with a correct one
   Counter rx_bad_l4_checksum;  // csum: UDP, TCP, ICMP, ICMPv6; likewise
+  Counter tx_timestamps;       // txonly, while Stream::asks_for_times: packets that kernel or device told the time of
+  Counter tx_delay_ns;         // of these, from being handed over to that time, added up
   Counter busy_cycles;         // while Stream::record_cycles: of the polls that handled a packet, or may have sent a held back one
   Counter receive_cycles;      // of these: in the rx queue
   Counter send_cycles;         // of these: in the tx queue, with its system calls
@@ -71,6 +73,14 @@ inline constexpr StreamCounter kStreamCounters[] = {
     {"allocation_failed", CounterRole::kEvent, &StreamStats::allocation_failed},
     {"rx_bad_ip_checksum", CounterRole::kEvent, &StreamStats::rx_bad_ip_checksum},
     {"rx_bad_l4_checksum", CounterRole::kEvent, &StreamStats::rx_bad_l4_checksum},
+    {"tx_timestamps", CounterRole::kEvent, &StreamStats::tx_timestamps},
+    {"tx_delay_ns", CounterRole::kEvent, &StreamStats::tx_delay_ns},
+};
+
+// Transport checksums that `csum set PROTOCOL hw` leaves to the device that sends (pmd/tx_metadata.h).
+struct ChecksumSet {
+  bool udp = false;
+  bool tcp = false;
 };
 
 // What `set fwd MODE retry` asks for: a burst that was taken in part is offered again.
@@ -101,6 +111,8 @@ struct Stream {
   std::size_t burst = mempool::kDefaultBurst;  // 1 .. kMaximumBurst
   bool scattered = false;                      // packets may have several frames (pmd/queue.h)
   std::size_t tx_frames = 1;                   // of a packet that the tx port sends, at most
+  ChecksumSet device_checksums;                // csum: left to the device that sends
+  bool asks_for_times = false;                 // txonly: the first packet of each burst is to tell when it went out (pmd/tx_metadata.h)
   RetryOptions retry;
   bool record_bursts = false;
   bool record_cycles = false;

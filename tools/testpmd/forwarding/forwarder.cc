@@ -89,6 +89,12 @@ absl::Status Forwarder::MakeStreams(BurstObserver* observer) {
     stream.pool = ports_[ends.tx_port]->config().pool.get();
     stream.tx_port_mac = tx_device.Info().mac;
     stream.peer_mac = config_.PeerOf(ends.tx_port);
+    // A port that has lost it over a restart sums in software.
+    if (const auto asked = config_.device_checksums.find(ends.tx_port);
+        asked != config_.device_checksums.end() && tx_device.tx_offloads().checksum) {
+      stream.device_checksums = asked->second;
+    }
+    stream.asks_for_times = config_.tx_timestamps && tx_device.tx_offloads().timestamp;
     stream.burst = config_.burst;
     SetScattered(stream);
     stream.retry = config_.retry;

@@ -39,6 +39,8 @@ struct ForwardConfig {
   std::size_t burst = mempool::kDefaultBurst;
   RetryOptions retry;
   std::map<std::size_t, pmd::MacAddress> peers;
+  std::map<std::size_t, ChecksumSet> device_checksums;  // csum set: of the port that sends
+  bool tx_timestamps = false;                           // set tx-timestamps: txonly asks when packets went out, on ports that tell
   EngineOptions engine;
   bool flush_rx = true;
   lcore::IdleMode idle = lcore::IdleMode::kSpin;

@@ -32,6 +32,8 @@ struct PortStreams {
   uint64_t dropped = 0;
   uint64_t bad_ip = 0;
   uint64_t bad_l4 = 0;
+  uint64_t tx_timestamps = 0;
+  uint64_t tx_delay_ns = 0;
   const StreamTotals* rx = nullptr;
   const StreamTotals* tx = nullptr;
 };
@@ -47,6 +49,8 @@ PortStreams StreamsOf(const ForwardReport& report, std::size_t port) {
     if (stream.ends.tx_port == port) {
       found.tx = &stream;
       found.dropped += stream.Value("forward_dropped");
+      found.tx_timestamps += stream.Value("tx_timestamps");
+      found.tx_delay_ns += stream.Value("tx_delay_ns");
     }
   }
   return found;
@@ -66,6 +70,10 @@ std::string FormatPort(const ForwardReport& report, std::size_t port, const pmd:
   }
   absl::StrAppend(&text, absl::StrFormat("  TX-packets: %-14u TX-dropped: %-14uTX-total: %u\n", stats.tx_packets, tx_dropped,
                                          stats.tx_packets + tx_dropped));
+  if (streams.tx_timestamps > 0) {
+    absl::StrAppend(&text, absl::StrFormat("  TX-timestamps: %-11u mean delay: %.3f us\n", streams.tx_timestamps,
+                                           static_cast<double>(streams.tx_delay_ns) / static_cast<double>(streams.tx_timestamps) / 1000));
+  }
   if (report.record_burst_stats && !several) {
     if (streams.rx != nullptr) absl::StrAppend(&text, FormatBursts("RX", streams.rx->rx_bursts));
     if (streams.tx != nullptr) absl::StrAppend(&text, FormatBursts("TX", streams.tx->tx_bursts));

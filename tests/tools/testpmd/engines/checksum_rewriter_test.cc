@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pmd/tx_metadata.h"
 #include "tests/tools/testpmd/engines/engine_fixture.h"
 #include "tools/testpmd/engines/checksum.h"
 
@@ -175,6 +176,48 @@ TEST_F(ChecksumRewriterTest, ImpossibleUdpLengthIsBadAndStays) {
     ExpectLeftAlone(frame);
   }
   EXPECT_EQ(BadTransport(), 4u);
+}
+
+// What the packets ask is done as a device does it (pmd::FinishChecksum): right ones come out, whatever was there.
+TEST_F(ChecksumRewriterTest, WhatIsLeftToTheDeviceIsAskedForAndNotVerified) {
+  stream.device_checksums = {.udp = true, .tcp = true};
+  std::size_t asked = 0;
+  for (const Case& each : Cases()) {
+    SCOPED_TRACE(each.name);
+    Frame frame = each.packet({}).Build();
+    const bool icmp = each.name.starts_with("icmp");
+    if (!icmp) frame[each.checksum_offset] ^= std::byte{0x5A};
+    const Frame sent = Forward("csum", frame);
+    Packet& packet = tx.sent.back();
+    EXPECT_EQ(packet.has_tx_metadata(), !icmp);
+    if (!icmp) {
+      const pmd::TxMetadata asks = pmd::MetadataBefore(packet.data);
+      EXPECT_EQ(asks.asks, pmd::TxMetadata::kChecksum);
+      EXPECT_EQ(std::size_t{asks.checksum_start} + asks.checksum_offset, each.checksum_offset);
+      EXPECT_NE(sent, each.packet(kFromPortToPeer).Build()) << "it is unfinished";
+      ASSERT_TRUE(pmd::FinishChecksum({&packet, 1}, asks.checksum_start, asks.checksum_offset));
+      ++asked;
+    }
+    EXPECT_EQ(Sent(tx.sent.size() - 1), each.packet(kFromPortToPeer).Build());
+  }
+  EXPECT_EQ(asked, 8u);
+  EXPECT_EQ(BadTransport(), 0u);
+}
+
+// A device sums to the packet's end, or has no room for a request.
+TEST_F(ChecksumRewriterTest, WhatADeviceWouldNotGetRightIsRepairedHere) {
+  stream.device_checksums.tcp = true;
+  Frame padded = PacketBuilder().Ethernet().Ipv4().Tcp().Payload(1).Build();
+  const Frame right = PacketBuilder().Ethernet(kFromPortToPeer).Ipv4().Tcp().Payload(1).Build();
+  padded[14 + 20 + 16] ^= std::byte{1};
+  padded.resize(60, std::byte{0xEE});
+  const Frame sent = Forward("csum", padded);
+  EXPECT_EQ(Frame(sent.begin(), sent.begin() + static_cast<std::ptrdiff_t>(right.size())), right);
+  EXPECT_FALSE(tx.sent.back().has_tx_metadata());
+  EXPECT_EQ(BadTransport(), 1u);
+  Forward("csum", PacketBuilder().Ethernet().Ipv4().Udp().Payload(10).Build());
+  EXPECT_FALSE(tx.sent.back().has_tx_metadata()) << "of UDP nothing was said";
+  ExpectLeftAlone(PacketBuilder().Ethernet().Ipv4().Udp({.checksum = false}).Payload(10).Build());
 }
 
 TEST_F(ChecksumRewriterTest, OthersAreForwardedWithTheirAddresses) {

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "pmd/tx_metadata.h"
+#include "tests/support/fake_queues.h"
 #include "tests/tools/testpmd/engines/engine_fixture.h"
 
 namespace pollux::testpmd {
@@ -37,6 +39,40 @@ TEST_F(TxOnlyTest, SendsDpdksPacket) {
   ASSERT_EQ(tx.sent.size(), 32u);
   for (std::size_t index = 0; index < 32; ++index) EXPECT_EQ(Sent(index), Expected(64));
   EXPECT_EQ(stream.stats.generated.value(), 32u);
+}
+
+// A port that sends at once, and says so a microsecond after each was handed over.
+class StampingTxQueue : public support::FakeTxQueue {
+ public:
+  std::size_t TakeTimestamps(std::span<pmd::TxTimestamp> stamps) override {
+    std::size_t count = 0;
+    for (; looked_at < sent.size() && count < stamps.size(); ++looked_at) {
+      if (!sent[looked_at].has_tx_metadata()) continue;
+      const pmd::TxMetadata asks = pmd::MetadataBefore(sent[looked_at].data);
+      EXPECT_EQ(asks.asks, pmd::TxMetadata::kTimestamp);
+      stamps[count++] = {.cookie = asks.cookie, .time = asks.cookie + 1000};
+    }
+    return count;
+  }
+  std::size_t looked_at = 0;
+};
+
+TEST_F(TxOnlyTest, OnePacketOfABurstAsksWhenItWentOut) {
+  StampingTxQueue stamping;
+  stream.tx = &stamping;
+  stream.asks_for_times = true;
+  Make("txonly");
+  for (int burst = 0; burst < 3; ++burst) EXPECT_EQ(engine->Poll(stream), 32u);
+  ASSERT_EQ(stamping.sent.size(), 96u);
+  for (std::size_t index = 0; index < stamping.sent.size(); ++index) EXPECT_EQ(stamping.sent[index].has_tx_metadata(), index % 32 == 0);
+  EXPECT_EQ(stream.stats.tx_timestamps.value(), 3u);
+  EXPECT_EQ(stream.stats.tx_delay_ns.value(), 3000u);
+  stream.asks_for_times = false;
+  engine->Poll(stream);
+  EXPECT_FALSE(stamping.sent[96].has_tx_metadata());
+  EXPECT_EQ(stream.stats.tx_timestamps.value(), 3u);
+  tx.sent = stamping.sent;  // what the fixture counts, and frees
+  stream.tx = &tx;
 }
 
 TEST_F(TxOnlyTest, SegmentsAddUpToOneFrame) {
