@@ -46,14 +46,20 @@ void Drop(lcore::Counter& cause, std::span<const Packet> frames) {
 
 }  // namespace
 
+bool NeedsSeveralFrames(const XskTxRing& ring, std::span<const Packet> frames) {
+  return frames.size() > 1 || frames.front().length > LongestCopy(ring);
+}
+
+// One of a single frame that could have been sent as it is, but for its length, is longer than that frame.
 bool DropHopeless(const XskTxRing& ring, TxCounters& counters, std::span<const Packet> frames) {
-  if (frames.size() == 1 && MayCopy(ring, frames.front(), LongestCopy(ring))) return false;
+  const bool single = frames.size() == 1;
   const std::size_t length = LengthOf(frames);
+  const bool too_many = FramesFor(ring, length) > ring.most_frames();
   if (length < ETH_HLEN) {
     Drop(counters.dropped_too_short, frames);
-  } else if (frames.size() == 1 || length > ring.maximum_length()) {
+  } else if (length > ring.maximum_length() || (single && (too_many || !IsMisplaced(ring, frames.front())))) {
     Drop(counters.dropped_too_long, frames);
-  } else if (FramesFor(ring, length) > ring.most_frames()) {
+  } else if (too_many) {
     Drop(counters.dropped_too_many_frames, frames);
   } else {
     return false;

@@ -19,9 +19,11 @@ static_assert(kMostCopies >= mempool::kMostFramesOfPacket);
 // Copies the run of packets of other pools at the head of `packets`, up to kMostCopies, into frames of the ring's pool, and those that
 // start where the kernel accepts none; returns how many. The originals stay the caller's.
 std::size_t CopyMisplaced(XskTxRing& ring, TxCounters& counters, std::span<const Packet> packets, Packet* copies);
-// Copies a packet of several frames, of whatever pools, into as few frames of the ring's pool as hold it; returns how many. The originals
-// stay the caller's.
+// Copies a packet of one or several frames, of whatever pools, into as few frames of the ring's pool as hold it; returns how many. The
+// originals stay the caller's.
 std::size_t CopyScattered(XskTxRing& ring, TxCounters& counters, std::span<const Packet> frames, Packet* copies);
+// The packet's copy has several frames, or may have.
+bool NeedsSeveralFrames(const XskTxRing& ring, std::span<const Packet> frames);
 // Takes a packet if it can be sent by no means: counts and frees it.
 bool DropHopeless(const XskTxRing& ring, TxCounters& counters, std::span<const Packet> frames);
 // The frames of one packet can be sent as they are.
@@ -62,7 +64,7 @@ std::size_t TakeBurst(XskTxRing& ring, TxCounters& counters, std::span<const Pac
       break;
     }
     Packet copies[kMostCopies];
-    const bool several = frames.size() > 1;
+    const bool several = NeedsSeveralFrames(ring, frames);
     const std::size_t count = several ? CopyScattered(ring, counters, frames, copies) : CopyMisplaced(ring, counters, rest, copies);
     if (count == 0) break;
     std::size_t put_count = 0;

@@ -132,6 +132,22 @@ TEST_P(ScatteredPortTest, PacketsOfAllLengthsPassWhole) {
   EXPECT_TRUE(sender->Stop().ok() && receiver->Stop().ok());
 }
 
+TEST_P(ScatteredPortTest, OfFramesLargerThanItsOwnAPortSendsCopies) {
+  SetMtu("9000");
+  const auto larger = support::MakePool({.frame_count = 256, .frame_size = 4096, .slab_frames = 16});
+  auto sender = Started("a", "x0");
+  auto receiver = Started("b", "x1");
+  ASSERT_TRUE(larger != nullptr && sender != nullptr && receiver != nullptr);
+  const std::vector<std::size_t> lengths = {1500, 3840, 1793, 60, 3600, 9000};
+  std::vector<Packet> burst;
+  for (std::size_t index = 0; index < lengths.size(); ++index) Append(burst, Make(*larger, lengths[index], index));
+  EXPECT_EQ(burst.size(), lengths.size() + 2) << "but for the last they are in one frame";
+  Pass(*sender, *receiver, burst, lengths);
+  EXPECT_EQ(sender->Stats().tx_packets, lengths.size());
+  EXPECT_EQ(sender->Stats().tx_dropped, 0u);
+  EXPECT_TRUE(support::FramesAreFree(*larger));
+}
+
 TEST_P(ScatteredPortTest, ManyPacketsOneAfterTheOther) {
   SetMtu("9000");
   auto sender = Started("a", "x0");

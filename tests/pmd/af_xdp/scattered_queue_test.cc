@@ -251,6 +251,47 @@ TEST_P(ScatteredSendTest, FramesOfOtherPoolsAreCopied) {
   EXPECT_TRUE(support::FramesAreFree(*other));
 }
 
+TEST_P(ScatteredSendTest, OneFrameOfAnotherPoolThatIsLongerThanOursIsCopiedOverSeveral) {
+  const auto other = support::MakePool({.frame_count = 64, .frame_size = 4096, .slab_frames = 4});
+  std::vector<Packet> burst = MakeFrom(*other, {1, 1, 1}, 3000);
+  burst[1].length = 100;
+  EXPECT_EQ(queue_.Send(burst), 3u);
+  ASSERT_EQ(Sent(), (Sizes{2, 1, 2})) << "3000 bytes in frames of 1792";
+  std::size_t at = 0;
+  for (const xdp_desc& descriptor : std::span(kernel_.sent).first(2)) {
+    const std::byte* bytes = pool_->region().base() + descriptor.addr;
+    for (uint32_t index = 0; index < descriptor.len; ++index, ++at) ASSERT_EQ(bytes[index], support::ContentByte(0, at)) << at;
+  }
+  EXPECT_EQ(at, 3000u);
+  EXPECT_EQ(queue_.counters().copied.value(), 3u);
+  EXPECT_EQ(queue_.counters().scattered.value(), 2u);
+  ExpectAccount(3, 3);
+
+  // Beyond the MTU it is dropped, and so it is where packets have one frame.
+  const auto longest = support::MakePool({.frame_count = 16, .frame_size = 4096, .slab_frames = 4});
+  ring_.SetMaximumLength(2500);
+  EXPECT_EQ(queue_.Send(MakeFrom(*longest, {1}, 3000)), 1u);
+  ring_.Close();
+  Open(false);
+  EXPECT_EQ(queue_.Send(MakeFrom(*longest, {1}, 3000)), 1u);
+  EXPECT_EQ(queue_.counters().dropped_too_long.value(), 2u);
+  ExpectAccount(5, 3);
+  for (const auto& pool : {other, longest}) EXPECT_TRUE(support::FramesAreFree(*pool));
+}
+
+TEST_P(ScatteredSendTest, WithoutFramesForAllOfACopyThePacketStaysTheCallers) {
+  const auto other = support::MakePool({.frame_count = 64, .frame_size = 4096, .slab_frames = 4});
+  const std::vector<Packet> all = support::AllocatePackets(*pool_, kFrames - 1);
+  const std::vector<Packet> burst = MakeFrom(*other, {1}, 3000);
+  EXPECT_EQ(queue_.Send(burst), 0u);
+  EXPECT_EQ(queue_.counters().no_frame.value(), 1u);
+  Pool::Free(all);
+  EXPECT_EQ(queue_.Send(burst), 1u);
+  EXPECT_EQ(Sent(), (Sizes{2}));
+  ExpectAccount(1, 1);
+  EXPECT_TRUE(support::FramesAreFree(*other));
+}
+
 // The kernel took two frames of four when its call was over, and then the link goes down: it would take other packets for the rest.
 TEST_P(ScatteredSendTest, ThePacketThatTheKernelHasHalfOfStays) {
   XskTxRing::Owner& owner = ring_.AddOwner();
