@@ -14,6 +14,7 @@
 
 #include "bpf/unique_fd.h"
 #include "pmd/drivers.h"
+#include "pmd/rx_metadata.h"
 #include "pmd/tx_metadata.h"
 #include "tests/pmd/af_xdp/unfinished_checksum.h"
 #include "tests/pmd/af_xdp/veth_pair.h"
@@ -212,6 +213,57 @@ TEST_P(TxMetadataTest, AForeignPacketIsCopiedWithWhatItAsks) {
   EXPECT_EQ(Counter("tx_q0_with_metadata"), 1u);
   EXPECT_EQ(Counter("tx_q0_checksums_finished"), 0u);
   EXPECT_TRUE(support::FramesAreFree(*foreign));
+}
+
+// Both lie in the same 32 bytes in front of a packet.
+TEST_P(TxMetadataTest, WhatADeviceToldGivesWayToWhatThePacketAsks) {
+  StartReceiver(",rx_checksum=keep,rx_metadata=hash,tx=ring,tx_metadata=sw_checksum");
+  StartSender("sw_checksum,rx_checksum=keep,rx_metadata=hash");
+  const auto receive_one = [](Device& device) {
+    Packet packet;
+    std::size_t count = 0;
+    EXPECT_TRUE(Eventually([&] {
+      count = device.rx_queue(0).Receive({&packet, 1});
+      if (count == 0 || (packet.length > 24 && packet.data[23] == std::byte{17})) return count == 1;
+      Pool::Free({&packet, 1});
+      return false;
+    }));
+    return packet;
+  };
+  const auto expect_finished_and_hashed = [&](const Packet& packet) {
+    EXPECT_EQ(Frame(packet.data, packet.data + packet.length), finished_);
+    const auto told = ReadRxMetadata(packet);
+    EXPECT_TRUE(told && told->valid == RxMetadata::kHash && told->hash != 0);
+  };
+  const auto send_back = [&](const Packet& packet) {
+    ASSERT_TRUE(Eventually([&] { return receiver_->tx_queue(0).Send({&packet, 1}) == 1; }));
+    EXPECT_TRUE(Eventually([&] { return !receiver_->tx_queue(0).Poll() && receiver_->Stats().tx_pending == 0; }));
+  };
+  Send({Make(*pool_, unfinished_, kAskChecksum), Make(*pool_, finished_, {})});
+
+  // Sent on as it is, what was told is no request.
+  Packet packet = receive_one(*receiver_);
+  expect_finished_and_hashed(packet);
+  EXPECT_EQ(packet.flags, Packet::kRxMetadata);
+  send_back(packet);
+  packet = receive_one(*sender_);
+  expect_finished_and_hashed(packet);
+  Pool::Free({&packet, 1});
+
+  // A request takes its place, and nothing of what was told is left.
+  packet = receive_one(*receiver_);
+  expect_finished_and_hashed(packet);
+  std::memcpy(packet.data, unfinished_.data(), unfinished_.size());
+  ASSERT_TRUE(AskDevice(*pool_, packet, kAskChecksum));
+  EXPECT_EQ(packet.flags, Packet::kTxMetadata);
+  EXPECT_FALSE(ReadRxMetadata(packet).has_value());
+  send_back(packet);
+  packet = receive_one(*sender_);
+  expect_finished_and_hashed(packet);
+  Pool::Free({&packet, 1});
+  uint64_t asked = 0;
+  for (const NamedCounter& counter : receiver_->ExtendedStats()) asked += counter.name == "tx_q0_with_metadata" ? counter.value : 0;
+  EXPECT_EQ(asked, 1u);
 }
 
 TEST_P(TxMetadataTest, TimesComeBackWithTheirCookies) {
