@@ -137,7 +137,7 @@ absl::Status Server::Listen() {
 absl::Status Server::ServeFolder(const PluginFolder& settings) {
   Folder folder{.settings = settings, .listener = {}, .program = programs_.Resumed(settings.interface), .socket_map = {}, .pinned = {}};
   if (folder.program == nullptr) {
-    auto program = programs_.Get(settings.interface, bpf::AttachMode::kAutomatic, {});
+    auto program = programs_.Get(settings.interface, bpf::AttachMode::kAutomatic, {}, /*rx_metadata=*/0);
     if (!program.ok()) return program.status();
     folder.program = *std::move(program);
   }
