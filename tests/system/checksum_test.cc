@@ -89,6 +89,21 @@ TEST_F(ChecksumTest, AFrameArrivesFinishedAndIsCounted) {
   StopForwarding();
 }
 
+// What came unfinished goes on unfinished, as one interface of the kernel's hands it to the next.
+TEST_F(ChecksumTest, ModeCsumLeavesThemToTheDeviceIfTold) {
+  ASSERT_NO_FATAL_FAILURE(BuildRig({.ipv6 = false}));
+  ASSERT_NO_FATAL_FAILURE(StartForwarding({.device_arguments = "tx_metadata=checksum",
+                                           .options = {"--forward-mode=csum", "-i", "--auto-start", "--eth-peer=0," + VethRig::ClientMac(0),
+                                                       "--eth-peer=1," + VethRig::ClientMac(1)}}));
+  ASSERT_OK(testpmd().process().Write("stop\ncsum set udp hw all\ncsum set tcp hw all\ncsum show 1\nstart\n"));
+  ASSERT_OK(testpmd().process().WaitForText("Port 1: UDP, TCP checksum: hw"));
+  ExpectTcpAndUdp(VethRig::ClientIpv4(1));
+  ASSERT_OK(testpmd().process().Write("show port xstats 1\nshow fwd stats all\n"));
+  ASSERT_OK(testpmd().process().WaitForText("tx_q0_with_metadata: "));
+  StopForwarding();
+  EXPECT_EQ(Transcript().find("tx_q0_with_metadata: 0\n"), std::string::npos) << Transcript();
+}
+
 TEST_F(ChecksumTest, KeptIfAskedFor) {
   ASSERT_NO_FATAL_FAILURE(BuildRig({.ipv6 = false, .static_neighbours = true}));
   ASSERT_NO_FATAL_FAILURE(StartForwarding({.device_arguments = "rx_checksum=keep"}));

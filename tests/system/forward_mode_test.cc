@@ -2,6 +2,7 @@
 // Every forward mode between ports, set up as its users do, carries ping and HTTP.
 #include "tests/system/forwarding_test.h"
 #include "tests/system/http_download.h"
+#include "tools/support/patience.h"
 
 namespace pollux::system_tests {
 namespace {
@@ -105,6 +106,18 @@ TEST_F(ForwardModeTest, CsumRepairsBrokenChecksums) {
   ExpectArrival(0, 1, broken(udp(in), kIpv4Checksum), udp(out));
   ExpectArrival(0, 1, broken(udp(in), kUdpChecksum), udp(out));
   ExpectArrival(0, 1, broken(tcp(in), kTcpChecksum), tcp(out));
+  StopForwarding();
+}
+
+TEST_F(ForwardModeTest, TxOnlyTellsWhenItsPacketsWentOut) {
+  ASSERT_NO_FATAL_FAILURE(
+      StartForwarding({.device_arguments = "tx_metadata=timestamp", .options = {"--forward-mode=txonly", "-i", "--auto-start"}}));
+  ASSERT_OK(testpmd().process().Write("stop\nset tx-timestamps on\nstart\n"));
+  int looks = 0;
+  EXPECT_TRUE(support::Eventually([&] {
+    if (looks++ % 40 == 0) testpmd().process().Write("show fwd stats all\n").IgnoreError();
+    return Transcript().find("TX-timestamps: ") != std::string::npos;
+  })) << Transcript();
   StopForwarding();
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // MTU 9000: packets of several frames, through the forward modes.
+#include <algorithm>
+#include <cstddef>
+
 #include <nlohmann/json.hpp>
 
 #include "tests/system/forwarding_test.h"
@@ -56,6 +59,19 @@ TEST_F(JumboTest, ModesThatRewrite) {
 TEST_F(JumboTest, ChecksumsOfTheHeadersAreLookedAt) {
   ASSERT_NO_FATAL_FAILURE(Start("csum", {"--eth-peer=0," + VethRig::ClientMac(0), "--eth-peer=1," + VethRig::ClientMac(1)}));
   PingLong();
+  StopForwarding();
+}
+
+// As DPDK's testpmd takes them: the sum is a packet's length, in as many frames as hold it.
+TEST_F(JumboTest, GeneratedPacketsAreAsLongAsTheirParts) {
+  ASSERT_NO_FATAL_FAILURE(Start("txonly", {"--txpkts=1500,1500,6000"}));
+  const auto frame = Socket(0).Receive(
+      [](const FrameSocket::Frame& each) { return each.size() > 34 && each[12] == std::byte{8} && each[23] == std::byte{17}; },
+      std::chrono::seconds(20));
+  ASSERT_OK(frame);
+  EXPECT_EQ(frame->size(), 9000u);
+  EXPECT_EQ(std::to_integer<int>((*frame)[16]) << 8 | std::to_integer<int>((*frame)[17]), 9000 - 14);
+  EXPECT_TRUE(std::all_of(frame->begin() + 42, frame->end(), [](std::byte each) { return each == std::byte{0}; }));
   StopForwarding();
 }
 
