@@ -554,6 +554,9 @@ static const char* packets_are_captured(void) {
   memcpy(CMSG_DATA(head), &filter, sizeof filter);
   EXPECT(sendmsg(client, &message, 0) > 0);
   EXPECT(await_answer_and(client, text, sizeof text, &rings) > 0 && strstr(text, "\"rings\":2") != NULL && rings >= 0);
+  // A second one of the same client is refused, and the first goes on.
+  EXPECT(sendmsg(client, &message, 0) > 0);
+  EXPECT(await_answer(client, text, sizeof text) > 0 && strstr(text, "has a capture already") != NULL);
   EXPECT(pollux_allocate(pool, packets, 4) == 4);
   for (int i = 0; i < 4; ++i) packets[i].length = LENGTH;
   EXPECT(pollux_send(pollux_device_tx_queue(device, 0), packets, 4) == 4);
