@@ -2,17 +2,27 @@
 """One question to a daemon of Open vSwitch by JSON-RPC: what ovs-appctl and ovs-vsctl send, where those programs are not at hand."""
 
 import json
+import os
 import socket
 
 PATIENCE_S = 5
 LONGEST_ANSWER = 16 << 20
 
 
+def connect(connection, path):
+    """Also to a path that is longer than an address may be (unix(7): 108 bytes), as Open vSwitch does."""
+    folder = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        connection.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
+    finally:
+        os.close(folder)
+
+
 def ask(path, method, *parameters):
     """The result. OSError: nobody answers there, or it says no."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE_S)
-        connection.connect(path)
+        connect(connection, path)
         connection.sendall(json.dumps({"id": 0, "method": method, "params": list(parameters)}).encode())
         decoder, text = json.JSONDecoder(), ""
         while len(text) < LONGEST_ANSWER:

@@ -36,7 +36,7 @@ class Interfaces(ThreePorts):
             self.client.ping("10.0.0.2")
             self.server.ping("10.0.0.3")
         self.equal("the port's number", self.number("p1"), number)
-        self.contains("the log", self.switch.log, "p1: goes on with the interface that is there now")
+        self.switch.await_log("p1: goes on with the interface that is there now")
 
     def test_sent_while_gone(self):
         """what is sent while the interface is gone is counted"""

@@ -155,6 +155,10 @@ class Switch:
     def log(self):
         return (self.folder / "ovs-vswitchd.log").read_text(errors="replace")
 
+    def await_log(self, text):
+        """The daemon writes its log by another thread."""
+        wait_for(lambda: f"the log has not {text!r}: {self.log[-4000:]}", lambda: text in self.log)
+
     def warnings(self):
         return [line for line in self.log.splitlines() if re.search(r"\|(WARN|ERR|EMER)\|", line)]
 
