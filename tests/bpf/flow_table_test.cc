@@ -136,7 +136,7 @@ TEST_F(WaitingForPrograms, RemoveAllAndPorts) {
 
 // More packets than would have places of their own in the cache.
 TEST_F(FlowTableTest, PacketsThatShareAPlaceInTheCacheDoNotShareAFlow) {
-  constexpr uint16_t kFlows = 3000;
+  constexpr uint16_t kFlows = FLOW_CACHE_ENTRIES + 1000;
   for (uint16_t port = 0; port < kFlows; ++port) Add(UdpTo(port), {port % 2 == 0 ? Drop() : Output()});
   for (int round = 0; round < 2; ++round) {
     for (uint16_t port = 0; port < kFlows; ++port) {
