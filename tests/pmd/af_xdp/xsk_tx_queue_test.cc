@@ -409,39 +409,52 @@ TEST_P(XskTxErrno, OfAnOlderKernelAsMuchAsACallSendsIsNotTakenBack) {
   EXPECT_TRUE(Balance().ok());
 }
 
-// poll(2) of whoever waits for packets of the socket has the kernel look at the ring, too.
-TEST_P(XskTxErrno, NothingIsTakenBackWhileAnotherThreadWaitsForPackets) {
-  support::FakeKernel other(kRing, GetParam());
-  XskRxQueue rx(pool_, other);
-  rx.SetTxRing(ring_);
-  rx.Open(3, other.fill.memory(), other.rx.memory(), {.fewest = 8, .most = kRing});
-  ring_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength, {.zero_copy = false, .says_what_it_sent = true});
-  std::array<Packet, 8> none;
+// Another thread receives from the socket, and may wait for packets: what was prepared is a poll(2) after the next Receive, and over after
+// the second.
+class XskTxWhileAThreadWaits : public XskTxErrno {
+ protected:
+  XskTxWhileAThreadWaits() : other_(kRing, GetParam()), rx_(pool_, other_) {
+    rx_.SetTxRing(ring_);
+    rx_.Open(3, other_.fill.memory(), other_.rx.memory(), {.fewest = 8, .most = kRing});
+  }
+  std::size_t Receive() {
+    std::array<Packet, 8> none;
+    return rx_.Receive(none);
+  }
 
-  ASSERT_EQ(rx.PrepareToWait(), 3);
-  EXPECT_EQ(rx.Receive(none), 0u) << "and now it may wait";
+  support::FakeKernel other_;
+  XskRxQueue rx_;
+};
+INSTANTIATE_TEST_SUITE_P(RingStarts, XskTxWhileAThreadWaits, testing::Values(0u, 0xFFFFFFE0u));
+
+// poll(2) of whoever waits for packets of the socket has the kernel look at the ring, too.
+TEST_P(XskTxWhileAThreadWaits, NothingIsTakenBackWhileAnotherThreadWaitsForPackets) {
+  ring_.Open(3, kernel_.tx.memory(), kernel_.completion.memory(), kMaximumLength, {.zero_copy = false, .says_what_it_sent = true});
+
+  ASSERT_EQ(rx_.PrepareToWait(), 3);
+  EXPECT_EQ(Receive(), 0u) << "and now it may wait";
   kernel_.errors = {ENETDOWN};
   ASSERT_EQ(queue_.Send(Make(8)), 8u);
   EXPECT_EQ(kernel_.tx.waiting(), 8u);
   EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 0u);
 
-  EXPECT_EQ(rx.Receive(none), 0u) << "it is awake";
-  EXPECT_EQ(rx.PrepareToWait(), -1) << "something is to be taken back first";
+  EXPECT_EQ(Receive(), 0u) << "it is awake";
+  EXPECT_EQ(rx_.PrepareToWait(), -1) << "something is to be taken back first";
   kernel_.errors = {ENETDOWN};
   ASSERT_EQ(queue_.Send(Make(8)), 8u);
   EXPECT_EQ(kernel_.tx.waiting(), 0u);
   EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 16u);
-  EXPECT_EQ(rx.PrepareToWait(), 3) << "nothing is";
+  EXPECT_EQ(rx_.PrepareToWait(), 3) << "nothing is";
 
   // Refused again, and then the link is up before anything could be taken back.
   kernel_.errors = {ENETDOWN};
   ASSERT_EQ(queue_.Send(Make(4)), 4u);
-  EXPECT_EQ(rx.Receive(none), 0u);
-  EXPECT_EQ(rx.Receive(none), 0u);
-  EXPECT_EQ(rx.PrepareToWait(), -1);
+  EXPECT_EQ(Receive(), 0u);
+  EXPECT_EQ(Receive(), 0u);
+  EXPECT_EQ(rx_.PrepareToWait(), -1);
   EXPECT_TRUE(PollUntilNothingIsLeft());
   EXPECT_EQ(kernel_.sent.size(), 4u);
-  EXPECT_EQ(rx.PrepareToWait(), 3);
+  EXPECT_EQ(rx_.PrepareToWait(), 3);
   EXPECT_EQ(Accounted(), 20u);
 
   // A stop asks nobody: by then no thread uses the queues.
@@ -450,33 +463,28 @@ TEST_P(XskTxErrno, NothingIsTakenBackWhileAnotherThreadWaitsForPackets) {
   EXPECT_EQ(kernel_.tx.waiting(), 4u);
   EXPECT_EQ(ring_.Drain(), 0u);
   EXPECT_EQ(Accounted(), 24u);
-  rx.Close();
+  rx_.Close();
   EXPECT_TRUE(Balance().ok());
 }
 
 // Before Linux 6.17 nobody can tell what that call has sent: all that was in the ring stays there, and is pending, until the kernel says
 // that it has passed it. Meanwhile no further wait begins, so that it is not more each time.
-TEST_P(XskTxErrno, OfAnOlderKernelWhatWasInTheRingDuringAPollIsNotTakenBack) {
-  support::FakeKernel other(kRing, GetParam());
-  XskRxQueue rx(pool_, other);
-  rx.SetTxRing(ring_);
-  rx.Open(3, other.fill.memory(), other.rx.memory(), {.fewest = 8, .most = kRing});
+TEST_P(XskTxWhileAThreadWaits, OfAnOlderKernelWhatWasInTheRingDuringAPollIsNotTakenBack) {
   Open({.flush_us = kMaximumFlushUs, .packets_a_call = 8, .zero_copy = false});
   kernel_.completes_at_once = false;
-  std::array<Packet, 8> none;
 
   ASSERT_EQ(queue_.SendMore(Make(20)), 20u);
-  ASSERT_EQ(rx.PrepareToWait(), 3);
-  EXPECT_EQ(rx.Receive(none), 0u) << "and now it may wait";
+  ASSERT_EQ(rx_.PrepareToWait(), 3);
+  EXPECT_EQ(Receive(), 0u) << "and now it may wait";
   kernel_.SendUnsaid(12);
-  EXPECT_EQ(rx.Receive(none), 0u) << "it is awake";
+  EXPECT_EQ(Receive(), 0u) << "it is awake";
   ASSERT_EQ(queue_.SendMore(Make(5, 100)), 5u);
   kernel_.errors = {ENETDOWN};
   ASSERT_EQ(queue_.Send(Make(3, 100)), 3u);
   EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 8u) << "what came later is taken back";
   EXPECT_EQ(queue_.counters().pending(), 20u);
   EXPECT_EQ(ring_.held().Count(), 20u);
-  EXPECT_EQ(rx.PrepareToWait(), -1) << "a poll could take what comes now";
+  EXPECT_EQ(rx_.PrepareToWait(), -1) << "a poll could take what comes now";
   kernel_.errors = {ENETDOWN};
   ASSERT_EQ(queue_.Send(Make(4, 100)), 4u);
   EXPECT_EQ(queue_.counters().completed.dropped_link_down.value(), 12u);
@@ -485,26 +493,21 @@ TEST_P(XskTxErrno, OfAnOlderKernelWhatWasInTheRingDuringAPollIsNotTakenBack) {
   EXPECT_TRUE(PollUntil([this] { return kernel_.Complete(kRing), !queue_.Poll(); }));
   ASSERT_EQ(kernel_.sent.size(), 20u);
   for (const xdp_desc& sent : kernel_.sent) EXPECT_EQ(sent.len, 64u);
-  EXPECT_EQ(rx.PrepareToWait(), 3) << "nothing is in the ring";
+  EXPECT_EQ(rx_.PrepareToWait(), 3) << "nothing is in the ring";
   EXPECT_EQ(Accounted(), 32u);
-  rx.Close();
+  rx_.Close();
   EXPECT_EQ(pool_->FreeCount(), kFrames);
   EXPECT_TRUE(Balance().ok());
 }
 
 // The same where a thread was told to stop before it said that it is awake, and the link stays down until the socket is closed.
-TEST_P(XskTxErrno, OfAnOlderKernelWhatWasInTheRingDuringAPollIsHeldUntilTheSocketIsClosed) {
-  support::FakeKernel other(kRing, GetParam());
-  XskRxQueue rx(pool_, other);
-  rx.SetTxRing(ring_);
-  rx.Open(3, other.fill.memory(), other.rx.memory(), {.fewest = 8, .most = kRing});
+TEST_P(XskTxWhileAThreadWaits, OfAnOlderKernelWhatWasInTheRingDuringAPollIsHeldUntilTheSocketIsClosed) {
   Open({.flush_us = kMaximumFlushUs, .packets_a_call = 8, .zero_copy = false});
   kernel_.completes_at_once = false;
-  std::array<Packet, 8> none;
 
   ASSERT_EQ(queue_.SendMore(Make(20)), 20u);
-  ASSERT_EQ(rx.PrepareToWait(), 3);
-  EXPECT_EQ(rx.Receive(none), 0u);
+  ASSERT_EQ(rx_.PrepareToWait(), 3);
+  EXPECT_EQ(Receive(), 0u);
   kernel_.SendUnsaid(12);
   kernel_.errors = {ENETDOWN, ENETDOWN};
   EXPECT_EQ(ring_.Drain(), 20u);
@@ -515,7 +518,7 @@ TEST_P(XskTxErrno, OfAnOlderKernelWhatWasInTheRingDuringAPollIsHeldUntilTheSocke
   ring_.Close();
   EXPECT_EQ(queue_.counters().dropped_at_stop.value(), 13u);
   EXPECT_EQ(queue_.counters().pending(), 0u);
-  rx.Close();
+  rx_.Close();
   EXPECT_EQ(pool_->FreeCount(), kFrames);
   EXPECT_TRUE(Balance().ok());
 }
